@@ -1,0 +1,53 @@
+"""Settings: the default float type and the small constant that keeps divisions and logarithms finite."""
+
+from typing import Any
+
+import numpy as np
+
+__all__ = ["epsilon", "floatx", "set_epsilon", "set_floatx"]
+
+_FLOAT_TYPES = ("float16", "float32", "float64")
+_settings: dict[str, Any] = {"floatx": "float32", "epsilon": 1e-7}
+
+
+def floatx() -> str:
+    """The float type of new weights and of Python numbers that become tensors.
+
+    >>> floatx()
+    'float32'
+    """
+    return str(_settings["floatx"])
+
+
+def set_floatx(value: str) -> None:
+    """Make `value` ("float16", "float32" or "float64") the default float type.
+
+    Layers that exist already keep the type they were made with.
+
+    Raises:
+        ValueError: `value` is not one of the three.
+    """
+    name = str(np.dtype(value)) if not isinstance(value, str) else value
+    if name not in _FLOAT_TYPES:
+        raise ValueError(f"set_floatx expects one of {', '.join(_FLOAT_TYPES)}, got {value!r}.")
+    _settings["floatx"] = name
+
+
+def epsilon() -> float:
+    """The constant added or clipped to where a division by zero or log(0) threatens (1e-7).
+
+    >>> epsilon()
+    1e-07
+    """
+    return float(_settings["epsilon"])
+
+
+def set_epsilon(value: float) -> None:
+    """Set `epsilon`.
+
+    Raises:
+        ValueError: `value` is not a positive number.
+    """
+    if not value > 0:
+        raise ValueError(f"set_epsilon expects a positive number, got {value!r}.")
+    _settings["epsilon"] = float(value)

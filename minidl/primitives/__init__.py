@@ -1,0 +1,8 @@
+"""The derivative of every NumPy function that tensors understand.
+
+Importing this package registers them with `minidl.tensor.traces`; `a * b` on tensors finds them there.
+"""
+
+from minidl.primitives import elementwise, linear_algebra, reductions, shaping
+
+__all__ = ["elementwise", "linear_algebra", "reductions", "shaping"]
