@@ -82,7 +82,9 @@ def available() -> dict[str, str]:
     return {"reference": "NumPy " + np.__version__, "cpu": _cpu_kernels()[1]}
 
 
-def implementation(name: str | None, reference: Pair, arrays: Sequence[Any], options: Mapping[str, Any]) -> Pair:
+def implementation(
+    name: str | None, reference: Pair, arrays: Sequence[Any], options: Mapping[str, Any]
+) -> Pair:
     """The pair to run for the op `name` on these arrays: a kernel that supports them, else the reference."""
     if name is None or not _enabled.get():
         return reference

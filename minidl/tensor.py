@@ -154,7 +154,9 @@ def as_array(value: Any) -> Array:
     return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
 
 
-def _operators(function: Any) -> tuple[Callable[["Tensor", Any], "Tensor"], Callable[["Tensor", Any], "Tensor"]]:
+def _operators(
+    function: Any,
+) -> tuple[Callable[["Tensor", Any], "Tensor"], Callable[["Tensor", Any], "Tensor"]]:
     """The operator of a binary NumPy function, and the one for the Tensor on the right-hand side."""
 
     def operator(self: "Tensor", other: Any) -> "Tensor":
@@ -185,7 +187,9 @@ class Tensor:
         self.data: Array = as_array(data)
         self.grad: Array | None = None
         self.node: Node | None = None
-        self.origin: tuple[str, Tensor] | None = None  # ("softmax", logits): lets a loss go back to the logits
+        self.origin: tuple[str, Tensor] | None = (
+            None  # ("softmax", logits): lets a loss go back to the logits
+        )
         self._index = 0
         self._keeps_grad = requires_grad
         if requires_grad and self.data.dtype.kind not in "fc":
@@ -256,7 +260,9 @@ class Tensor:
         return self.data.__index__()
 
     def __repr__(self) -> str:
-        made = f", from {self.node.name}" if self.node else ", requires_grad=True" if self.requires_grad else ""
+        made = (
+            f", from {self.node.name}" if self.node else ", requires_grad=True" if self.requires_grad else ""
+        )
         return f"Tensor({np.array2string(self.data, separator=', ')}, dtype={self.dtype}{made})"
 
     # --- backward -------------------------------------------------------------------------------------------
@@ -304,15 +310,17 @@ class Tensor:
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
         if method != "__call__" or kwargs:
             how = f".{method}" if method != "__call__" else "(" + ", ".join(f"{k}=" for k in kwargs) + ")"
-            raise TypeError(f"np.{ufunc.__name__}{how} is not traced. Call np.{ufunc.__name__} with inputs only.")
+            raise TypeError(
+                f"np.{ufunc.__name__}{how} is not traced. Call np.{ufunc.__name__} with inputs only."
+            )
         return self.__array_function__(ufunc, (), inputs, {})
 
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
         traced = TRACED.get(function)
         if traced is None:
             raise TypeError(
-                f"np.{function.__name__} is not traced, its gradient would be lost. Use a function of minidl.ops, "
-                f"write a Function, or pass t.numpy() if no gradient is wanted."
+                f"np.{function.__name__} is not traced, its gradient would be lost. Use a "
+                "function of minidl.ops, write a Function, or pass t.numpy() if no gradient is wanted."
             )
         return traced(*args, **kwargs)
 
@@ -429,8 +437,8 @@ def walk(output: Tensor, gradient: Array, retain_graph: bool) -> list[tuple[Tens
         node = heapq.heappop(youngest_first)[1]
         if node.cache is _RELEASED:
             raise RuntimeError(
-                f"backward() has run through this graph before ({node.name}), and what it had saved was released. "
-                "Compute the output again, or call backward(retain_graph=True) the first time."
+                f"backward() has run through this graph before ({node.name}), and what it had "
+                "saved was released. Compute the output again, or call backward(retain_graph=True) the first time."
             )
         dys = tuple(
             np.zeros(shape, dtype) if dy is None else dy
@@ -441,12 +449,14 @@ def walk(output: Tensor, gradient: Array, retain_graph: bool) -> list[tuple[Tens
             node.cache = _RELEASED
         if not isinstance(gradients, tuple | list) or len(gradients) != len(node.inputs):
             raise RuntimeError(
-                f"{node.name}.backward must return a tuple of {len(node.inputs)} gradients, one for each input."
+                f"{node.name}.backward must return a tuple of {len(node.inputs)} gradients, one per input."
             )
         for x, dx in zip(node.inputs, gradients, strict=True):
             if dx is not None and isinstance(x, Tensor) and x.requires_grad:
                 dx = unbroadcast(np.asarray(dx), x.shape)
                 if dx.shape != x.shape:
-                    raise RuntimeError(f"{node.name}.backward gave a gradient {dx.shape} for an input {x.shape}.")
+                    raise RuntimeError(
+                        f"{node.name}.backward gave a gradient {dx.shape} for an input {x.shape}."
+                    )
                 send(x, dx if dx.dtype == x.dtype else dx.astype(x.dtype))
     return list(totals.values())

@@ -38,12 +38,14 @@ def constant(function: Any) -> None:
     """Trace `function` as one without a gradient: steps, comparisons, indices."""
 
     def without_gradient(*inputs: Any, **options: Any) -> Tensor:
-        return Tensor(np.asarray(function(*[as_array(x) if isinstance(x, Tensor) else x for x in inputs], **options)))
+        return Tensor(
+            np.asarray(function(*[as_array(x) if isinstance(x, Tensor) else x for x in inputs], **options))
+        )
 
     traces(function)(without_gradient)
 
 
-# Where a derivative is only used against dy = 0, it must not warn or turn the product into NaN: hence `_power`.
+# A derivative that is only multiplied by 0 must not warn or make the product NaN, so these two take care.
 def _power_base(dy: Any, y: Any, a: Any, b: Any) -> Any:
     return dy * b * np.power(a, np.where(b == 0, 1, b - 1))
 
@@ -56,6 +58,7 @@ def _half_at_ties(larger: Any, equal: Any, dy: Any) -> Any:
     return dy * (larger + 0.5 * equal)
 
 
+# fmt: off
 elementwise(np.add,        lambda dy, y, a, b: dy,                  lambda dy, y, a, b: dy)
 elementwise(np.subtract,   lambda dy, y, a, b: dy,                  lambda dy, y, a, b: -dy)
 elementwise(np.multiply,   lambda dy, y, a, b: dy * b,              lambda dy, y, a, b: dy * a)
@@ -90,6 +93,7 @@ elementwise(np.arctan,     lambda dy, y, x: dy / (1 + x**2))
 elementwise(np.sinh,       lambda dy, y, x: dy * np.cosh(x))
 elementwise(np.cosh,       lambda dy, y, x: dy * np.sinh(x))
 elementwise(np.tanh,       lambda dy, y, x: dy * (1 - y**2))
+# fmt: on
 
 for _step in (
     np.equal, np.not_equal, np.less, np.less_equal, np.greater, np.greater_equal,
@@ -166,4 +170,3 @@ class AsType(Function):
 def astype(x: Any, dtype: Any) -> Tensor:
     """`x` converted to `dtype`."""
     return AsType.apply(x, dtype=np.dtype(dtype))
-

@@ -70,7 +70,9 @@ def einsum(subscripts: str, *operands: Any) -> Tensor:
     left, arrow, out = subscripts.replace(" ", "").partition("->")
     terms = tuple(left.split(","))
     if "." in subscripts or any(len(set(term)) < len(term) for term in terms):
-        raise ValueError(f"einsum of tensors takes each index once in an operand and no '...', got {subscripts!r}.")
+        raise ValueError(
+            f"einsum of tensors takes each index once in an operand and no '...', got {subscripts!r}."
+        )
     if not arrow:
         out = "".join(letter for letter in sorted(set(left) - {","}) if left.count(letter) == 1)
     return Einsum.apply(*operands, terms=terms, out=out)
@@ -78,9 +80,9 @@ def einsum(subscripts: str, *operands: Any) -> Tensor:
 
 @traces(np.dot)
 def dot(a: Any, b: Any) -> Tensor:
-    """NumPy's dot: numbers multiply, vectors and matrices as in `matmul`, otherwise last axis of a with second-last of b."""
+    """As `matmul` up to matrices, `multiply` for numbers; else the last axis of a with the second-last of b."""
     if np.ndim(a) == 0 or np.ndim(b) == 0:
-        return np.multiply(a, b)  # type: ignore[no-any-return]
+        return a * b
     if np.ndim(b) <= 2:
         return matmul(a, b)
     return tensordot(a, b, ((np.ndim(a) - 1,), (np.ndim(b) - 2,)))
@@ -89,7 +91,7 @@ def dot(a: Any, b: Any) -> Tensor:
 @traces(np.outer)
 def outer(a: Any, b: Any) -> Tensor:
     """y[i, j] = a[i]·b[j]."""
-    return np.multiply(reshape(a, (-1, 1)), reshape(b, (1, -1)))  # type: ignore[no-any-return]
+    return reshape(a, (-1, 1)) * reshape(b, (1, -1))
 
 
 @traces(np.tensordot)
@@ -97,11 +99,15 @@ def tensordot(a: Any, b: Any, axes: Any = 2) -> Tensor:
     """The sum of products over `axes` of a and of b (a count: the last of a with the first of b)."""
     if isinstance(axes, int):
         axes = (range(np.ndim(a) - axes, np.ndim(a)), range(axes))
-    a_axes, b_axes = ([int(i) % np.ndim(x) for i in np.atleast_1d(np.asarray(s, int))] for x, s in ((a, axes[0]), (b, axes[1])))
+    a_axes, b_axes = (
+        [int(i) % np.ndim(x) for i in np.atleast_1d(np.asarray(s, int))]
+        for x, s in ((a, axes[0]), (b, axes[1]))
+    )
     a_free = [i for i in range(np.ndim(a)) if i not in a_axes]
     b_free = [i for i in range(np.ndim(b)) if i not in b_axes]
     summed = int(np.prod([np.shape(a)[i] for i in a_axes]))
     y = matmul(
-        reshape(transpose(a, a_free + a_axes), (-1, summed)), reshape(transpose(b, b_axes + b_free), (summed, -1))
+        reshape(transpose(a, a_free + a_axes), (-1, summed)),
+        reshape(transpose(b, b_axes + b_free), (summed, -1)),
     )
     return reshape(y, [np.shape(a)[i] for i in a_free] + [np.shape(b)[i] for i in b_free])

@@ -34,7 +34,10 @@ def _wide(x: Array) -> Any:
 
 
 def _add_up(x: Array, axis: Any, keepdims: bool) -> Array:
-    return np.asarray(np.sum(x, axis=axis, keepdims=keepdims, dtype=_wide(x)), dtype=None if x.dtype.kind in "biu" else x.dtype)
+    return np.asarray(
+        np.sum(x, axis=axis, keepdims=keepdims, dtype=_wide(x)),
+        dtype=None if x.dtype.kind in "biu" else x.dtype,
+    )
 
 
 class Sum(Function):
@@ -72,7 +75,9 @@ class Variance(Function):
     def forward(x: Array, *, axis: Axis, keepdims: bool, ddof: int) -> tuple[Array, Any]:
         axes = _axes(x, axis)
         n = int(np.prod([x.shape[a] for a in axes])) - ddof
-        centred = x - np.mean(x, axis=axes, keepdims=True, dtype=_wide(x)).astype(np.result_type(x, np.float16))
+        centred = x - np.mean(x, axis=axes, keepdims=True, dtype=_wide(x)).astype(
+            np.result_type(x, np.float16)
+        )
         return _add_up(centred * centred, axes, keepdims) / n, (centred, axes, n)
 
     @staticmethod
@@ -82,7 +87,7 @@ class Variance(Function):
 
 
 class Product(Function):
-    """y = Π x.  dx_i = dy · Π of all the others, which is right with zeros too: products from both ends meet."""
+    """y = Π x.  dx_i = dy · Π of the others, as the products from both ends, which are right with zeros too."""
 
     @staticmethod
     def forward(x: Array, *, axis: Axis, keepdims: bool) -> tuple[Array, Any]:
@@ -93,7 +98,9 @@ class Product(Function):
         x, axes = cache
         kept = [a for a in range(x.ndim) if a not in axes]
         order = [*kept, *axes]
-        rows = np.transpose(x, order).reshape(*[x.shape[a] for a in kept], -1)  # the factors along the last axis
+        rows = np.transpose(x, order).reshape(
+            *[x.shape[a] for a in kept], -1
+        )  # the factors along the last axis
         before, after = np.ones_like(rows), np.ones_like(rows)
         before[..., 1:] = np.cumprod(rows[..., :-1], axis=-1)
         after[..., :-1] = np.cumprod(rows[..., :0:-1], axis=-1)[..., ::-1]
@@ -144,7 +151,7 @@ def var(x: Any, axis: Any = None, keepdims: bool = False, ddof: int = 0) -> Tens
 @traces(np.std)
 def std(x: Any, axis: Any = None, keepdims: bool = False, ddof: int = 0) -> Tensor:
     """The square root of `var`."""
-    return np.sqrt(var(x, axis, keepdims, ddof))  # type: ignore[no-any-return]
+    return var(x, axis, keepdims, ddof) ** 0.5
 
 
 @traces(np.prod)

@@ -44,7 +44,7 @@ class Transpose(Function):
 
 
 class BroadcastTo(Function):
-    """Axes of size 1 and missing leading axes repeated; they are summed on the way back (in `unbroadcast`)."""
+    """Axes of size 1 and missing leading axes repeated; `unbroadcast` sums them on the way back."""
 
     @staticmethod
     def forward(x: Array, *, shape: Any) -> tuple[Array, None]:
@@ -200,7 +200,9 @@ def split(x: Any, indices_or_sections: Any, axis: int = 0) -> list[Tensor]:
     """`x` cut along `axis`, into equal parts or at the given indices."""
     pieces = np.split(np.arange(np.shape(x)[axis]), indices_or_sections)
     around = (slice(None),) * (axis % np.ndim(x))
-    return [getitem(x, (*around, slice(int(p[0]), int(p[-1]) + 1) if len(p) else slice(0, 0))) for p in pieces]
+    return [
+        getitem(x, (*around, slice(int(p[0]), int(p[-1]) + 1) if len(p) else slice(0, 0))) for p in pieces
+    ]
 
 
 @traces(np.pad)

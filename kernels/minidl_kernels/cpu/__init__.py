@@ -1,3 +1,5 @@
 KERNELS = {}
+
+
 def compiler():
     return "none"

@@ -1,0 +1,147 @@
+"""Variable: a tensor that stays, the weight of a layer or the state of an optimizer or metric."""
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from minidl.backend import Array
+from minidl.tensor import Tensor, as_array
+
+__all__ = ["FlatGroup", "FlatWeights", "Variable"]
+
+
+class Variable(Tensor):
+    """A named tensor whose value is changed in place, by `assign` or by an optimizer.
+
+    Args:
+        initial_value: number, list or array; copied.
+        trainable: whether it takes part in training. Only then, and if it holds floats, it has gradients.
+        dtype: type to convert to; by default that of the value.
+        name: what it is called in its layer ("kernel", "bias").
+        regularizer: function of the variable that gives a penalty, or None.
+        constraint: function that projects a new value back to what is allowed, or None.
+
+    >>> w = Variable([1.0, 2.0], name="kernel")
+    >>> w.assign([3.0, 4.0])
+    >>> w.numpy()
+    array([3., 4.], dtype=float32)
+    """
+
+    __slots__ = ("_grad_home", "_trainable", "constraint", "name", "path", "regularizer")
+
+    def __init__(
+        self,
+        initial_value: Any,
+        trainable: bool = True,
+        dtype: Any = None,
+        name: str = "variable",
+        regularizer: Any = None,
+        constraint: Any = None,
+    ):
+        value = as_array(initial_value)
+        super().__init__(np.array(value, dtype=dtype or value.dtype, order="C"))
+        self.name = self.path = name
+        self.regularizer = regularizer
+        self.constraint = constraint
+        self._grad_home: Array | None = None  # where in a flat buffer the gradient is kept
+        self.trainable = trainable
+
+    @property
+    def trainable(self) -> bool:
+        return self._trainable
+
+    @trainable.setter
+    def trainable(self, value: bool) -> None:
+        self._trainable = bool(value)
+        self.requires_grad = self._keeps_grad = self._trainable and self.dtype.kind == "f"
+
+    @property
+    def value(self) -> "Variable":
+        return self
+
+    def assign(self, value: Any) -> None:
+        """Take on a new value of the same shape.
+
+        Raises:
+            ValueError: the shape differs. The old value is kept.
+        """
+        array = as_array(value)
+        if array.shape != self.shape:
+            raise ValueError(
+                f"{self.path} has shape {self.shape}, cannot assign a value of shape {array.shape}."
+            )
+        self.data[...] = array
+
+    def assign_add(self, value: Any) -> None:
+        """Add `value` in place."""
+        self.assign(self.data + as_array(value))
+
+    def assign_sub(self, value: Any) -> None:
+        """Subtract `value` in place."""
+        self.assign(self.data - as_array(value))
+
+    def _receive(self, gradient: Array) -> None:
+        if self._grad_home is None:
+            super()._receive(gradient)
+        elif self.grad is None:
+            self._grad_home[...] = gradient
+            self.grad = self._grad_home
+        else:
+            self._grad_home += gradient
+
+    def __repr__(self) -> str:
+        return f"<Variable path={self.path}, shape={self.shape}, dtype={self.dtype}, value={self.data!r}>"
+
+
+class FlatGroup:
+    """The variables of one dtype end to end in one array, their gradients in another of the same length."""
+
+    def __init__(self, variables: Sequence[Variable]):
+        self.variables = list(variables)
+        ends = np.cumsum([0, *(v.size for v in variables)]).tolist()
+        self.slices = [slice(a, b) for a, b in pairwise(ends)]
+        self.dtype = variables[0].dtype
+        self.values = np.concatenate([v.data.ravel() for v in variables])
+        self.gradients = np.zeros_like(self.values)
+        for variable, part in zip(self.variables, self.slices, strict=True):
+            variable.data = self.values[part].reshape(variable.shape)
+            variable._grad_home = self.gradients[part].reshape(variable.shape)
+            variable.grad = None
+
+
+class FlatWeights:
+    """Moves variables into flat arrays, one pair (values, gradients) per dtype, and makes each a view.
+
+    One pass of an optimizer, one norm for clipping, one array to save.
+
+    >>> a, b = Variable([1.0, 2.0]), Variable([[3.0]])
+    >>> flat = FlatWeights([a, b])
+    >>> flat.groups[0].values *= 2
+    >>> b.numpy()
+    array([[6.]], dtype=float32)
+    """
+
+    def __init__(self, variables: Sequence[Variable]):
+        self.variables = list(variables)
+        dtypes = dict.fromkeys(v.dtype for v in self.variables)
+        self.groups = [FlatGroup([v for v in self.variables if v.dtype == dtype]) for dtype in dtypes]
+
+    def holds(self, variables: Sequence[Variable]) -> bool:
+        """Whether these, in this order, are the variables here, and none was moved elsewhere since."""
+        return len(variables) == len(self.variables) and all(
+            a is b and any(a.data.base is group.values for group in self.groups)
+            for a, b in zip(variables, self.variables, strict=True)
+        )
+
+    def clear_gradients(self) -> None:
+        """Forget the gradients of the last step."""
+        for variable in self.variables:
+            variable.grad = None
+
+    def complete_gradients(self) -> None:
+        """Put 0 where no gradient arrived, so that the flat array is that of this step throughout."""
+        for variable in self.variables:
+            if variable.grad is None:
+                variable._grad_home[...] = 0  # type: ignore[index]
