@@ -1,0 +1,118 @@
+"""Reading image data sets from `.npz` and IDX files, with every size checked before it is believed.
+
+Both data sets here hold 60,000 training and 10,000 test images of 28 x 28 grey pixels (0 black to 255 white)
+and a label from 0 to 9 for each. A file that says anything else is refused.
+"""
+
+import gzip
+import math
+import struct
+import zipfile
+import zlib
+from pathlib import Path
+from typing import TypeAlias
+
+import numpy as np
+
+from minidl.backend import Array
+
+__all__ = ["SHAPES", "Split", "read_idx", "read_npz", "split"]
+
+Split: TypeAlias = tuple[tuple[Array, Array], tuple[Array, Array]]
+
+SHAPES: dict[str, tuple[int, ...]] = {
+    "x_train": (60000, 28, 28),
+    "y_train": (60000,),
+    "x_test": (10000, 28, 28),
+    "y_test": (10000,),
+}
+
+
+def split(arrays: dict[str, Array]) -> Split:
+    """((x_train, y_train), (x_test, y_test)) from the four arrays by name.
+
+    Raises:
+        ValueError: a label above 9.
+    """
+    for key in ("y_train", "y_test"):
+        if arrays[key].max() > 9:
+            at = int(np.argmax(arrays[key] > 9))
+            raise ValueError(f"{key} expects labels from 0 to 9, got {arrays[key][at]} at index {at}.")
+    return (arrays["x_train"], arrays["y_train"]), (arrays["x_test"], arrays["y_test"])
+
+
+def read_npz(path: Path) -> Split:
+    """The data set in a NumPy archive with the arrays x_train, y_train, x_test and y_test, all uint8.
+
+    Raises:
+        OSError: the file is damaged.
+        ValueError: it is whole, but holds something else.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            problem = _difference(archive)
+        if problem is None:
+            with np.load(path, allow_pickle=False) as stored:
+                return split({key: stored[key] for key in SHAPES})
+    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, struct.error) as error:
+        raise _damaged(path, error) from error
+    raise ValueError(
+        f"{path} is not the data set: {problem}. "
+        "Store x_train, y_train, x_test, y_test as uint8 with np.savez, or delete it to have it downloaded."
+    )
+
+
+def _difference(archive: zipfile.ZipFile) -> str | None:
+    """How the arrays announced in an archive differ from those of the data set, None where they do not.
+
+    Only the headers are read: a small file can announce arrays that no memory holds.
+    """
+    for key, shape in SHAPES.items():
+        if f"{key}.npy" not in archive.namelist():
+            return f"it has no array {key}"
+        with archive.open(f"{key}.npy") as member:
+            try:
+                np.lib.format.read_magic(member)
+                stored, _, dtype = np.lib.format.read_array_header_1_0(member)
+            except ValueError as error:
+                return f"{key} is not an array ({error})"[:150]
+        if (stored, dtype) != (shape, np.uint8):
+            return f"{key} should be uint8 of shape {shape}, it is {dtype} of shape {stored}"
+    return None
+
+
+def read_idx(path: Path, shape: tuple[int, ...]) -> Array:
+    """The array of a gzipped IDX file, the format of the original MNIST.
+
+    IDX is a header and the values in row order. For bytes the header is 0, 0, 8 (unsigned byte), the number
+    of axes, then the length of each axis as a big-endian 32-bit integer.
+
+    Args:
+        path: the `.gz` file.
+        shape: the shape that must be in it.
+
+    Raises:
+        OSError: the file is damaged.
+        ValueError: it is whole, but holds something else.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as home:
+    ...     path = Path(home) / "labels.gz"
+    ...     _ = path.write_bytes(gzip.compress(bytes([0, 0, 8, 1, 0, 0, 0, 3, 5, 0, 4])))
+    ...     read_idx(path, (3,))
+    array([5, 0, 4], dtype=uint8)
+    """
+    header = struct.pack(f">4B{len(shape)}I", 0, 0, 8, len(shape), *shape)
+    expected = len(header) + math.prod(shape)
+    try:
+        with gzip.open(path) as file:
+            content = file.read(expected + 1)
+    except (gzip.BadGzipFile, zlib.error, EOFError) as error:
+        raise _damaged(path, error) from error
+    if len(content) != expected or not content.startswith(header):
+        raise ValueError(f"{path} should hold unsigned bytes of shape {shape} in IDX format, and does not.")
+    return np.frombuffer(bytearray(content), np.uint8, offset=len(header)).reshape(shape)
+
+
+def _damaged(path: Path, error: Exception) -> OSError:
+    return OSError(f"{path} is damaged ({type(error).__name__}: {error}). Delete it to have it downloaded anew.")

@@ -1,0 +1,111 @@
+"""Checks of arguments and inputs that layers share, with errors that say what to do.
+
+A message names the layer and the argument, says what was expected and what came, and how to mend it.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from minidl.layers.symbolic import Shape
+
+__all__ = ["InputSpec", "channels_last", "choice", "fraction", "positive_int", "size_tuple"]
+
+
+class InputSpec:
+    """What a layer takes: how many axes, what they are called, and sizes that its weights have fixed.
+
+    Args:
+        axes: the names of the axes, batch included; None if their number is free.
+        sizes: axis -> the size it must have (negative axes count from the end).
+        min_ndim: the least number of axes, where that is free.
+    """
+
+    def __init__(
+        self, axes: tuple[str, ...] | None = None, sizes: Mapping[int, int] | None = None, min_ndim: int = 1
+    ):
+        self.axes = axes
+        self.sizes = dict(sizes or {})
+        self.min_ndim = min_ndim
+
+    def check(self, layer: Any, shape: Shape) -> None:
+        """Raise ValueError unless an input of `shape` fits `layer`."""
+        n = len(shape)
+        if self.axes is not None and n != len(self.axes):
+            raise ValueError(
+                f"{layer} expects {len(self.axes)}-D input ({', '.join(self.axes)}), got shape {shape}."
+                f"{self._rank_hint(n)}"
+            )
+        if n < self.min_ndim:
+            raise ValueError(f"{layer} expects input of at least {self.min_ndim} axes, got shape {shape}.")
+        for axis, size in self.sizes.items():
+            if shape[axis] is not None and shape[axis] != size:
+                name = self.axes[axis] if self.axes is not None else "features"
+                raise ValueError(
+                    f"{layer} was built for {size} {name} (axis {axis}), got {shape[axis]} in shape {shape}. "
+                    "Give it data of that size, or build a new layer for this one."
+                )
+
+    def _rank_hint(self, n: int) -> str:
+        wanted = self.axes or ()
+        if n == len(wanted) - 1:
+            if wanted[-1] == "channels":
+                return " Add the channel axis with x[..., None], or the batch axis with x[None]."
+            return " Add the missing axis: x[..., None] at the end, or x[None] for a batch of one."
+        if n == len(wanted) + 1:
+            return " Remove an axis of size 1 with np.squeeze, or use Reshape."
+        return ""
+
+
+def positive_int(layer: Any, argument: str, value: Any) -> int:
+    """`value` as an int > 0."""
+    number = _int(value)
+    if number is None or number < 1:
+        raise ValueError(f"{_who(layer)} expects {argument} to be a whole number > 0, got {value!r}.")
+    return number
+
+
+def size_tuple(layer: Any, argument: str, value: Any, n: int, least: int = 1) -> tuple[int, ...]:
+    """`value`, a whole number for all axes or `n` of them, as a tuple."""
+    entries = tuple(value) if isinstance(value, list | tuple) else (value,) * n
+    numbers = [_int(v) for v in entries]
+    if len(entries) != n or any(v is None or v < least for v in numbers):
+        raise ValueError(
+            f"{_who(layer)} expects {argument} to be a whole number >= {least} or {n} of them, got {value!r}."
+        )
+    return tuple(v for v in numbers if v is not None)
+
+
+def choice(layer: Any, argument: str, value: Any, *allowed: str) -> str:
+    """`value` in lower case, one of `allowed`."""
+    word = value.lower() if isinstance(value, str) else value
+    if word not in allowed:
+        raise ValueError(f"{_who(layer)} expects {argument} to be {' or '.join(map(repr, allowed))}, got {value!r}.")
+    return str(word)
+
+
+def channels_last(layer: Any, data_format: str | None) -> str:
+    """Refuse any layout but (batch, ..., channels)."""
+    if data_format not in (None, "channels_last"):
+        raise ValueError(
+            f"{_who(layer)} expects data_format 'channels_last', (batch, ..., channels), got {data_format!r}. "
+            "Move the channels of your data to the end with np.moveaxis(x, 1, -1)."
+        )
+    return "channels_last"
+
+
+def fraction(layer: Any, argument: str, value: Any) -> float:
+    """`value` as a float in [0, 1)."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1:
+        raise ValueError(f"{_who(layer)} expects {argument} in [0, 1), got {value!r}.")
+    return float(value)
+
+
+def _int(value: Any) -> int | None:
+    """A whole number as int; None for anything else, True and 3.0 included."""
+    if isinstance(value, bool) or not hasattr(value, "__index__"):
+        return None
+    return int(value.__index__())
+
+
+def _who(layer: Any) -> str:
+    return layer if isinstance(layer, str) else type(layer).__name__

@@ -1,0 +1,59 @@
+"""What the call of a layer leaves behind besides its output: penalties, and new values of its state.
+
+A layer that keeps statistics (BatchNormalization) computes new ones while it runs forward. If it stored them
+there and then, a step that fails later, or is interrupted, would have changed the model by half. So inside a
+`CallContext` they wait, and the training loop commits them together with the new weights. Outside of one they
+are stored at once.
+
+`training` is passed down the same way: a layer called inside another layer's `call` runs in its mode.
+"""
+
+import threading
+from typing import Any
+
+from minidl.tensor import Tensor
+from minidl.variable import Variable
+
+__all__ = ["CallContext", "add_loss", "mode", "update"]
+
+
+class _Mode(threading.local):
+    training = False
+    context: "CallContext | None" = None
+
+
+mode = _Mode()
+
+
+class CallContext:
+    """Collects, for the thread that opened it, what layers leave behind until `commit`."""
+
+    def __init__(self) -> None:
+        self.losses: list[Tensor] = []
+        self.updates: list[tuple[Variable, Any]] = []
+
+    def __enter__(self) -> "CallContext":
+        self._outer, mode.context = mode.context, self
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        mode.context = self._outer
+
+    def commit(self) -> None:
+        """Store the new values."""
+        for variable, value in self.updates:
+            variable.assign(value)
+
+
+def add_loss(loss: Tensor) -> None:
+    """Add a penalty to the loss of the step that is running; without one it has nowhere to go."""
+    if mode.context is not None:
+        mode.context.losses.append(loss)
+
+
+def update(variable: Variable, value: Any) -> None:
+    """Give a state variable a new value: at the end of the step that is running, or now."""
+    if mode.context is not None:
+        mode.context.updates.append((variable, value))
+    else:
+        variable.assign(value)

@@ -1,0 +1,114 @@
+"""Dense: every output sees every input.
+
+    y = activation(x·w + b)          x (..., I)   w (I, U)   b (U,)   y (..., U)
+
+Backward, with dz the gradient of z = x·w + b: an x[n, i] met every z[n, u] through w[i, u], a w[i, u] met
+every z[n, u] through x[n, i], so
+
+    dx = dz·wᵀ        dw = xᵀ·dz        db = Σ_n dz[n]
+"""
+
+from typing import Any
+
+import numpy as np
+
+from minidl import activations, constraints, initializers, regularizers
+from minidl.backend import Array
+from minidl.layers.base import Layer
+from minidl.layers.checks import InputSpec, positive_int
+from minidl.layers.symbolic import Shape
+from minidl.tensor import Function, Tensor
+
+__all__ = ["Dense", "DenseFunction", "dense_backward", "dense_forward"]
+
+
+def dense_forward(x: Array, w: Array, b: Array | None) -> tuple[Array, Any]:
+    """x (..., I), w (I, U), b (U,) or None -> z (..., U)."""
+    z = x @ w
+    if b is not None:
+        z += b
+    return z, (x, w, b is not None)
+
+
+def dense_backward(dz: Array, cache: Any) -> tuple[Array, Array, Array | None]:
+    """dz (..., U) -> dx (..., I), dw (I, U), db (U,)."""
+    x, w, biased = cache
+    x_rows, dz_rows = x.reshape(-1, x.shape[-1]), dz.reshape(-1, dz.shape[-1])
+    db = dz_rows.sum(axis=0, dtype=np.result_type(dz, np.float64)).astype(dz.dtype) if biased else None
+    return dz @ w.T, x_rows.T @ dz_rows, db
+
+
+class DenseFunction(Function):
+    """The affine map as a node on the graph."""
+
+    forward, backward = staticmethod(dense_forward), staticmethod(dense_backward)
+
+
+class Dense(Layer):
+    """A fully connected layer. Applies to the last axis of inputs of any rank.
+
+    Args:
+        units: U, the number of outputs.
+        activation: name or function applied to z; None leaves z as it is.
+        use_bias: whether b is there.
+        kernel_initializer, bias_initializer: how w and b begin.
+        kernel_regularizer, bias_regularizer: penalties on w and b.
+        kernel_constraint, bias_constraint: projections of w and b after each step.
+
+    Weights: kernel (I, U), bias (U,): (I + 1)·U numbers.
+
+    >>> layer = Dense(3)
+    >>> layer(np.ones((2, 4))).shape, layer.count_params(), layer.parameter_formula()
+    ((2, 3), 15, '(4 + 1)·3')
+    """
+
+    def __init__(
+        self,
+        units: int,
+        activation: Any = None,
+        use_bias: bool = True,
+        kernel_initializer: Any = "glorot_uniform",
+        bias_initializer: Any = "zeros",
+        kernel_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        activity_regularizer: Any = None,
+        kernel_constraint: Any = None,
+        bias_constraint: Any = None,
+        **kwargs: Any,
+    ):
+        super().__init__(activity_regularizer=activity_regularizer, **kwargs)
+        self.units = positive_int(self, "units", units)
+        self.activation = activations.get(activation)
+        self.use_bias = bool(use_bias)
+        self.kernel_initializer = initializers.get(kernel_initializer)
+        self.bias_initializer = initializers.get(bias_initializer)
+        self.kernel_regularizer = regularizers.get(kernel_regularizer)
+        self.bias_regularizer = regularizers.get(bias_regularizer)
+        self.kernel_constraint = constraints.get(kernel_constraint)
+        self.bias_constraint = constraints.get(bias_constraint)
+        self.input_spec = InputSpec(min_ndim=2)
+
+    def build(self, input_shape: Shape) -> None:
+        features = input_shape[-1]
+        if features is None:
+            raise ValueError(f"{self} needs to know its number of features: the last axis of {input_shape} is None.")
+        self.kernel = self.add_weight(
+            (features, self.units), self.kernel_initializer, regularizer=self.kernel_regularizer,
+            constraint=self.kernel_constraint, name="kernel",
+        )  # fmt: skip
+        self.bias = None
+        if self.use_bias:
+            self.bias = self.add_weight(
+                (self.units,), self.bias_initializer, regularizer=self.bias_regularizer,
+                constraint=self.bias_constraint, name="bias",
+            )  # fmt: skip
+        self.input_spec = InputSpec(min_ndim=2, sizes={-1: features})
+
+    def call(self, inputs: Tensor) -> Tensor:
+        return self.activation(DenseFunction.apply(inputs, self.kernel, self.bias))
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        return (*input_shape[:-1], self.units)
+
+    def parameter_formula(self) -> str:
+        return f"({self.kernel.shape[0]}{' + 1' if self.use_bias else ''})·{self.units}"

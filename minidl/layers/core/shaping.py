@@ -1,0 +1,73 @@
+"""Flatten and Reshape: the same numbers under another shape. The batch axis stays."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from minidl.layers.base import Layer
+from minidl.layers.checks import channels_last
+from minidl.layers.symbolic import Shape
+from minidl.tensor import Tensor
+
+__all__ = ["Flatten", "Reshape"]
+
+
+class Flatten(Layer):
+    """Each sample as one row, in row-major order: (N, H, W, C) -> (N, H·W·C).
+
+    Args:
+        data_format: "channels_last", the layout of all layers here.
+
+    >>> import numpy as np
+    >>> Flatten()(np.zeros((2, 7, 7, 64))).shape
+    (2, 3136)
+    """
+
+    def __init__(self, data_format: str | None = None, **kwargs: Any):
+        super().__init__(**kwargs)
+        self.data_format = channels_last(self, data_format)
+
+    def call(self, inputs: Tensor) -> Tensor:
+        return inputs.reshape(len(inputs), math.prod(inputs.shape[1:]))
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        sizes = input_shape[1:]
+        return (input_shape[0], None if None in sizes else math.prod(n for n in sizes if n is not None))
+
+    def shape_formulas(self) -> list[str]:
+        sizes = self.input.shape[1:]
+        return [] if None in sizes else ["·".join(map(str, sizes)) + f" = {self.output.shape[1]}"]
+
+
+class Reshape(Layer):
+    """Each sample under the shape `target_shape`; one entry may be -1 and is worked out.
+
+    >>> import numpy as np
+    >>> Reshape((3, -1))(np.zeros((2, 12))).shape
+    (2, 3, 4)
+    """
+
+    def __init__(self, target_shape: Sequence[int], **kwargs: Any):
+        super().__init__(**kwargs)
+        self.target_shape = tuple(target_shape)
+        if self.target_shape.count(-1) > 1 or any(n == 0 or n < -1 for n in self.target_shape):
+            raise ValueError(f"Reshape expects target_shape of sizes > 0 and at most one -1, got {target_shape!r}.")
+
+    def call(self, inputs: Tensor) -> Tensor:
+        return inputs.reshape((len(inputs), *self._resolved(inputs.shape[1:])))
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        if None in input_shape[1:]:
+            return (input_shape[0], *(None if n == -1 else n for n in self.target_shape))
+        return (input_shape[0], *self._resolved(input_shape[1:]))
+
+    def _resolved(self, sizes: Sequence[Any]) -> Shape:
+        """The target shape with -1 replaced by what is left over for it."""
+        total, known = math.prod(sizes), math.prod(n for n in self.target_shape if n != -1)
+        left = total // known
+        if left * known != total or (left != 1 and -1 not in self.target_shape):
+            raise ValueError(
+                f"{self} cannot arrange the {total} numbers of a sample of shape {tuple(sizes)} "
+                f"as {self.target_shape}: the products of the sizes must agree."
+            )
+        return tuple(left if n == -1 else n for n in self.target_shape)

@@ -1,0 +1,201 @@
+"""BatchNormalization: every feature gets mean 0 and variance 1 over the batch, then a scale and a shift.
+
+    μ = mean(x)    σ² = mean((x − μ)²)    x̂ = (x − μ)/√(σ² + ε)    y = γ·x̂ + β     (over all axes but one)
+
+μ and σ² depend on every x of the batch, so dx has three parts: the direct one, and what reaches x through μ
+and through σ². With n numbers per feature and dx̂ = γ·dy they come to
+
+    dx = (dx̂ − mean(dx̂) − x̂·mean(dx̂·x̂)) / √(σ² + ε)        dγ = Σ dy·x̂        dβ = Σ dy
+
+In words: dx̂ loses the two directions, a constant and x̂ itself, along which moving x leaves y where it is.
+
+In inference one sample has no batch to be normalised by. Running averages of μ and σ² stand in:
+moving = moving·momentum + batch·(1 − momentum). (S. Ioffe, C. Szegedy, 2015, arXiv:1502.03167. The variance
+divides by n, in the running average too, as Keras.)
+"""
+
+import warnings
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from minidl import constraints, initializers, regularizers
+from minidl.backend import Array
+from minidl.layers.base import Layer
+from minidl.layers.checks import InputSpec, fraction
+from minidl.layers.context import update
+from minidl.layers.symbolic import Shape
+from minidl.tensor import Function, Tensor
+
+__all__ = ["BatchNormFunction", "BatchNormalization", "batch_norm_backward", "batch_norm_forward"]
+
+
+class BatchNormCache(NamedTuple):
+    normalised: Array  # x̂
+    scale: Array  # γ/√(σ² + ε), of x's rank
+    deviation: Array  # √(σ² + ε)
+    axes: tuple[int, ...]  # over which μ and σ² are taken
+    parameters: tuple[bool, bool]  # whether γ and β are there
+
+
+def batch_norm_forward(
+    x: Array, gamma: Array | None, beta: Array | None, *, axis: int, epsilon: float
+) -> tuple[tuple[Array, Array, Array], BatchNormCache]:
+    """x (..., C, ...), gamma and beta (C,) -> y like x, mean (C,), variance (C,)."""
+    axes = tuple(a for a in range(x.ndim) if a != axis % x.ndim)
+    wide = np.result_type(x, np.float64)
+    feature = [1 if a in axes else n for a, n in enumerate(x.shape)]
+    mean = x.mean(axis=axes, keepdims=True, dtype=wide)
+    centred = x - mean  # in float64: at mean 1e4, float32 would lose four digits here
+    variance = np.mean(centred * centred, axis=axes, keepdims=True)
+    deviation = np.sqrt(variance + epsilon)
+    normalised = (centred / deviation).astype(x.dtype)
+    scale = np.ones(feature, x.dtype) if gamma is None else gamma.reshape(feature)
+    y = normalised * scale
+    if beta is not None:
+        y += beta.reshape(feature)
+    statistics = mean.reshape(-1).astype(x.dtype), variance.reshape(-1).astype(x.dtype)
+    deviation = deviation.astype(x.dtype)
+    return (y, *statistics), BatchNormCache(
+        normalised, scale / deviation, deviation, axes, (gamma is not None, beta is not None)
+    )
+
+
+def batch_norm_backward(
+    gradients: tuple[Array, Array, Array], cache: BatchNormCache
+) -> tuple[Array, Array | None, Array | None]:
+    """dy like x, d_mean (C,), d_variance (C,) -> dx, dgamma, dbeta."""
+    dy, d_mean, d_variance = gradients
+    normalised, scale, deviation, axes, (scaled, shifted) = cache
+    wide = np.result_type(dy, np.float64)
+    n = int(np.prod([dy.shape[a] for a in axes]))
+    d_beta = dy.sum(axis=axes, keepdims=True, dtype=wide)
+    d_gamma = (dy * normalised).sum(axis=axes, keepdims=True, dtype=wide)
+    dx = scale * (dy - (d_beta / n).astype(dy.dtype) - normalised * (d_gamma / n).astype(dy.dtype))
+    if d_mean.any() or d_variance.any():  # only where someone differentiates the statistics themselves
+        feature = d_beta.shape
+        dx += (d_mean.reshape(feature) + 2 * d_variance.reshape(feature) * normalised * deviation) / n
+    return (
+        dx,
+        d_gamma.reshape(-1).astype(dy.dtype) if scaled else None,
+        d_beta.reshape(-1).astype(dy.dtype) if shifted else None,
+    )
+
+
+class BatchNormFunction(Function):
+    """Normalisation by the batch as a node on the graph; its outputs are y, the mean and the variance."""
+
+    forward, backward = staticmethod(batch_norm_forward), staticmethod(batch_norm_backward)
+    kernel = "batch_normalization"
+
+
+class BatchNormalization(Layer):
+    """Normalises each feature by the batch in training, by running averages in inference and when frozen.
+
+    Args:
+        axis: the axis of the features.
+        momentum: share of the old running average kept at each step, in [0, 1).
+        epsilon: added to the variance, > 0.
+        center, scale: whether β and γ are there.
+        beta_initializer, gamma_initializer, moving_mean_initializer, moving_variance_initializer,
+        beta_regularizer, gamma_regularizer, beta_constraint, gamma_constraint: of the weights.
+
+    Weights: gamma, beta, moving_mean, moving_variance, each (C,); the last two are not trained.
+
+    >>> layer = BatchNormalization()
+    >>> layer([[1.0], [3.0]], training=True).numpy().round(3).ravel()
+    array([-1.,  1.], dtype=float32)
+    >>> layer.parameter_formula()
+    '4·1'
+    """
+
+    def __init__(
+        self,
+        axis: int = -1,
+        momentum: float = 0.99,
+        epsilon: float = 1e-3,
+        center: bool = True,
+        scale: bool = True,
+        beta_initializer: Any = "zeros",
+        gamma_initializer: Any = "ones",
+        moving_mean_initializer: Any = "zeros",
+        moving_variance_initializer: Any = "ones",
+        beta_regularizer: Any = None,
+        gamma_regularizer: Any = None,
+        beta_constraint: Any = None,
+        gamma_constraint: Any = None,
+        **kwargs: Any,
+    ):
+        super().__init__(**kwargs)
+        self.axis = axis
+        self.momentum = fraction(self, "momentum", momentum)
+        if not epsilon > 0:
+            raise ValueError(f"{self} expects epsilon > 0, got {epsilon!r}.")
+        self.epsilon = float(epsilon)
+        self.center = bool(center)
+        self.scale = bool(scale)
+        self.beta_initializer = initializers.get(beta_initializer)
+        self.gamma_initializer = initializers.get(gamma_initializer)
+        self.moving_mean_initializer = initializers.get(moving_mean_initializer)
+        self.moving_variance_initializer = initializers.get(moving_variance_initializer)
+        self.beta_regularizer = regularizers.get(beta_regularizer)
+        self.gamma_regularizer = regularizers.get(gamma_regularizer)
+        self.beta_constraint = constraints.get(beta_constraint)
+        self.gamma_constraint = constraints.get(gamma_constraint)
+
+    def build(self, input_shape: Shape) -> None:
+        if not -len(input_shape) <= self.axis < len(input_shape) or self.axis % len(input_shape) == 0:
+            raise ValueError(f"{self} expects axis to name a feature axis of {input_shape}, got {self.axis}.")
+        n = input_shape[self.axis]
+        if n is None:
+            raise ValueError(f"{self} needs to know the size of axis {self.axis} of {input_shape}.")
+        self.gamma = self.beta = None
+        if self.scale:
+            self.gamma = self.add_weight(
+                (n,), self.gamma_initializer, regularizer=self.gamma_regularizer,
+                constraint=self.gamma_constraint, name="gamma",
+            )  # fmt: skip
+        if self.center:
+            self.beta = self.add_weight(
+                (n,), self.beta_initializer, regularizer=self.beta_regularizer,
+                constraint=self.beta_constraint, name="beta",
+            )  # fmt: skip
+        self.moving_mean = self.add_weight(
+            (n,), self.moving_mean_initializer, trainable=False, name="moving_mean"
+        )
+        self.moving_variance = self.add_weight(
+            (n,), self.moving_variance_initializer, trainable=False, name="moving_variance"
+        )
+        self.input_spec = InputSpec(min_ndim=2, sizes={self.axis: n})
+
+    def call(self, inputs: Tensor, training: bool = False) -> Tensor:
+        if not (training and self.trainable):
+            return self._by_running_averages(inputs)
+        y, mean, variance = BatchNormFunction.apply(
+            inputs, self.gamma, self.beta, axis=self.axis, epsilon=self.epsilon
+        )
+        if inputs.size == mean.size:
+            warnings.warn(
+                f"{self} got one number per feature in training: its deviation from itself is 0, so the output "
+                "is beta whatever the data. Use larger batches.",
+                stacklevel=3,
+            )
+        if len(inputs):
+            for moving, batch in ((self.moving_mean, mean), (self.moving_variance, variance)):
+                update(moving, moving.data * self.momentum + batch.data * (1 - self.momentum))
+        return y
+
+    def _by_running_averages(self, inputs: Tensor) -> Tensor:
+        """y = x·s + (β − μ·s) with s = γ/√(σ² + ε) of the running averages."""
+        feature = [1] * inputs.ndim
+        feature[self.axis] = -1
+        scale = 1 / np.sqrt(self.moving_variance.data.reshape(feature) + self.epsilon)
+        factor = scale if self.gamma is None else self.gamma.reshape(feature) * scale
+        y = (inputs - self.moving_mean.data.reshape(feature)) * factor
+        return y if self.beta is None else y + self.beta.reshape(feature)
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        return input_shape
+
+    def parameter_formula(self) -> str:
+        return f"{len(self.weights)}·{self.moving_mean.size}"

@@ -1,0 +1,73 @@
+"""Dropout: in training, each number is set to 0 with probability `rate`; the survivors grow to make up for it.
+
+    y = x · m / (1 − rate),   m = 1 with probability 1 − rate, else 0         dx = dy · m / (1 − rate)
+
+The mean of y is x, so that inference, where the layer does nothing, needs no correction ("inverted" dropout).
+The mask of a training step is a function of the seed, this layer and the step alone: repeat the step and the
+same units drop. (N. Srivastava et al., Dropout, JMLR, 2014.)
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from minidl.backend import Array
+from minidl.layers.base import Layer
+from minidl.layers.checks import fraction
+from minidl.layers.symbolic import Shape
+from minidl.random import SeedGenerator
+from minidl.tensor import Function, Tensor
+
+__all__ = ["Dropout", "DropoutFunction"]
+
+
+class DropoutFunction(Function):
+    """y = x·factors, where factors (0 or 1/(1 − rate)) is a constant that may broadcast."""
+
+    @staticmethod
+    def forward(x: Array, *, factors: Array) -> tuple[Array, Array]:
+        return x * factors, factors
+
+    @staticmethod
+    def backward(dy: Array, factors: Array) -> tuple[Array]:
+        return (dy * factors,)
+
+
+class Dropout(Layer):
+    """Drops a share of its input in training.
+
+    Args:
+        rate: share of numbers set to 0, in [0, 1).
+        noise_shape: shape of the mask; an entry 1 shares the mask along that axis, None means the input's size.
+        seed: whole number for masks of their own; by default they come from the global seed.
+
+    >>> Dropout(0.5)([[1.0, 2.0]], training=False).numpy()
+    array([[1., 2.]], dtype=float32)
+    """
+
+    def __init__(
+        self, rate: float, noise_shape: Sequence[int | None] | None = None, seed: int | None = None, **kwargs: Any
+    ):
+        super().__init__(**kwargs)
+        self.rate = fraction(self, "rate", rate)
+        self.noise_shape = None if noise_shape is None else tuple(noise_shape)
+        self.seed = seed
+        self.seed_generator = SeedGenerator(seed)
+
+    def call(self, inputs: Tensor, training: bool = False) -> Tensor:
+        if not training or self.rate == 0:
+            return inputs
+        uniform = self.seed_generator.next().random(self._mask_shape(inputs.shape), dtype=np.float32)
+        factors = (uniform >= self.rate) * np.asarray(1 / (1 - self.rate), inputs.dtype)
+        return DropoutFunction.apply(inputs, factors=factors)
+
+    def _mask_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        if self.noise_shape is None:
+            return shape
+        if len(self.noise_shape) != len(shape):
+            raise ValueError(f"{self} has noise_shape {self.noise_shape}, which does not fit input {shape}.")
+        return tuple(n if m is None else m for m, n in zip(self.noise_shape, shape, strict=True))
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        return input_shape

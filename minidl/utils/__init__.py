@@ -1,0 +1,1 @@
+"""Helpers around models: names, seeds, data and pictures."""

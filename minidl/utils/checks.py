@@ -1,0 +1,86 @@
+"""Arguments checked once, where an object is made, so that nothing is silently out of range later."""
+
+import math
+import numbers
+from typing import Any
+
+__all__ = ["number", "whole_number"]
+
+
+def whole_number(
+    owner: str, argument: str, value: Any, minimum: int | None = None, maximum: int | None = None
+) -> int:
+    """`value` as an int, if it is a whole number within the bounds.
+
+    Args:
+        owner: class or function that took the argument, for the message.
+        argument: its name.
+        value: what came. NumPy integers count as whole numbers; True, False and 2.0 do not.
+        minimum: the smallest allowed value; None for no bound.
+        maximum: the largest allowed value; None for no bound.
+
+    Raises:
+        TypeError: not a whole number.
+        ValueError: out of bounds.
+
+    >>> whole_number("Dense", "units", 0, minimum=1)
+    Traceback (most recent call last):
+    ValueError: Dense expects units to be a whole number >= 1, got 0.
+    """
+    bounds = " and".join(
+        [f" >= {minimum}"] * (minimum is not None) + [f" <= {maximum}"] * (maximum is not None)
+    )
+    wanted = f"{owner} expects {argument} to be a whole number{bounds}, got "
+    if not isinstance(value, numbers.Integral) or isinstance(value, bool):
+        raise TypeError(f"{wanted}{type(value).__name__} {value!r:.60}.")
+    n = int(value)
+    if (minimum is not None and n < minimum) or (maximum is not None and n > maximum):
+        raise ValueError(f"{wanted}{value!s:.60}.")
+    return n
+
+
+def number(
+    owner: str,
+    argument: str,
+    value: Any,
+    minimum: float | None = None,
+    maximum: float | None = None,
+    above: float | None = None,
+    below: float | None = None,
+) -> float:
+    """`value` as a float, if it is a finite number within the bounds.
+
+    Args:
+        owner: class or function that took the argument, for the message.
+        argument: its name.
+        value: what came. NumPy numbers count; True and False do not.
+        minimum: the smallest allowed value; None for no bound.
+        maximum: the largest allowed value; None for no bound.
+        above: a bound that is itself not allowed, from below.
+        below: a bound that is itself not allowed, from above.
+
+    Raises:
+        TypeError: not a number.
+        ValueError: NaN, infinite, or out of bounds.
+
+    >>> number("Dropout", "rate", 1.5, minimum=0, below=1)
+    Traceback (most recent call last):
+    ValueError: Dropout expects rate to be a number >= 0 and < 1, got 1.5.
+    """
+    rules = [(">=", minimum), (">", above), ("<=", maximum), ("<", below)]
+    bounds = (
+        " and".join(f" {sign} {bound}" for sign, bound in rules if bound is not None) or " that is finite"
+    )
+    wanted = f"{owner} expects {argument} to be a number{bounds}, got "
+    if not isinstance(value, numbers.Real) or isinstance(value, bool):
+        raise TypeError(f"{wanted}{type(value).__name__} {value!r:.60}.")
+    x = float(value)
+    if (
+        not math.isfinite(x)
+        or (minimum is not None and x < minimum)
+        or (maximum is not None and x > maximum)
+        or (above is not None and x <= above)
+        or (below is not None and x >= below)
+    ):
+        raise ValueError(f"{wanted}{value!s:.60}.")
+    return x

@@ -1,0 +1,133 @@
+"""Names for objects: from "glorot_uniform" to an object, from an object to a description in JSON, and back.
+
+Every module whose objects can be named (initializers, regularizers, losses, optimizers ...) keeps one closed
+table of name -> class or function and hands it to the functions here. A file can therefore name nothing that
+is not in a table: there is no module path in a description, and nothing is ever imported because of one.
+
+>>> lookup("fruit", {"apple": 1, "RedPear": 2}, "red_pear")
+2
+"""
+
+import difflib
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+__all__ = ["deserialize_object", "get_object", "lookup", "serialize_object"]
+
+T = TypeVar("T")
+
+
+def _folded(name: str) -> str:
+    """One spelling for "GlorotUniform", "glorot_uniform" and "glorotuniform"."""
+    return name.replace("_", "").lower()
+
+
+def lookup(kind: str, names: Mapping[str, T], identifier: str) -> T:
+    """The entry of `names` called `identifier`, in CamelCase or in snake_case.
+
+    Args:
+        kind: what the table holds, for the message ("initializer", "loss").
+        names: the closed table. An exact name wins over another spelling.
+        identifier: the name to look for.
+
+    Raises:
+        ValueError: no such name; the message lists those that come close.
+
+    >>> lookup("activation", {"relu": max}, "rleu")
+    Traceback (most recent call last):
+    ValueError: Unknown activation 'rleu'. Did you mean 'relu'?
+    """
+    if identifier in names:
+        return names[identifier]
+    spellings: dict[str, str] = {}
+    for name in names:
+        spellings.setdefault(_folded(name), name)
+    wanted = _folded(identifier)
+    if wanted in spellings:
+        return names[spellings[wanted]]
+    close = [repr(spellings[name]) for name in difflib.get_close_matches(wanted, spellings)]
+    known = ", ".join(sorted(spellings.values(), key=str.lower)[:12])
+    hint = f"Did you mean {' or '.join(close)}?" if close else f"Known names: {known} ..."
+    raise ValueError(f"Unknown {kind} {identifier[:60]!r}. {hint}")
+
+
+def serialize_object(obj: Any) -> Any:
+    """What a JSON file says about `obj`: None, the name of a function, or {"class_name", "config"}.
+
+    Raises:
+        TypeError: `obj` has no get_config() and no name to find it by (a lambda, say).
+
+    >>> serialize_object(max)
+    'max'
+    """
+    if obj is None or isinstance(obj, str):
+        return obj
+    if hasattr(obj, "get_config") and not isinstance(obj, type):
+        return {"class_name": type(obj).__name__, "config": obj.get_config()}
+    name = getattr(obj, "__name__", "<lambda>")
+    if "<" in name or isinstance(obj, type):
+        raise TypeError(
+            f"Only named functions and objects with get_config() can be written to a file, got {obj!r:.120}."
+        )
+    return name
+
+
+def deserialize_object(
+    kind: str, names: Mapping[str, Any], config: Any, custom_objects: Mapping[str, Any] | None = None
+) -> Any:
+    """The object that `serialize_object` described.
+
+    Args:
+        kind: what the table holds, for messages.
+        names: the closed table.
+        config: a name, or {"class_name": name, "config": arguments of its from_config}. Other keys, such as
+            the "module" that Keras writes, are not read.
+        custom_objects: the caller's own classes and functions by name, looked at first.
+
+    Raises:
+        ValueError: `config` has another form, names nothing in the tables, or its arguments do not fit.
+    """
+    table = {**names, **(custom_objects or {})}
+    if isinstance(config, str):
+        found = lookup(kind, table, config)
+        return found() if isinstance(found, type) else found
+    name = config.get("class_name") if isinstance(config, Mapping) else None
+    arguments = config.get("config") if isinstance(config, Mapping) else None
+    if not isinstance(name, str) or not isinstance(arguments, Mapping):
+        raise ValueError(
+            f'The description of a {kind} is a name or {{"class_name": name, "config": arguments}}, '
+            f"got {config!r:.120}."
+        )
+    found = lookup(kind, table, name)
+    if not hasattr(found, "from_config"):
+        raise ValueError(f"The {kind} {name!r} is a function and takes no config; write just its name.")
+    try:
+        return found.from_config(dict(arguments))
+    except TypeError as error:
+        raise ValueError(f"The {kind} {name} cannot be made from its config: {error}") from error
+
+
+def get_object(
+    kind: str, names: Mapping[str, Any], identifier: Any, custom_objects: Mapping[str, Any] | None = None
+) -> Any:
+    """The object a user means by `identifier`.
+
+    None stays None; a name or a description is looked up (a class is instantiated with its defaults); a class
+    is instantiated; any other callable is returned as it is.
+
+    Raises:
+        ValueError: an unknown name or a description that does not fit.
+        TypeError: none of these.
+    """
+    if identifier is None:
+        return None
+    if isinstance(identifier, str | Mapping):
+        return deserialize_object(kind, names, identifier, custom_objects)
+    if isinstance(identifier, type):
+        return identifier()
+    if callable(identifier):
+        return identifier
+    raise TypeError(
+        f"Expected a {kind}: a name, a callable, a config dict or None; "
+        f"got {type(identifier).__name__} {identifier!r:.80}."
+    )
