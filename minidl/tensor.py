@@ -1,11 +1,8 @@
-"""Tensor and the backward walk: automatic differentiation in one file.
+"""Tensor: an array that remembers how it was made.
 
-A `Tensor` is an array that remembers how it was made. Every operation on tensors is a `Function`: it runs on
-the plain arrays inside, and leaves a `Node` behind that knows its inputs and how to send gradients back to
-them. `Tensor.backward` walks the nodes from the youngest to the oldest. A node is always younger than the
-nodes its inputs came from, so when the walk reaches a node, all gradients of its outputs have arrived:
-
-    dL/dx = sum over every use u of x:  dL/du · du/dx                                (the chain rule)
+Every operation on tensors is a `Function`: it runs on the plain arrays inside, and leaves a `Node` behind
+(`minidl.graph`) that knows its inputs and how to send gradients back to them. `Tensor.backward` starts the
+walk through these nodes.
 
 Nothing here knows a derivative. Those live in `minidl.primitives`, which registers for a NumPy function (say
 `np.multiply`) the Function that runs it with gradients. `a * b`, `np.multiply(a, b)` and
@@ -18,69 +15,16 @@ Nothing here knows a derivative. Those live in `minidl.primitives`, which regist
 array([2., 4., 6.], dtype=float32)
 """
 
-import heapq
-import itertools
-import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
 from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 
 from minidl import config
 from minidl.backend import Array, Pair, implementation
+from minidl.graph import Node, mode, no_grad, walk
 
-__all__ = ["Function", "Tensor", "no_grad", "traces"]
-
-_age = itertools.count()
-_RELEASED = object()  # stands where a node's cache was, once the walk has used it
-
-
-class _Mode(threading.local):
-    grad_enabled = True
-
-
-_mode = _Mode()
-
-
-@contextmanager
-def no_grad() -> Iterator[None]:
-    """Inside this block operations leave no graph behind: for inference, and for changing weights.
-
-    >>> x = Tensor([1.0], requires_grad=True)
-    >>> with no_grad():
-    ...     y = x * 2
-    >>> y.requires_grad
-    False
-    """
-    before, _mode.grad_enabled = _mode.grad_enabled, False
-    try:
-        yield
-    finally:
-        _mode.grad_enabled = before
-
-
-class Node:
-    """One call of a Function on the graph: its inputs, and its way back."""
-
-    __slots__ = ("age", "backward", "cache", "inputs", "name", "outputs", "several")
-
-    def __init__(
-        self,
-        name: str,
-        inputs: tuple[Any, ...],
-        backward: Callable[..., Any],
-        cache: Any,
-        outputs: Sequence[Array],
-        several: bool,
-    ):
-        self.age = next(_age)
-        self.name = name
-        self.inputs = inputs
-        self.backward = backward  # of the forward that ran: the reference's, or the kernel's
-        self.cache = cache
-        self.outputs = [(y.shape, y.dtype) for y in outputs]
-        self.several = several  # whether forward returned a tuple, so that backward takes one
+__all__ = ["TRACED", "Function", "Tensor", "as_array", "no_grad", "traces"]
 
 
 class Function:
@@ -111,15 +55,17 @@ class Function:
 
     @classmethod
     def apply(cls, *inputs: Any, **options: Any) -> Any:
-        """Run on the arrays of `inputs` (tensors, arrays, numbers) and return tensors on the graph."""
-        arrays = tuple([x.data if isinstance(x, Tensor) else x for x in inputs])
+        """Run on the arrays of `inputs` (tensors, arrays, lists, numbers) and return tensors on the graph."""
+        arrays = tuple([x.data if isinstance(x, Tensor) else _from_list(x) for x in inputs])
         forward, backward = implementation(cls.kernel, Pair(cls.forward, cls.backward), arrays, options)
         result, cache = forward(*arrays, **options)
         several = isinstance(result, tuple)
         outputs = tuple([np.asarray(y) for y in (result if several else (result,))])
         node = None
-        if _mode.grad_enabled and any(isinstance(x, Tensor) and x.requires_grad for x in inputs):
-            node = Node(cls.__name__, inputs, backward, cache, outputs, several)
+        if mode.grad_enabled:
+            sources = tuple([x if isinstance(x, Tensor) and x.requires_grad else None for x in inputs])
+            if any(x is not None for x in sources):
+                node = Node(cls.__name__, sources, backward, cache, outputs, several)
         tensors = tuple([Tensor._made(y, node, i) for i, y in enumerate(outputs)])
         return tensors if several else tensors[0]
 
@@ -152,6 +98,11 @@ def as_array(value: Any) -> Array:
     if not isinstance(value, np.ndarray | np.generic) and array.dtype == np.float64:
         return array.astype(config.floatx())
     return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
+
+
+def _from_list(value: Any) -> Any:
+    """Lists and tuples as arrays; numbers stay numbers, whose type gives way to that of an array."""
+    return as_array(value) if isinstance(value, list | tuple) else value
 
 
 def _operators(
@@ -187,9 +138,7 @@ class Tensor:
         self.data: Array = as_array(data)
         self.grad: Array | None = None
         self.node: Node | None = None
-        self.origin: tuple[str, Tensor] | None = (
-            None  # ("softmax", logits): lets a loss go back to the logits
-        )
+        self.origin: tuple[str, Tensor] | None = None  # ("softmax", logits): lets a loss use the logits
         self._index = 0
         self._keeps_grad = requires_grad
         if requires_grad and self.data.dtype.kind not in "fc":
@@ -203,8 +152,9 @@ class Tensor:
     def _made(cls, data: Array, node: Node | None, index: int) -> "Tensor":
         """The `index`-th output of `node`."""
         made = Tensor.__new__(Tensor)
-        made.data, made.grad, made.node, made.origin, made._index = data, None, node, None, index
         made.requires_grad = node is not None and data.dtype.kind in "fc"
+        made.node = node if made.requires_grad else None
+        made.data, made.grad, made.origin, made._index = data, None, None, index
         made._keeps_grad = False
         return made
 
@@ -302,8 +252,8 @@ class Tensor:
             tensor._receive(total)
 
     def _receive(self, gradient: Array) -> None:
-        """Take in the whole gradient of one walk."""
-        self.grad = gradient if self.grad is None else self.grad + gradient
+        """Take in the whole gradient of one walk: in an array of its own, since walks share theirs."""
+        self.grad = np.array(gradient) if self.grad is None else np.asarray(self.grad + gradient)
 
     # --- NumPy functions and operators ----------------------------------------------------------------------
 
@@ -388,75 +338,3 @@ class Tensor:
 
     def astype(self, dtype: Any) -> "Tensor":
         return TRACED["astype"](self, dtype)
-
-
-def unbroadcast(gradient: Array, shape: tuple[int, ...]) -> Array:
-    """Sum `gradient` over the axes along which an array of `shape` was repeated by broadcasting.
-
-    The sums run in float64: NumPy adds rows one after the other, and in float32 that loses digits.
-
-    >>> unbroadcast(np.ones((2, 3)), (3,))
-    array([2., 2., 2.])
-    >>> unbroadcast(np.ones((2, 3)), (2, 1))
-    array([[3.],
-           [3.]])
-    """
-    added = gradient.ndim - len(shape)
-    if gradient.shape == shape or added < 0:
-        return gradient
-    repeated = tuple(i for i, n in enumerate(gradient.shape) if i < added or shape[i - added] == 1 != n)
-    total = gradient.sum(axis=repeated, dtype=np.result_type(gradient.dtype, np.float64), keepdims=True)
-    return np.asarray(total.reshape(total.shape[added:]), dtype=gradient.dtype)
-
-
-def walk(output: Tensor, gradient: Array, retain_graph: bool) -> list[tuple[Tensor, Array]]:
-    """Send `gradient` from `output` back through the graph.
-
-    Returns the tensors that keep a gradient, each with its total. Nothing is stored in a tensor here: if a
-    backward function fails, every `.grad` is as it was.
-    """
-    totals: dict[int, tuple[Tensor, Array]] = {}
-    arrived: dict[Node, list[Array | None]] = {}
-    youngest_first: list[tuple[int, Node]] = []
-
-    def send(tensor: Tensor, g: Array) -> None:
-        if tensor._keeps_grad:
-            so_far = totals.get(id(tensor))
-            totals[id(tensor)] = (tensor, g if so_far is None else so_far[1] + g)
-        node = tensor.node
-        if node is not None:
-            if node not in arrived:
-                arrived[node] = [None] * len(node.outputs)
-                heapq.heappush(youngest_first, (-node.age, node))
-            waiting = arrived[node]
-            before = waiting[tensor._index]
-            waiting[tensor._index] = g if before is None else before + g
-
-    send(output, gradient)
-    while youngest_first:
-        node = heapq.heappop(youngest_first)[1]
-        if node.cache is _RELEASED:
-            raise RuntimeError(
-                f"backward() has run through this graph before ({node.name}), and what it had "
-                "saved was released. Compute the output again, or call backward(retain_graph=True) the first time."
-            )
-        dys = tuple(
-            np.zeros(shape, dtype) if dy is None else dy
-            for dy, (shape, dtype) in zip(arrived.pop(node), node.outputs, strict=True)
-        )
-        gradients = node.backward(dys if node.several else dys[0], node.cache)
-        if not retain_graph:
-            node.cache = _RELEASED
-        if not isinstance(gradients, tuple | list) or len(gradients) != len(node.inputs):
-            raise RuntimeError(
-                f"{node.name}.backward must return a tuple of {len(node.inputs)} gradients, one per input."
-            )
-        for x, dx in zip(node.inputs, gradients, strict=True):
-            if dx is not None and isinstance(x, Tensor) and x.requires_grad:
-                dx = unbroadcast(np.asarray(dx), x.shape)
-                if dx.shape != x.shape:
-                    raise RuntimeError(
-                        f"{node.name}.backward gave a gradient {dx.shape} for an input {x.shape}."
-                    )
-                send(x, dx if dx.dtype == x.dtype else dx.astype(x.dtype))
-    return list(totals.values())

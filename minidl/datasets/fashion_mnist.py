@@ -8,7 +8,7 @@ boot.
 """
 
 from minidl.datasets import files
-from minidl.datasets.formats import SHAPES, Split, read_idx, read_npz, split
+from minidl.datasets.formats import SHAPES, Split, read_idx, read_npz
 
 __all__ = ["load_data"]
 
@@ -38,7 +38,7 @@ def load_data() -> Split:
         from 0 (background) to 255, labels from 0 to 9.
 
     Raises:
-        OSError: a file is missing and cannot be downloaded, or is damaged.
+        OSError: a file is missing and cannot be downloaded, or cannot be read.
         ValueError: `fashion_mnist.npz` holds something else.
     """
     archive = files.locate("fashion_mnist.npz")
@@ -52,4 +52,4 @@ def load_data() -> Split:
         elif files.checksum(file) != published.sha256:
             raise OSError(f"{file} is damaged (wrong checksum). Delete it to have it downloaded anew.")
         arrays[key] = read_idx(file, SHAPES[key])
-    return split(arrays)
+    return (arrays["x_train"], arrays["y_train"]), (arrays["x_test"], arrays["y_test"])

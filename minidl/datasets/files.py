@@ -10,7 +10,7 @@ work), under its own name there is the whole file or nothing.
 import hashlib
 import os
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, NamedTuple
 
 __all__ = ["Published", "checksum", "download", "folder", "locate"]
 
@@ -73,39 +73,38 @@ def download(file: Published, path: Path, wanted: str) -> None:
             downloader=lambda url, output, _: _receive(url, output, file.size),
         )
     except (OSError, ValueError) as error:  # ValueError is what pooch says of a wrong checksum
-        reason = f"{type(error).__name__}: {error}"[:120]
         raise OSError(
-            f"{wanted} is not in {folder()} and could not be downloaded from {url} ({reason}). "
+            f"{wanted} is not in {folder()} and could not be downloaded from {url} ({_reason(error)}). "
             f"Put it there by hand, or set MINIDL_HOME to a folder that has datasets/{wanted}."
         ) from error
 
 
-class _AtMost:
-    """An open file that takes at most `size` bytes: a server may send for ever, the disk is finite."""
-
-    def __init__(self, file: BinaryIO, size: int):
-        self.file, self.size = file, size
-        self.flush = file.flush
-
-    def write(self, data: bytes) -> None:
-        self.size -= len(data)
-        if self.size < 0:
-            raise OSError("the server sends more bytes than the published file has")
-        self.file.write(data)
+def _reason(error: BaseException) -> str:
+    """What happened, in the words of the first error: requests and urllib3 wrap it several times."""
+    while type(error).__module__.startswith(("requests", "urllib3")) and error.__context__ is not None:
+        error = error.__context__
+    return f"{type(error).__name__}: {error}"[:120]
 
 
 def _receive(url: str, output: Any, size: int) -> None:
-    """Write what `url` sends to the file named `output`, and on to the disk."""
-    import pooch
+    """Write what `url` sends, at most `size` bytes, to the file named `output`, and on to the disk."""
+    import requests
+    from tqdm import tqdm
 
-    get = pooch.HTTPDownloader(
-        progressbar=True,
-        chunk_size=1 << 16,
+    request = requests.get(
+        url,
+        stream=True,
         timeout=_TIMEOUT,
         allow_redirects=False,  # a redirect could lead away from https; its text fails the checksum
         headers={"Accept-Encoding": "identity"},  # the bytes as stored: they are what has the checksum
     )
-    with open(output, "wb") as file:
-        get(url, _AtMost(file, size), None)
+    bar = tqdm(total=size, unit="B", unit_scale=True, ncols=79)
+    with request as response, bar, open(output, "wb") as file:
+        response.raise_for_status()
+        for chunk in response.iter_content(1 << 16):
+            if file.tell() + len(chunk) > size:
+                raise OSError("the server sends more bytes than the published file has")
+            file.write(chunk)
+            bar.update(len(chunk))
         file.flush()
         os.fsync(file.fileno())

@@ -8,7 +8,6 @@ import gzip
 import math
 import struct
 import zipfile
-import zlib
 from pathlib import Path
 from typing import TypeAlias
 
@@ -16,7 +15,7 @@ import numpy as np
 
 from minidl.backend import Array
 
-__all__ = ["SHAPES", "Split", "read_idx", "read_npz", "split"]
+__all__ = ["SHAPES", "Split", "read_idx", "read_npz"]
 
 Split: TypeAlias = tuple[tuple[Array, Array], tuple[Array, Array]]
 
@@ -28,38 +27,31 @@ SHAPES: dict[str, tuple[int, ...]] = {
 }
 
 
-def split(arrays: dict[str, Array]) -> Split:
-    """((x_train, y_train), (x_test, y_test)) from the four arrays by name.
-
-    Raises:
-        ValueError: a label above 9.
-    """
-    for key in ("y_train", "y_test"):
-        if arrays[key].max() > 9:
-            at = int(np.argmax(arrays[key] > 9))
-            raise ValueError(f"{key} expects labels from 0 to 9, got {arrays[key][at]} at index {at}.")
-    return (arrays["x_train"], arrays["y_train"]), (arrays["x_test"], arrays["y_test"])
-
-
 def read_npz(path: Path) -> Split:
     """The data set in a NumPy archive with the arrays x_train, y_train, x_test and y_test, all uint8.
 
+    Returns:
+        (x_train, y_train), (x_test, y_test).
+
     Raises:
-        OSError: the file is damaged.
-        ValueError: it is whole, but holds something else.
+        OSError: the file cannot be read.
+        ValueError: it holds something else.
     """
     try:
         with zipfile.ZipFile(path) as archive:
             problem = _difference(archive)
         if problem is None:
             with np.load(path, allow_pickle=False) as stored:
-                return split({key: stored[key] for key in SHAPES})
-    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, struct.error) as error:
-        raise _damaged(path, error) from error
-    raise ValueError(
-        f"{path} is not the data set: {problem}. "
-        "Store x_train, y_train, x_test, y_test as uint8 with np.savez, or delete it to have it downloaded."
-    )
+                arrays = {key: stored[key] for key in SHAPES}
+            problem = _wrong_label(arrays)
+    except Exception as error:  # whatever zipfile, zlib or NumPy make of a damaged file
+        raise _unreadable(path, error) from error
+    if problem is not None:
+        raise ValueError(
+            f"{path} is not the data set: {problem}. Store x_train, y_train, x_test and y_test as uint8 "
+            "with np.savez, or delete the file to have it downloaded."
+        )
+    return (arrays["x_train"], arrays["y_train"]), (arrays["x_test"], arrays["y_test"])
 
 
 def _difference(archive: zipfile.ZipFile) -> str | None:
@@ -71,13 +63,19 @@ def _difference(archive: zipfile.ZipFile) -> str | None:
         if f"{key}.npy" not in archive.namelist():
             return f"it has no array {key}"
         with archive.open(f"{key}.npy") as member:
-            try:
-                np.lib.format.read_magic(member)
-                stored, _, dtype = np.lib.format.read_array_header_1_0(member)
-            except ValueError as error:
-                return f"{key} is not an array ({error})"[:150]
-        if (stored, dtype) != (shape, np.uint8):
+            np.lib.format.read_magic(member)
+            stored, _, dtype = np.lib.format.read_array_header_1_0(member)
+        if stored != shape or dtype != np.uint8:
             return f"{key} should be uint8 of shape {shape}, it is {dtype} of shape {stored}"
+    return None
+
+
+def _wrong_label(arrays: dict[str, Array]) -> str | None:
+    """The first label that is none, None where all are from 0 to 9."""
+    for key in ("y_train", "y_test"):
+        wrong = np.flatnonzero(arrays[key] > 9)
+        if wrong.size:
+            return f"{key} should hold labels from 0 to 9, it has {arrays[key][wrong[0]]} at index {wrong[0]}"
     return None
 
 
@@ -92,8 +90,8 @@ def read_idx(path: Path, shape: tuple[int, ...]) -> Array:
         shape: the shape that must be in it.
 
     Raises:
-        OSError: the file is damaged.
-        ValueError: it is whole, but holds something else.
+        OSError: the file cannot be read.
+        ValueError: it holds something else.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as home:
@@ -107,12 +105,15 @@ def read_idx(path: Path, shape: tuple[int, ...]) -> Array:
     try:
         with gzip.open(path) as file:
             content = file.read(expected + 1)
-    except (gzip.BadGzipFile, zlib.error, EOFError) as error:
-        raise _damaged(path, error) from error
+    except Exception as error:  # whatever gzip and zlib make of a damaged file
+        raise _unreadable(path, error) from error
     if len(content) != expected or not content.startswith(header):
         raise ValueError(f"{path} should hold unsigned bytes of shape {shape} in IDX format, and does not.")
     return np.frombuffer(bytearray(content), np.uint8, offset=len(header)).reshape(shape)
 
 
-def _damaged(path: Path, error: Exception) -> OSError:
-    return OSError(f"{path} is damaged ({type(error).__name__}: {error}). Delete it to have it downloaded anew.")
+def _unreadable(path: Path, error: Exception) -> OSError:
+    reason = f"{type(error).__name__}: {error}"[:150]
+    return OSError(
+        f"{path} cannot be read ({reason}). If it is damaged, delete it to have it downloaded anew."
+    )

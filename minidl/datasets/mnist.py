@@ -33,7 +33,7 @@ def load_data(path: str | os.PathLike[str] = "mnist.npz") -> Split:
         from 0 (background) to 255, labels from 0 to 9.
 
     Raises:
-        OSError: the file is missing and cannot be downloaded, or is damaged.
+        OSError: the file is missing and cannot be downloaded, or cannot be read.
         ValueError: it holds something else.
     """
     file = files.locate(path)

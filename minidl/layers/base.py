@@ -52,6 +52,12 @@ class Layer:
         TypeError: an argument that no layer has.
     """
 
+    built: bool
+    _variables: list[Variable]
+    _frozen_variables: list[Variable]  # made with trainable=False
+    _layers: list["Layer"]
+    _trainable: bool
+
     input_spec: InputSpec | None = None
     autocast: ClassVar[bool] = True  # convert inputs to the layer's float type
 
@@ -79,7 +85,13 @@ class Layer:
     def _track(self) -> None:
         """The places where weights and inner layers are noted as they are assigned."""
         if "_variables" not in self.__dict__:
-            state = {"_variables": [], "_frozen_variables": [], "_layers": [], "built": False, "_trainable": True}
+            state = {
+                "_variables": [],
+                "_frozen_variables": [],
+                "_layers": [],
+                "built": False,
+                "_trainable": True,
+            }
             self.__dict__.update(state)
             parameters = inspect.signature(self.call).parameters
             self._takes_training = "training" in parameters
@@ -89,7 +101,14 @@ class Layer:
 
     def _read_shape_hints(self, hints: dict[str, Any]) -> Shape | None:
         """The batch input shape that the arguments of a first layer describe, if any."""
-        allowed = ("input_shape", "batch_input_shape", "batch_shape", "input_dim", "input_length", "batch_size")
+        allowed = (
+            "input_shape",
+            "batch_input_shape",
+            "batch_shape",
+            "input_dim",
+            "input_length",
+            "batch_size",
+        )
         for name in hints:
             if name not in allowed:
                 known = [p for p in _constructor_arguments(type(self)) if p != "self"]
@@ -163,13 +182,15 @@ class Layer:
             MemoryError: there is not room for it.
         """
         shape = tuple(int(n) for n in shape)
-        initialize = initializers.get("glorot_uniform" if initializer is None else initializer)
+        initialize: Any = initializers.get("glorot_uniform" if initializer is None else initializer)
         dtype = dtype or self.dtype
         try:
             value = np.asarray(initialize(shape, dtype=dtype))
         except MemoryError as error:
             gigabytes = np.prod(shape, dtype=float) * np.dtype(dtype).itemsize / 2**30
-            raise MemoryError(f"{self} has no room for {name} of shape {shape}: {gigabytes:.1f} GiB.") from error
+            raise MemoryError(
+                f"{self} has no room for {name} of shape {shape}: {gigabytes:.1f} GiB."
+            ) from error
         variable = Variable(
             value, trainable, dtype, name, regularizers.get(regularizer), constraints.get(constraint)
         )
@@ -194,7 +215,8 @@ class Layer:
     @property
     def weights(self) -> list[Variable]:
         """All weights: this layer's trainable ones, its other ones, then those of the layers inside."""
-        return _unique([*self._variables, *self._frozen_variables, *(v for l in self._layers for v in l.weights)])
+        inner = (variable for layer in self._layers for variable in layer.weights)
+        return _unique([*self._variables, *self._frozen_variables, *inner])
 
     @property
     def trainable_weights(self) -> list[Variable]:
@@ -280,7 +302,9 @@ class Layer:
         if self.input_spec is not None:
             self.input_spec.check(self, shape)
         self.input = inputs
-        self.output = SymbolicTensor(self.compute_output_shape(shape), self.dtype, f"{self.name}_output", self)
+        self.output = SymbolicTensor(
+            self.compute_output_shape(shape), self.dtype, f"{self.name}_output", self
+        )
         return self.output
 
     # --- configuration --------------------------------------------------------------------------------------
@@ -347,14 +371,15 @@ def _unique(items: Iterable[Any]) -> list[Any]:
     return list({id(item): item for item in items}.values())
 
 
-@functools.cache
 def _constructor_arguments(cls: type) -> tuple[str, ...]:
     """The named arguments of a class's constructor, and of its parents' while it passes **kwargs on."""
     names: dict[str, None] = {}
     for ancestor in cls.__mro__:
         if "__init__" in ancestor.__dict__:
-            parameters = inspect.signature(ancestor.__init__).parameters.values()
-            names.update((p.name, None) for p in parameters if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL))
+            parameters = inspect.signature(ancestor.__dict__["__init__"]).parameters.values()
+            names.update(
+                (p.name, None) for p in parameters if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)
+            )
             if all(p.kind != p.VAR_KEYWORD for p in parameters) or ancestor is Layer:
                 break
     return tuple(names)

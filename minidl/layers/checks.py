@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from minidl.layers.symbolic import Shape
+from minidl.utils.checks import whole_number
 
-__all__ = ["InputSpec", "channels_last", "choice", "fraction", "positive_int", "size_tuple"]
+__all__ = ["InputSpec", "channels_last", "choice", "size_tuple"]
 
 
 class InputSpec:
@@ -56,30 +57,23 @@ class InputSpec:
         return ""
 
 
-def positive_int(layer: Any, argument: str, value: Any) -> int:
-    """`value` as an int > 0."""
-    number = _int(value)
-    if number is None or number < 1:
-        raise ValueError(f"{_who(layer)} expects {argument} to be a whole number > 0, got {value!r}.")
-    return number
-
-
 def size_tuple(layer: Any, argument: str, value: Any, n: int, least: int = 1) -> tuple[int, ...]:
     """`value`, a whole number for all axes or `n` of them, as a tuple."""
     entries = tuple(value) if isinstance(value, list | tuple) else (value,) * n
-    numbers = [_int(v) for v in entries]
-    if len(entries) != n or any(v is None or v < least for v in numbers):
+    if len(entries) != n:
         raise ValueError(
-            f"{_who(layer)} expects {argument} to be a whole number >= {least} or {n} of them, got {value!r}."
+            f"{type(layer).__name__} expects {argument} to be one whole number or {n} of them, got {value!r}."
         )
-    return tuple(v for v in numbers if v is not None)
+    return tuple(whole_number(type(layer).__name__, argument, v, least) for v in entries)
 
 
 def choice(layer: Any, argument: str, value: Any, *allowed: str) -> str:
     """`value` in lower case, one of `allowed`."""
     word = value.lower() if isinstance(value, str) else value
     if word not in allowed:
-        raise ValueError(f"{_who(layer)} expects {argument} to be {' or '.join(map(repr, allowed))}, got {value!r}.")
+        raise ValueError(
+            f"{type(layer).__name__} expects {argument} to be {' or '.join(map(repr, allowed))}, got {value!r}."
+        )
     return str(word)
 
 
@@ -87,25 +81,7 @@ def channels_last(layer: Any, data_format: str | None) -> str:
     """Refuse any layout but (batch, ..., channels)."""
     if data_format not in (None, "channels_last"):
         raise ValueError(
-            f"{_who(layer)} expects data_format 'channels_last', (batch, ..., channels), got {data_format!r}. "
+            f"{type(layer).__name__} expects data_format 'channels_last', (batch, ..., channels), got {data_format!r}. "
             "Move the channels of your data to the end with np.moveaxis(x, 1, -1)."
         )
     return "channels_last"
-
-
-def fraction(layer: Any, argument: str, value: Any) -> float:
-    """`value` as a float in [0, 1)."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1:
-        raise ValueError(f"{_who(layer)} expects {argument} in [0, 1), got {value!r}.")
-    return float(value)
-
-
-def _int(value: Any) -> int | None:
-    """A whole number as int; None for anything else, True and 3.0 included."""
-    if isinstance(value, bool) or not hasattr(value, "__index__"):
-        return None
-    return int(value.__index__())
-
-
-def _who(layer: Any) -> str:
-    return layer if isinstance(layer, str) else type(layer).__name__

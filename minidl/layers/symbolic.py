@@ -15,7 +15,9 @@ class SymbolicTensor:
     (None, 28, 28, 1)
     """
 
-    def __init__(self, shape: Sequence[int | None], dtype: str = "float32", name: str | None = None, maker: Any = None):
+    def __init__(
+        self, shape: Sequence[int | None], dtype: str = "float32", name: str | None = None, maker: Any = None
+    ):
         self.shape: Shape = tuple(shape)
         self.dtype = dtype
         self.name = name

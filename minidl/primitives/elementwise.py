@@ -1,8 +1,8 @@
 """Element by element: y_i = f(a_i, b_i, ...), so dL/da_i = dL/dy_i · ∂f/∂a_i. One line, one derivative.
 
-Broadcasting needs no word here: `minidl.tensor` sums a gradient back to the shape of its input.
+Broadcasting needs no word here: `minidl.graph` sums a gradient back to the shape of its input.
 At a kink the rule is: |x|' = 0 at 0; where a maximum or minimum of two is a tie, each gets half; `clip`
-passes the gradient on at its bounds.
+passes the gradient on at its bounds. Where a slope is infinite (the root of x at 0) so is the gradient.
 """
 
 from collections.abc import Callable
@@ -13,7 +13,7 @@ import numpy as np
 from minidl.backend import Array
 from minidl.tensor import Function, Tensor, as_array, traces
 
-__all__ = ["astype", "clip", "constant", "elementwise", "where"]
+__all__ = ["Root", "astype", "clip", "constant", "elementwise", "where"]
 
 
 def elementwise(ufunc: Any, *derivatives: Callable[..., Any]) -> None:
@@ -26,9 +26,13 @@ def elementwise(ufunc: Any, *derivatives: Callable[..., Any]) -> None:
             return y, (y, inputs)
 
         @staticmethod
-        def backward(dy: Array, cache: Any) -> tuple[Array, ...]:
+        def backward(dy: Array, cache: Any) -> tuple[Any, ...]:
             y, inputs = cache
-            return tuple([derivative(dy, y, *inputs) for derivative in derivatives])
+            with np.errstate(all="ignore"):  # an infinite slope is a value, not an accident
+                return tuple([
+                    None if isinstance(x, int | float) else derivative(dy, y, *inputs)
+                    for x, derivative in zip(inputs, derivatives, strict=True)
+                ])  # fmt: skip
 
     Elementwise.__name__ = Elementwise.__qualname__ = ufunc.__name__
     traces(ufunc)(Elementwise.apply)
@@ -45,8 +49,10 @@ def constant(function: Any) -> None:
     traces(function)(without_gradient)
 
 
-# A derivative that is only multiplied by 0 must not warn or make the product NaN, so these two take care.
+# A derivative that is only multiplied by 0 must not make the product NaN, so these two take care.
 def _power_base(dy: Any, y: Any, a: Any, b: Any) -> Any:
+    if isinstance(b, int | float):
+        return dy * b * np.power(a, b - 1 if b else 1)
     return dy * b * np.power(a, np.where(b == 0, 1, b - 1))
 
 
@@ -68,6 +74,7 @@ elementwise(np.maximum,    lambda dy, y, a, b: _half_at_ties(a > b, a == b, dy),
                            lambda dy, y, a, b: _half_at_ties(b > a, a == b, dy))
 elementwise(np.minimum,    lambda dy, y, a, b: _half_at_ties(a < b, a == b, dy),
                            lambda dy, y, a, b: _half_at_ties(b < a, a == b, dy))
+elementwise(np.remainder,  lambda dy, y, a, b: dy,                  lambda dy, y, a, b: -dy * np.floor(a / b))
 elementwise(np.logaddexp,  lambda dy, y, a, b: dy * np.exp(a - y),  lambda dy, y, a, b: dy * np.exp(b - y))
 elementwise(np.arctan2,    lambda dy, y, a, b: dy * b / (a**2 + b**2),
                            lambda dy, y, a, b: -dy * a / (a**2 + b**2))
@@ -93,12 +100,15 @@ elementwise(np.arctan,     lambda dy, y, x: dy / (1 + x**2))
 elementwise(np.sinh,       lambda dy, y, x: dy * np.cosh(x))
 elementwise(np.cosh,       lambda dy, y, x: dy * np.sinh(x))
 elementwise(np.tanh,       lambda dy, y, x: dy * (1 - y**2))
+elementwise(np.arcsinh,    lambda dy, y, x: dy / np.sqrt(x**2 + 1))
+elementwise(np.arccosh,    lambda dy, y, x: dy / np.sqrt(x**2 - 1))
+elementwise(np.arctanh,    lambda dy, y, x: dy / (1 - x**2))
 # fmt: on
 
 for _step in (
     np.equal, np.not_equal, np.less, np.less_equal, np.greater, np.greater_equal,
     np.logical_and, np.logical_or, np.logical_not, np.logical_xor, np.isnan, np.isinf, np.isfinite,
-    np.sign, np.floor, np.ceil, np.rint, np.trunc, np.round, np.floor_divide, np.remainder,
+    np.sign, np.floor, np.ceil, np.rint, np.trunc, np.round, np.floor_divide,
     np.argmax, np.argmin, np.argsort, np.count_nonzero, np.any, np.all, np.zeros_like, np.ones_like,
     np.isclose,
 ):  # fmt: skip
@@ -106,7 +116,7 @@ for _step in (
 
 traces(np.shape)(lambda x: x.shape)
 traces(np.ndim)(lambda x: x.ndim)
-traces(np.size)(lambda x: x.size)
+traces(np.size)(lambda x, axis=None: np.size(x.data, axis))
 traces(np.array_equal)(lambda a, b: np.array_equal(as_array(a), as_array(b)))
 traces(np.allclose)(lambda a, b, **tolerances: np.allclose(as_array(a), as_array(b), **tolerances))
 
@@ -129,10 +139,26 @@ class Clip(Function):
 
 
 @traces(np.clip)
-def clip(x: Any, minimum: Any = None, maximum: Any = None) -> Tensor:
-    """`x` held between two constants."""
-    bounds = {"minimum": minimum, "maximum": maximum}
-    return Clip.apply(x, **{k: v.data if isinstance(v, Tensor) else v for k, v in bounds.items()})
+def clip(x: Any, a_min: Any = None, a_max: Any = None) -> Tensor:
+    """`x` held between two bounds. Bounds that want a gradient get it, as `maximum` and `minimum` give it."""
+    if any(isinstance(bound, Tensor) and bound.requires_grad for bound in (a_min, a_max)):
+        x = x if a_min is None else np.maximum(x, a_min)
+        return x if a_max is None else np.minimum(x, a_max)
+    minimum, maximum = (b.data if isinstance(b, Tensor) else b for b in (a_min, a_max))
+    return Clip.apply(x, minimum=minimum, maximum=maximum)
+
+
+class Root(Function):
+    """y = √x for sums of squares: dx = dy/(2y), and 0 at x = 0, where all that was squared is 0 as well."""
+
+    @staticmethod
+    def forward(x: Array) -> tuple[Array, Array]:
+        y = np.sqrt(x)
+        return y, y
+
+    @staticmethod
+    def backward(dy: Array, y: Array) -> tuple[Array]:
+        return (np.where(y == 0, 0, dy) / np.where(y == 0, 1, 2 * y),)
 
 
 class Where(Function):

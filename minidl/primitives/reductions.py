@@ -4,23 +4,29 @@ The forward loses the axes it reduces; the backward puts them back as axes of si
 repeat the gradient along them (`_spread`).
 """
 
+import math
 from typing import Any
 
 import numpy as np
+from numpy.lib.array_utils import normalize_axis_tuple
 
 from minidl.backend import Array
+from minidl.primitives.elementwise import Root
 from minidl.tensor import Function, Tensor, traces
 
-__all__ = ["average", "max", "mean", "min", "prod", "std", "sum", "var"]
+__all__ = ["average", "max", "mean", "min", "norm", "prod", "std", "sum", "var"]
 
 Axis = int | tuple[int, ...] | None
 
 
 def _axes(x: Array, axis: Axis) -> tuple[int, ...]:
     """The reduced axes, counted from the front."""
-    if axis is None:
-        return tuple(range(x.ndim))
-    return tuple(a % x.ndim for a in (axis if isinstance(axis, tuple | list) else (axis,)))
+    return normalize_axis_tuple(range(x.ndim) if axis is None else axis, x.ndim)
+
+
+def _count(shape: tuple[int, ...], axes: tuple[int, ...]) -> int:
+    """How many numbers go into one."""
+    return math.prod(shape[a] for a in axes)
 
 
 def _spread(y: Any, shape: tuple[int, ...], axes: tuple[int, ...]) -> Array:
@@ -64,7 +70,7 @@ class Mean(Function):
     @staticmethod
     def backward(dy: Array, cache: Any) -> tuple[Array]:
         shape, axes = cache
-        n = int(np.prod([shape[a] for a in axes]))
+        n = _count(shape, axes) or 1  # a mean of nothing has no inputs to send dy to
         return (np.broadcast_to(_spread(dy, shape, axes) / n, shape),)
 
 
@@ -74,10 +80,9 @@ class Variance(Function):
     @staticmethod
     def forward(x: Array, *, axis: Axis, keepdims: bool, ddof: int) -> tuple[Array, Any]:
         axes = _axes(x, axis)
-        n = int(np.prod([x.shape[a] for a in axes])) - ddof
-        centred = x - np.mean(x, axis=axes, keepdims=True, dtype=_wide(x)).astype(
-            np.result_type(x, np.float16)
-        )
+        mean = np.mean(x, axis=axes, keepdims=True, dtype=_wide(x))
+        centred = x - mean.astype(np.result_type(x, np.float16))
+        n = _count(x.shape, axes) - ddof
         return _add_up(centred * centred, axes, keepdims) / n, (centred, axes, n)
 
     @staticmethod
@@ -87,7 +92,7 @@ class Variance(Function):
 
 
 class Product(Function):
-    """y = Π x.  dx_i = dy · Π of the others, as the products from both ends, which are right with zeros too."""
+    """y = Π x.  dx_i = dy · Π of the others: products from both ends, right where factors are 0 too."""
 
     @staticmethod
     def forward(x: Array, *, axis: Axis, keepdims: bool) -> tuple[Array, Any]:
@@ -98,9 +103,7 @@ class Product(Function):
         x, axes = cache
         kept = [a for a in range(x.ndim) if a not in axes]
         order = [*kept, *axes]
-        rows = np.transpose(x, order).reshape(
-            *[x.shape[a] for a in kept], -1
-        )  # the factors along the last axis
+        rows = np.transpose(x, order).reshape([x.shape[a] for a in kept] + [_count(x.shape, axes)])
         before, after = np.ones_like(rows), np.ones_like(rows)
         before[..., 1:] = np.cumprod(rows[..., :-1], axis=-1)
         after[..., :-1] = np.cumprod(rows[..., :0:-1], axis=-1)[..., ::-1]
@@ -115,7 +118,10 @@ class Extreme(Function):
     def forward(x: Array, *, axis: Axis, keepdims: bool, largest: bool) -> tuple[Array, Any]:
         y = (np.max if largest else np.min)(x, axis=axis, keepdims=keepdims)
         axes = _axes(x, axis)
-        return y, (x == _spread(y, x.shape, axes), axes)
+        winners = x == _spread(y, x.shape, axes)
+        if x.dtype.kind == "f":
+            winners |= np.isnan(x)  # NaN wins against everything, only not against itself
+        return y, (winners, axes)
 
     @staticmethod
     def backward(dy: Array, cache: Any) -> tuple[Array]:
@@ -138,8 +144,14 @@ def mean(x: Any, axis: Any = None, keepdims: bool = False) -> Tensor:
 
 @traces(np.average)
 def average(x: Any, axis: Any = None, weights: Any = None) -> Tensor:
-    """The mean along `axis`, weighted by `weights` of the same shape where given."""
-    return mean(x, axis) if weights is None else sum(x * weights, axis) / sum(weights, axis)
+    """The mean along `axis`, weighted by `weights`: one for each element, or for each step along `axis`."""
+    if weights is None:
+        return mean(x, axis)
+    if np.ndim(weights) == 1 != np.ndim(x):
+        rank = np.ndim(x)
+        column = np.reshape(weights, [-1 if a == axis % rank else 1 for a in range(rank)])
+        weights = np.broadcast_to(column, np.shape(x))
+    return sum(np.multiply(x, weights), axis) / sum(weights, axis)
 
 
 @traces(np.var)
@@ -150,8 +162,8 @@ def var(x: Any, axis: Any = None, keepdims: bool = False, ddof: int = 0) -> Tens
 
 @traces(np.std)
 def std(x: Any, axis: Any = None, keepdims: bool = False, ddof: int = 0) -> Tensor:
-    """The square root of `var`."""
-    return var(x, axis, keepdims, ddof) ** 0.5
+    """The square root of `var`; numbers that are all equal get the gradient 0."""
+    return Root.apply(var(x, axis, keepdims, ddof))
 
 
 @traces(np.prod)
@@ -170,3 +182,24 @@ def max(x: Any, axis: Any = None, keepdims: bool = False) -> Tensor:
 def min(x: Any, axis: Any = None, keepdims: bool = False) -> Tensor:
     """The smallest element along `axis`."""
     return Extreme.apply(x, axis=axis, keepdims=keepdims, largest=False)
+
+
+@traces(np.linalg.norm)
+def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Tensor:
+    """The length of vectors: (Σ |x|^ord)^(1/ord), by default √(Σ x²), over `axis` (all axes by default).
+
+    Args:
+        ord: None or 2 (Euclid), 1 (sum of |x|), ±inf (largest and smallest |x|), or any number > 0.
+
+    Raises:
+        ValueError: a norm of matrices, which is another thing and not offered.
+    """
+    if ord is not None and np.ndim(x) != 1 and (axis is None or np.ndim(axis) > 0) and ord != "fro":
+        raise ValueError(f"norm with ord={ord!r} takes vectors: name one axis of shape {np.shape(x)}.")
+    if ord in (None, 2, "fro"):
+        return Root.apply(sum(np.square(x), axis, keepdims))
+    if ord in (np.inf, -np.inf):
+        return (max if ord > 0 else min)(np.abs(x), axis, keepdims)
+    if not isinstance(ord, int | float) or not ord > 0:
+        raise ValueError(f"norm expects ord to be a positive number, inf, -inf or None, got {ord!r}.")
+    return sum(np.power(np.abs(x), ord), axis, keepdims) ** (1 / ord)

@@ -1,20 +1,20 @@
 """The same elements in another arrangement: the gradient travels back along the same way, reversed.
 
-All of these are linear. Where an element was copied (`broadcast_to`, `repeat`, an index given twice) its
-gradients add up; where it was dropped (a slice) it gets 0.
+All of these are linear. Where an element was copied (`broadcast_to`, an index given twice) its gradients add
+up; where it was dropped (a slice) it gets 0.
 """
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
 from minidl.backend import Array
-from minidl.tensor import Function, Tensor, traces
+from minidl.tensor import Function, Tensor, as_array, traces
 
 __all__ = [
-    "broadcast_to", "concatenate", "cumsum", "expand_dims", "flip", "getitem", "moveaxis", "pad", "ravel",
-    "repeat", "reshape", "roll", "split", "squeeze", "stack", "swapaxes", "take", "tile", "transpose",
+    "broadcast_to", "expand_dims", "flip", "getitem", "moveaxis", "ravel", "reshape", "sort", "split",
+    "squeeze", "swapaxes", "take", "take_along_axis", "transpose",
 ]  # fmt: skip
 
 
@@ -34,12 +34,12 @@ class Transpose(Function):
     """y's axis i is x's axis axes[i]."""
 
     @staticmethod
-    def forward(x: Array, *, axes: Any) -> tuple[Array, list[int]]:
-        order = [a % x.ndim for a in (range(x.ndim)[::-1] if axes is None else axes)]
+    def forward(x: Array, *, axes: Any) -> tuple[Array, Any]:
+        order = range(x.ndim)[::-1] if axes is None else normalize_axis_tuple(axes, x.ndim)
         return np.transpose(x, order), order
 
     @staticmethod
-    def backward(dy: Array, order: list[int]) -> tuple[Array]:
+    def backward(dy: Array, order: Any) -> tuple[Array]:
         return (np.transpose(dy, np.argsort(order)),)
 
 
@@ -65,8 +65,8 @@ class GetItem(Function):
     @staticmethod
     def backward(dy: Array, cache: Any) -> tuple[Array]:
         shape, index = cache
-        if all(isinstance(i, int | np.integer | slice) or i in (None, ...) for i in _parts(index)):
-            dx = np.zeros(shape, dy.dtype)  # basic indexing picks nothing twice
+        if _is_basic(index):
+            dx = np.zeros(shape, dy.dtype)  # picks nothing twice
             dx[index] = dy
             return (dx,)
         dx = np.zeros(shape, np.result_type(dy.dtype, np.float64))
@@ -74,49 +74,13 @@ class GetItem(Function):
         return (dx.astype(dy.dtype),)
 
 
-class Concatenate(Function):
-    """The inputs one after the other along `axis`; dy is cut at the same places."""
-
-    @staticmethod
-    def forward(*xs: Array, axis: int) -> tuple[Array, Any]:
-        return np.concatenate(xs, axis=axis), (np.cumsum([np.shape(x)[axis] for x in xs])[:-1], axis)
-
-    @staticmethod
-    def backward(dy: Array, cache: Any) -> tuple[Array, ...]:
-        ends, axis = cache
-        return tuple(np.split(dy, ends, axis=axis))
-
-
-class Pad(Function):
-    """A border of a constant around x; dy loses that border."""
-
-    @staticmethod
-    def forward(x: Array, *, widths: Any, value: float) -> tuple[Array, Any]:
-        widths = np.broadcast_to(widths, (x.ndim, 2)).tolist()
-        inside = tuple(slice(before, before + n) for (before, _), n in zip(widths, x.shape, strict=True))
-        return np.pad(x, widths, constant_values=value), inside
-
-    @staticmethod
-    def backward(dy: Array, inside: Any) -> tuple[Array]:
-        return (dy[inside],)
-
-
-class CumulativeSum(Function):
-    """y_i = Σ_{j ≤ i} x_j along `axis`.  dx_j = Σ_{i ≥ j} dy_i, the same sum from the other end."""
-
-    @staticmethod
-    def forward(x: Array, *, axis: int) -> tuple[Array, int]:
-        return np.cumsum(x, axis=axis), axis
-
-    @staticmethod
-    def backward(dy: Array, axis: int) -> tuple[Array]:
-        return (np.flip(np.cumsum(np.flip(dy, axis), axis=axis), axis),)
-
-
-def _parts(index: Any) -> tuple[Any, ...]:
-    """The entries of an index, arrays among them replaced by a word, so that they compare."""
+def _is_basic(index: Any) -> bool:
+    """Whether an index has whole numbers, slices, None and ... only: no arrays, lists or masks."""
     entries = index if isinstance(index, tuple) else (index,)
-    return tuple("array" if isinstance(i, list | np.ndarray | bool) else i for i in entries)
+    return all(
+        i is None or i is ... or (isinstance(i, int | np.integer | slice) and not isinstance(i, bool))
+        for i in entries
+    )
 
 
 def _plain(index: Any) -> Any:
@@ -154,7 +118,8 @@ def transpose(x: Any, axes: Any = None) -> Tensor:
 def swapaxes(x: Any, axis1: int, axis2: int) -> Tensor:
     """Two axes exchanged."""
     order = list(range(np.ndim(x)))
-    order[axis1], order[axis2] = order[axis2], order[axis1]
+    one, other = (normalize_axis_index(axis, len(order)) for axis in (axis1, axis2))
+    order[one], order[other] = order[other], order[one]
     return transpose(x, order)
 
 
@@ -168,13 +133,13 @@ def moveaxis(x: Any, source: Any, destination: Any) -> Tensor:
 @traces(np.expand_dims)
 def expand_dims(x: Any, axis: Any) -> Tensor:
     """A new axis of size 1 at each place of `axis`."""
-    return reshape(x, np.expand_dims(np.empty(np.shape(x)), axis).shape)
+    return reshape(x, np.expand_dims(np.broadcast_to(0, np.shape(x)), axis).shape)
 
 
 @traces(np.squeeze)
 def squeeze(x: Any, axis: Any = None) -> Tensor:
     """`x` without its axes of size 1, or without those named."""
-    return reshape(x, np.squeeze(np.empty(np.shape(x)), axis).shape)
+    return reshape(x, np.squeeze(np.broadcast_to(0, np.shape(x)), axis).shape)
 
 
 @traces(np.broadcast_to)
@@ -183,41 +148,22 @@ def broadcast_to(x: Any, shape: Any) -> Tensor:
     return BroadcastTo.apply(x, shape=shape)
 
 
-@traces(np.concatenate)
-def concatenate(xs: Sequence[Any], axis: int = 0) -> Tensor:
-    """The tensors of `xs` one after the other along an axis they have."""
-    return Concatenate.apply(*xs, axis=axis)
-
-
-@traces(np.stack)
-def stack(xs: Sequence[Any], axis: int = 0) -> Tensor:
-    """The tensors of `xs` side by side along a new axis."""
-    return concatenate([expand_dims(x, axis) for x in xs], axis)
-
-
 @traces(np.split)
 def split(x: Any, indices_or_sections: Any, axis: int = 0) -> list[Tensor]:
-    """`x` cut along `axis`, into equal parts or at the given indices."""
+    """`x` cut along `axis`, into equal parts or before each of the given indices."""
+    axis = normalize_axis_index(axis, np.ndim(x))
     pieces = np.split(np.arange(np.shape(x)[axis]), indices_or_sections)
-    around = (slice(None),) * (axis % np.ndim(x))
-    return [
-        getitem(x, (*around, slice(int(p[0]), int(p[-1]) + 1) if len(p) else slice(0, 0))) for p in pieces
-    ]
-
-
-@traces(np.pad)
-def pad(x: Any, pad_width: Any, mode: str = "constant", constant_values: float = 0) -> Tensor:
-    """`x` with a border of `constant_values`."""
-    if mode != "constant":
-        raise ValueError(f"pad of a Tensor knows mode='constant', got {mode!r}.")
-    return Pad.apply(x, widths=pad_width, value=constant_values)
+    ends = np.cumsum([0, *map(len, pieces)]).tolist()
+    around = (slice(None),) * axis
+    return [getitem(x, (*around, slice(end - len(p), end))) for p, end in zip(pieces, ends[1:], strict=True)]
 
 
 @traces(np.flip)
 def flip(x: Any, axis: Any = None) -> Tensor:
     """`x` in reverse order along `axis` (all axes by default)."""
-    axes = range(np.ndim(x)) if axis is None else np.atleast_1d(axis) % np.ndim(x)
-    return getitem(x, tuple(slice(None, None, -1 if a in axes else 1) for a in range(np.ndim(x))))
+    rank = np.ndim(x)
+    axes = normalize_axis_tuple(range(rank) if axis is None else axis, rank)
+    return getitem(x, tuple(slice(None, None, -1 if a in axes else 1) for a in range(rank)))
 
 
 @traces(np.take)
@@ -225,35 +171,22 @@ def take(x: Any, indices: Any, axis: int | None = None) -> Tensor:
     """The elements of `x` at whole-number `indices` along `axis` (of the flattened `x` by default)."""
     if axis is None:
         return getitem(ravel(x), np.asarray(indices))
-    return getitem(x, (*(slice(None),) * (axis % np.ndim(x)), np.asarray(indices)))
+    around = (slice(None),) * normalize_axis_index(axis, np.ndim(x))
+    return getitem(x, (*around, np.asarray(indices)))
 
 
-@traces(np.roll)
-def roll(x: Any, shift: int, axis: int) -> Tensor:
-    """`x` shifted along `axis`; what leaves at one end enters at the other."""
-    return take(x, np.roll(np.arange(np.shape(x)[axis]), shift), axis)
+@traces(np.take_along_axis)
+def take_along_axis(x: Any, indices: Any, axis: int | None = -1) -> Tensor:
+    """y[i, j] = x[i, indices[i, j]] for axis 1, and so on; `indices` has the rank of `x`."""
+    if axis is None:
+        return take(x, np.ravel(as_array(indices)))
+    chosen, axis = as_array(indices), normalize_axis_index(axis, np.ndim(x))
+    grid = np.ogrid[tuple(slice(n) for n in np.shape(x))]
+    return getitem(x, tuple(chosen if a == axis else places for a, places in enumerate(grid)))
 
 
-@traces(np.repeat)
-def repeat(x: Any, repeats: Any, axis: int | None = None) -> Tensor:
-    """Every element repeated along `axis` (of the flattened `x` by default)."""
-    x = ravel(x) if axis is None else x
-    axis = axis or 0
-    return take(x, np.repeat(np.arange(np.shape(x)[axis]), repeats), axis)
-
-
-@traces(np.tile)
-def tile(x: Any, reps: Any) -> Tensor:
-    """`x` laid side by side, `reps` times along each axis."""
-    reps = (reps,) if isinstance(reps, int) else tuple(reps)
-    x = reshape(x, (1,) * (len(reps) - np.ndim(x)) + np.shape(x))
-    reps = (1,) * (np.ndim(x) - len(reps)) + reps
-    for axis, times in enumerate(reps):
-        x = concatenate([x] * times, axis) if times != 1 else x
-    return x
-
-
-@traces(np.cumsum)
-def cumsum(x: Any, axis: int | None = None) -> Tensor:
-    """The running sum along `axis` (of the flattened `x` by default)."""
-    return CumulativeSum.apply(ravel(x), axis=0) if axis is None else CumulativeSum.apply(x, axis=axis)
+@traces(np.sort)
+def sort(x: Any, axis: int | None = -1) -> Tensor:
+    """`x` from the smallest to the largest along `axis` (flattened where None)."""
+    x, axis = (ravel(x), 0) if axis is None else (x, axis)
+    return take_along_axis(x, np.argsort(as_array(x), axis, kind="stable"), axis)

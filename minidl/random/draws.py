@@ -10,7 +10,7 @@ from minidl.backend import Array
 from minidl.primitives.shaping import take
 from minidl.random.streams import EXPLICIT, OUTSIDE, SeedGenerator, generator, unseeded_generator
 from minidl.tensor import Tensor
-from minidl.utils.checks import number, whole_number
+from minidl.utils.checks import number, sizes, whole_number
 
 __all__ = ["Seed", "normal", "randint", "shuffle", "truncated_normal", "uniform"]
 
@@ -24,11 +24,6 @@ def _generator(seed: Seed) -> np.random.Generator:
     if seed is None:
         seed = unseeded_generator()
     return seed.next() if isinstance(seed, SeedGenerator) else generator(seed, EXPLICIT, OUTSIDE)
-
-
-def _shape(owner: str, shape: int | Sequence[int]) -> tuple[int, ...]:
-    sizes = shape if isinstance(shape, tuple | list) else (shape,)
-    return tuple(whole_number(owner, "every entry of shape", n, 0) for n in sizes)
 
 
 def _float_types(owner: str, dtype: Any) -> tuple[np.dtype[Any], Any]:
@@ -57,7 +52,7 @@ def normal(
     """
     mean, stddev = number("normal", "mean", mean), number("normal", "stddev", stddev, minimum=0)
     wanted, drawn = _float_types("normal", dtype)
-    z = _generator(seed).standard_normal(_shape("normal", shape), drawn)
+    z = _generator(seed).standard_normal(sizes("normal", shape), drawn)
     return Tensor((mean + stddev * z).astype(wanted, copy=False))
 
 
@@ -74,14 +69,14 @@ def truncated_normal(
     """
     owner = "truncated_normal"
     mean, stddev = number(owner, "mean", mean), number(owner, "stddev", stddev, minimum=0)
-    sizes, (wanted, drawn) = _shape(owner, shape), _float_types(owner, dtype)
+    (wanted, drawn), full = _float_types(owner, dtype), sizes(owner, shape)
     source = _generator(seed)
-    z = source.standard_normal(sizes, drawn).reshape(-1)
+    z = source.standard_normal(full, drawn).reshape(-1)
     beyond = np.flatnonzero(np.abs(z) > 2)
     while beyond.size:
         z[beyond] = source.standard_normal(beyond.size, drawn)
         beyond = beyond[np.abs(z[beyond]) > 2]
-    return Tensor((mean + stddev * z).astype(wanted, copy=False).reshape(sizes))
+    return Tensor((mean + stddev * z).astype(wanted, copy=False).reshape(full))
 
 
 def uniform(
@@ -96,7 +91,7 @@ def uniform(
     minval = number("uniform", "minval", minval)
     maxval = number("uniform", "maxval", maxval, minimum=minval)
     wanted, drawn = _float_types("uniform", dtype)
-    u: Array = _generator(seed).random(_shape("uniform", shape), drawn)
+    u: Array = _generator(seed).random(sizes("uniform", shape), drawn)
     x = (minval + (maxval - minval) * u).astype(wanted, copy=False)
     low, high = np.array([minval, maxval], wanted)
     return Tensor(np.minimum(x, np.nextafter(high, low)))  # rounding may have reached maxval
@@ -119,7 +114,7 @@ def randint(
     most = int(np.iinfo(wanted).max) + 1
     minval = whole_number("randint", "minval", minval, int(np.iinfo(wanted).min), most - 1)
     maxval = whole_number("randint", "maxval", maxval, minval + 1, most)
-    return Tensor(_generator(seed).integers(minval, maxval, _shape("randint", shape), wanted))
+    return Tensor(_generator(seed).integers(minval, maxval, sizes("randint", shape), wanted))
 
 
 def shuffle(x: Any, axis: int = 0, seed: Seed = None) -> Tensor:

@@ -38,6 +38,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from minidl.utils.checks import whole_number
+from minidl.utils.registry import Configurable
 
 __all__ = [
     "EXPLICIT", "OUTSIDE", "SeedGenerator", "generator", "global_seed", "new_stream", "set_seed",
@@ -80,7 +81,7 @@ class _Streams:
     def __init__(self, seed: int):
         self.seed = seed
         self.numbers = itertools.count(_FIRST)
-        self.unseeded = SeedGenerator(seed)  # draws for the functions below that are given no seed
+        self.unseeded = SeedGenerator(seed)  # draws where no seed is given, for `normal` and its like
         self.unseeded.stream = _UNSEEDED
 
 
@@ -149,7 +150,8 @@ def training_step(step: int) -> Iterator[None]:
     """Inside this block every SeedGenerator draws what belongs to training step number `step`.
 
     Entered again with the same number, the same is drawn again: that repeats a step bit by bit, and holds
-    dropout masks still for a gradient check.
+    dropout masks still for a gradient check. It holds in this thread; a worker thread sees it when it is run
+    in a copy of the context (`contextvars.copy_context().run`).
 
     Raises:
         TypeError, ValueError: `step` is not a whole number >= 0.
@@ -161,7 +163,7 @@ def training_step(step: int) -> Iterator[None]:
         _step.reset(token)
 
 
-class SeedGenerator:
+class SeedGenerator(Configurable):
     """The source of random numbers that one layer owns.
 
     Inside `training_step` a draw depends on (seed, stream, step, call within the step); outside, on (seed,
@@ -209,10 +211,4 @@ class SeedGenerator:
         return generator(self.seed, self.stream, step, call)
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments it was made with."""
         return {"seed": self._given, "name": self.name}
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> "SeedGenerator":
-        """A new one from `get_config`."""
-        return cls(**config)

@@ -1,1 +1,7 @@
-"""Helpers around models: names, seeds, data and pictures."""
+"""Small helpers around training: one-hot labels, normalising, seeds."""
+
+from minidl.utils.numerical import normalize as normalize
+from minidl.utils.numerical import to_categorical as to_categorical
+from minidl.utils.seeds import set_random_seed as set_random_seed
+
+__all__ = ["normalize", "set_random_seed", "to_categorical"]

@@ -2,9 +2,10 @@
 
 import math
 import numbers
+from collections.abc import Sequence
 from typing import Any
 
-__all__ = ["number", "whole_number"]
+__all__ = ["number", "sizes", "whole_number"]
 
 
 def whole_number(
@@ -84,3 +85,16 @@ def number(
     ):
         raise ValueError(f"{wanted}{value!s:.60}.")
     return x
+
+
+def sizes(owner: str, shape: int | Sequence[int]) -> tuple[int, ...]:
+    """`shape` as a tuple of sizes >= 0; a whole number is the shape of a vector.
+
+    Raises:
+        TypeError, ValueError: an entry is None, say, or negative.
+
+    >>> sizes("normal", [2, 3])
+    (2, 3)
+    """
+    entries = shape if isinstance(shape, Sequence) else (shape,)
+    return tuple([whole_number(owner, "every entry of shape", n, minimum=0) for n in entries])

@@ -10,11 +10,28 @@ is not in a table: there is no module path in a description, and nothing is ever
 
 import difflib
 from collections.abc import Mapping
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
-__all__ = ["deserialize_object", "get_object", "lookup", "serialize_object"]
+__all__ = ["Configurable", "deserialize_object", "get_object", "lookup", "serialize_object"]
 
 T = TypeVar("T")
+
+
+class Configurable:
+    """Base class of objects that are known by the arguments they were made with."""
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments of `__init__`, in a form that JSON can hold."""
+        return {}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Self:
+        """A new object from `get_config`."""
+        return cls(**config)
+
+    def __repr__(self) -> str:
+        arguments = ", ".join(f"{name}={value!r:.40}" for name, value in self.get_config().items())
+        return f"{type(self).__name__}({arguments})"
 
 
 def _folded(name: str) -> str:
@@ -31,12 +48,17 @@ def lookup(kind: str, names: Mapping[str, T], identifier: str) -> T:
         identifier: the name to look for.
 
     Raises:
+        TypeError: `identifier` is not a string.
         ValueError: no such name; the message lists those that come close.
 
     >>> lookup("activation", {"relu": max}, "rleu")
     Traceback (most recent call last):
     ValueError: Unknown activation 'rleu'. Did you mean 'relu'?
     """
+    if not isinstance(identifier, str):
+        raise TypeError(
+            f"A {kind} is chosen by its name, got {type(identifier).__name__} {identifier!r:.80}."
+        )
     if identifier in names:
         return names[identifier]
     spellings: dict[str, str] = {}

@@ -19,15 +19,24 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from minidl import activations, constraints, initializers, regularizers
-from minidl.activations import relu_backward, relu_forward
+from minidl.activations.rectifiers import ReLU
 from minidl.backend import Array
 from minidl.layers.base import Layer
-from minidl.layers.checks import InputSpec, channels_last, choice, positive_int, size_tuple
+from minidl.layers.checks import InputSpec, channels_last, choice, size_tuple
 from minidl.layers.convolutional.windows import (
-    IMAGE_AXES, Padding, borders, crop, fitting_windows, output_shape, pad, tap, window_formulas,
+    IMAGE_AXES,
+    Padding,
+    borders,
+    crop,
+    fitting_windows,
+    output_shape,
+    pad,
+    tap,
+    window_formulas,
 )  # fmt: skip
 from minidl.layers.symbolic import Shape
 from minidl.tensor import Function, Tensor
+from minidl.utils.checks import whole_number
 
 __all__ = ["Conv2D", "Conv2DFunction", "Conv2DReLU", "conv2d_backward", "conv2d_forward"]
 
@@ -61,7 +70,8 @@ def conv2d_forward(
     out = output_shape(x.shape[1:3], w.shape[:2], strides, padding, dilation)
     y = np.zeros((len(x), *out, w.shape[3]), np.result_type(x, w))
     for cell, channels, filters in _cells(w, groups):
-        y[..., filters] += tap(padded, cell, out, strides, dilation)[..., channels] @ w[cell][:, filters]
+        seen = tap(padded, cell, out, strides, dilation)[..., channels]
+        y[..., filters] += np.tensordot(seen, w[cell][:, filters], axes=1)
     if b is not None:
         y += b
     return y, Conv2DCache(padded, w, b is not None, strides, padding, dilation, groups)
@@ -75,7 +85,8 @@ def conv2d_backward(dy: Array, cache: Conv2DCache) -> tuple[Array, Array, Array 
     for cell, channels, filters in _cells(w, groups):
         seen = tap(padded, cell, out, strides, dilation)[..., channels]
         dw[cell][:, filters] = np.tensordot(seen, dy[..., filters], axes=([0, 1, 2], [0, 1, 2]))
-        tap(d_padded, cell, out, strides, dilation)[..., channels] += dy[..., filters] @ w[cell][:, filters].T
+        d_seen = tap(d_padded, cell, out, strides, dilation)[..., channels]
+        d_seen += np.tensordot(dy[..., filters], w[cell][:, filters].T, axes=1)
     db = dy.sum(axis=(0, 1, 2), dtype=np.result_type(dy, np.float64)).astype(dy.dtype) if biased else None
     return crop(d_padded, padding), dw, db
 
@@ -89,21 +100,25 @@ class Conv2DFunction(Function):
 def conv2d_relu_forward(x: Array, w: Array, b: Array | None, **options: Any) -> tuple[Array, Any]:
     """max(0, convolution)."""
     z, convolved = conv2d_forward(x, w, b, **options)
-    y, rectified = relu_forward(z)
+    y, rectified = ReLU.forward(z)
     return y, (convolved, rectified)
 
 
 def conv2d_relu_backward(dy: Array, cache: Any) -> tuple[Array, Array, Array | None]:
     """The gradient of the rectifier, then that of the convolution."""
     convolved, rectified = cache
-    (dz,) = relu_backward(dy, rectified)
+    (dz,) = ReLU.backward(dy, rectified)
     return conv2d_backward(dz, convolved)
 
 
 class Conv2DReLU(Function):
     """Convolution and ReLU in one: a kernel need not write the convolution's output twice."""
 
-    forward, backward, kernel = staticmethod(conv2d_relu_forward), staticmethod(conv2d_relu_backward), "conv2d_relu"
+    forward, backward, kernel = (
+        staticmethod(conv2d_relu_forward),
+        staticmethod(conv2d_relu_backward),
+        "conv2d_relu",
+    )
 
 
 class Conv2D(Layer):
@@ -150,13 +165,13 @@ class Conv2D(Layer):
         **kwargs: Any,
     ):
         super().__init__(activity_regularizer=activity_regularizer, **kwargs)
-        self.filters = positive_int(self, "filters", filters)
+        self.filters = whole_number("Conv2D", "filters", filters, 1)
         self.kernel_size = size_tuple(self, "kernel_size", kernel_size, 2)
         self.strides = size_tuple(self, "strides", strides, 2)
         self.padding = choice(self, "padding", padding, "valid", "same")
         self.data_format = channels_last(self, data_format)
         self.dilation_rate = size_tuple(self, "dilation_rate", dilation_rate, 2)
-        self.groups = positive_int(self, "groups", groups)
+        self.groups = whole_number("Conv2D", "groups", groups, 1)
         self.activation = activations.get(activation)
         self.use_bias = bool(use_bias)
         self.kernel_initializer = initializers.get(kernel_initializer)
@@ -172,7 +187,9 @@ class Conv2D(Layer):
                 f"got strides {self.strides} and dilation_rate {self.dilation_rate}."
             )
         if self.filters % self.groups:
-            raise ValueError(f"{self} expects filters divisible by groups, got {self.filters} and {self.groups}.")
+            raise ValueError(
+                f"{self} expects filters divisible by groups, got {self.filters} and {self.groups}."
+            )
 
     def build(self, input_shape: Shape) -> None:
         InputSpec(IMAGE_AXES).check(self, input_shape)
@@ -197,7 +214,9 @@ class Conv2D(Layer):
         self.compute_output_shape(inputs.shape)  # raises where the kernel does not fit
         options = {
             "strides": self.strides,
-            "padding": borders(inputs.shape[1:3], self.kernel_size, self.strides, self.padding, self.dilation_rate),
+            "padding": borders(
+                inputs.shape[1:3], self.kernel_size, self.strides, self.padding, self.dilation_rate
+            ),
             "dilation": self.dilation_rate,
             "groups": self.groups,
         }

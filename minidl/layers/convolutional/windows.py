@@ -55,19 +55,31 @@ def border(n: int, window: int, stride: int, padding: str, dilation: int = 1) ->
 
 
 def borders(
-    sizes: Sequence[int], windows: Sequence[int], strides: Sequence[int], padding: str, dilation: Sequence[int]
+    sizes: Sequence[int],
+    windows: Sequence[int],
+    strides: Sequence[int],
+    padding: str,
+    dilation: Sequence[int],
 ) -> Padding:
     """`border` for each spatial axis."""
-    return tuple(border(n, k, s, padding, r) for n, k, s, r in zip(sizes, windows, strides, dilation, strict=True))
+    return tuple(
+        border(n, k, s, padding, r) for n, k, s, r in zip(sizes, windows, strides, dilation, strict=True)
+    )
 
 
 def output_shape(
-    sizes: Sequence[int], windows: Sequence[int], strides: Sequence[int], padding: Padding, dilation: Sequence[int]
+    sizes: Sequence[int],
+    windows: Sequence[int],
+    strides: Sequence[int],
+    padding: Padding,
+    dilation: Sequence[int],
 ) -> tuple[int, ...]:
     """The number of windows along each spatial axis, once the border is added."""
     return tuple(
         output_length(n + before + after, window, stride, "valid", r)
-        for n, window, stride, (before, after), r in zip(sizes, windows, strides, padding, dilation, strict=True)
+        for n, window, stride, (before, after), r in zip(
+            sizes, windows, strides, padding, dilation, strict=True
+        )
     )
 
 
@@ -80,11 +92,15 @@ def pad(x: Array, padding: Padding, value: Any = 0) -> Array:
 
 def crop(x: Array, padding: Padding) -> Array:
     """The inside of a padded x: what `pad` was given, as a view."""
-    inside = (slice(before, size - after) for (before, after), size in zip(padding, x.shape[1:-1], strict=True))
+    inside = (
+        slice(before, size - after) for (before, after), size in zip(padding, x.shape[1:-1], strict=True)
+    )
     return x[:, *inside]
 
 
-def tap(x: Array, cell: Sequence[int], out: Sequence[int], strides: Sequence[int], dilation: Sequence[int]) -> Array:
+def tap(
+    x: Array, cell: Sequence[int], out: Sequence[int], strides: Sequence[int], dilation: Sequence[int]
+) -> Array:
     """The cells of padded x (N, spatial..., C) that meet kernel cell `cell`: a view (N, out..., C).
 
     >>> tap(np.arange(6).reshape(1, 6, 1), [1], [2], [2], [1]).ravel()
@@ -95,7 +111,12 @@ def tap(x: Array, cell: Sequence[int], out: Sequence[int], strides: Sequence[int
 
 
 def fitting_windows(
-    layer: Any, shape: Shape, windows: Sequence[int], strides: Sequence[int], padding: str, dilation: Sequence[int]
+    layer: Any,
+    shape: Shape,
+    windows: Sequence[int],
+    strides: Sequence[int],
+    padding: str,
+    dilation: Sequence[int],
 ) -> Shape:
     """The spatial output sizes for an input (N, spatial..., C); an axis of unknown size stays unknown.
 
@@ -115,7 +136,11 @@ def fitting_windows(
 
 
 def window_formulas(
-    sizes: Sequence[int | None], windows: Sequence[int], strides: Sequence[int], padding: str, dilation: Sequence[int]
+    sizes: Sequence[int | None],
+    windows: Sequence[int],
+    strides: Sequence[int],
+    padding: str,
+    dilation: Sequence[int],
 ) -> list[str]:
     """For each spatial axis, how the number of windows comes about; equal axes once.
 

@@ -2,12 +2,11 @@
 
 from typing import Any
 
-import numpy as np
-
 from minidl.layers.base import Layer
 from minidl.layers.checks import InputSpec, channels_last, size_tuple
 from minidl.layers.convolutional.windows import IMAGE_AXES
 from minidl.layers.symbolic import Shape
+from minidl.primitives.joining import pad
 from minidl.tensor import Tensor
 
 __all__ = ["ZeroPadding2D"]
@@ -20,6 +19,7 @@ class ZeroPadding2D(Layer):
         padding: one number for all sides, (rows, columns), or ((top, bottom), (left, right)).
         data_format: "channels_last", the layout of all layers here.
 
+    >>> import numpy as np
     >>> ZeroPadding2D(((1, 0), (2, 3)))(np.ones((1, 4, 4, 1))).shape
     (1, 5, 9, 1)
     """
@@ -29,15 +29,15 @@ class ZeroPadding2D(Layer):
         sides = tuple(padding) if isinstance(padding, list | tuple) else (padding, padding)
         if len(sides) != 2:
             raise ValueError(
-                "ZeroPadding2D expects padding to be a number, (rows, columns) or ((top, bottom), (left, right)), "
-                f"got {padding!r}."
+                "ZeroPadding2D expects padding to be a number, (rows, columns) or "
+                f"((top, bottom), (left, right)), got {padding!r}."
             )
         self.padding = tuple(size_tuple(self, "padding", side, 2, least=0) for side in sides)
         self.data_format = channels_last(self, data_format)
         self.input_spec = InputSpec(IMAGE_AXES)
 
     def call(self, inputs: Tensor) -> Tensor:
-        return np.pad(inputs, ((0, 0), *self.padding, (0, 0)))  # type: ignore[call-overload, no-any-return]
+        return pad(inputs, ((0, 0), *self.padding, (0, 0)))
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         batch, h, w, c = input_shape

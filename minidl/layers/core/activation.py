@@ -6,6 +6,7 @@ from minidl import activations
 from minidl.layers.base import Layer
 from minidl.layers.symbolic import Shape
 from minidl.tensor import Tensor
+from minidl.utils.checks import number
 
 __all__ = ["ELU", "Activation", "LeakyReLU", "ReLU", "Softmax"]
 
@@ -42,12 +43,18 @@ class ReLU(_Elementwise):
     """
 
     def __init__(
-        self, max_value: float | None = None, negative_slope: float = 0.0, threshold: float = 0.0, **kwargs: Any
+        self,
+        max_value: float | None = None,
+        negative_slope: float = 0.0,
+        threshold: float = 0.0,
+        **kwargs: Any,
     ):
         super().__init__(**kwargs)
-        self.max_value = None if max_value is None else _non_negative(self, "max_value", max_value)
-        self.negative_slope = _non_negative(self, "negative_slope", negative_slope)
-        self.threshold = _non_negative(self, "threshold", threshold)
+        self.max_value = (
+            None if max_value is None else number(type(self).__name__, "max_value", max_value, minimum=0)
+        )
+        self.negative_slope = number(type(self).__name__, "negative_slope", negative_slope, minimum=0)
+        self.threshold = number(type(self).__name__, "threshold", threshold, minimum=0)
 
     def call(self, inputs: Tensor) -> Tensor:
         return activations.relu(inputs, self.negative_slope, self.max_value, self.threshold)
@@ -62,7 +69,7 @@ class LeakyReLU(_Elementwise):
 
     def __init__(self, negative_slope: float = 0.3, **kwargs: Any):
         super().__init__(**kwargs)
-        self.negative_slope = _non_negative(self, "negative_slope", negative_slope)
+        self.negative_slope = number(type(self).__name__, "negative_slope", negative_slope, minimum=0)
 
     def call(self, inputs: Tensor) -> Tensor:
         return activations.leaky_relu(inputs, self.negative_slope)
@@ -73,7 +80,7 @@ class ELU(_Elementwise):
 
     def __init__(self, alpha: float = 1.0, **kwargs: Any):
         super().__init__(**kwargs)
-        self.alpha = _non_negative(self, "alpha", alpha)
+        self.alpha = number(type(self).__name__, "alpha", alpha, minimum=0)
 
     def call(self, inputs: Tensor) -> Tensor:
         return activations.elu(inputs, self.alpha)
@@ -88,9 +95,3 @@ class Softmax(_Elementwise):
 
     def call(self, inputs: Tensor) -> Tensor:
         return activations.softmax(inputs, self.axis)
-
-
-def _non_negative(layer: Layer, argument: str, value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not value >= 0:
-        raise ValueError(f"{type(layer).__name__} expects {argument} >= 0, got {value!r}.")
-    return float(value)

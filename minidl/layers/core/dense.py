@@ -15,9 +15,10 @@ import numpy as np
 from minidl import activations, constraints, initializers, regularizers
 from minidl.backend import Array
 from minidl.layers.base import Layer
-from minidl.layers.checks import InputSpec, positive_int
+from minidl.layers.checks import InputSpec
 from minidl.layers.symbolic import Shape
 from minidl.tensor import Function, Tensor
+from minidl.utils.checks import whole_number
 
 __all__ = ["Dense", "DenseFunction", "dense_backward", "dense_forward"]
 
@@ -77,7 +78,7 @@ class Dense(Layer):
         **kwargs: Any,
     ):
         super().__init__(activity_regularizer=activity_regularizer, **kwargs)
-        self.units = positive_int(self, "units", units)
+        self.units = whole_number("Dense", "units", units, 1)
         self.activation = activations.get(activation)
         self.use_bias = bool(use_bias)
         self.kernel_initializer = initializers.get(kernel_initializer)
@@ -91,7 +92,9 @@ class Dense(Layer):
     def build(self, input_shape: Shape) -> None:
         features = input_shape[-1]
         if features is None:
-            raise ValueError(f"{self} needs to know its number of features: the last axis of {input_shape} is None.")
+            raise ValueError(
+                f"{self} needs to know its number of features: the last axis of {input_shape} is None."
+            )
         self.kernel = self.add_weight(
             (features, self.units), self.kernel_initializer, regularizer=self.kernel_regularizer,
             constraint=self.kernel_constraint, name="kernel",

@@ -33,13 +33,17 @@ class InputLayer(Layer):
         super().__init__(name=name, dtype=dtype)
         given = shape if shape is not None else input_shape
         if given is None and batch_shape is None:
-            raise ValueError("Input expects shape, the shape of one sample, for example Input(shape=(28, 28, 1)).")
+            raise ValueError(
+                "Input expects shape, the shape of one sample, for example Input(shape=(28, 28, 1))."
+            )
         if given is not None and (isinstance(given, int) or not all(_is_size(n) for n in given)):
             raise ValueError(
                 f"Input expects shape to be a tuple of whole numbers > 0 or None, such as (28, 28, 1) or (4,), "
                 f"got {given!r}."
             )
-        self.batch_shape: Shape = tuple(batch_shape) if batch_shape is not None else (batch_size, *(given or ()))
+        self.batch_shape: Shape = (
+            tuple(batch_shape) if batch_shape is not None else (batch_size, *(given or ()))
+        )
         self.built = True
         self.output = SymbolicTensor(self.batch_shape, self.dtype, self.name, self)
 
@@ -69,4 +73,4 @@ def Input(
     >>> Input(shape=(28, 28, 1)).shape
     (None, 28, 28, 1)
     """
-    return InputLayer(shape, batch_size, dtype, batch_shape, name).output  # type: ignore[no-any-return]
+    return InputLayer(shape, batch_size, dtype, batch_shape, name).output

@@ -51,7 +51,9 @@ class Reshape(Layer):
         super().__init__(**kwargs)
         self.target_shape = tuple(target_shape)
         if self.target_shape.count(-1) > 1 or any(n == 0 or n < -1 for n in self.target_shape):
-            raise ValueError(f"Reshape expects target_shape of sizes > 0 and at most one -1, got {target_shape!r}.")
+            raise ValueError(
+                f"Reshape expects target_shape of sizes > 0 and at most one -1, got {target_shape!r}."
+            )
 
     def call(self, inputs: Tensor) -> Tensor:
         return inputs.reshape((len(inputs), *self._resolved(inputs.shape[1:])))

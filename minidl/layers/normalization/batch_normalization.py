@@ -22,10 +22,11 @@ import numpy as np
 from minidl import constraints, initializers, regularizers
 from minidl.backend import Array
 from minidl.layers.base import Layer
-from minidl.layers.checks import InputSpec, fraction
+from minidl.layers.checks import InputSpec
 from minidl.layers.context import update
 from minidl.layers.symbolic import Shape
 from minidl.tensor import Function, Tensor
+from minidl.utils.checks import number
 
 __all__ = ["BatchNormFunction", "BatchNormalization", "batch_norm_backward", "batch_norm_forward"]
 
@@ -45,9 +46,10 @@ def batch_norm_forward(
     axes = tuple(a for a in range(x.ndim) if a != axis % x.ndim)
     wide = np.result_type(x, np.float64)
     feature = [1 if a in axes else n for a, n in enumerate(x.shape)]
-    mean = x.mean(axis=axes, keepdims=True, dtype=wide)
+    n = max(1, x.size // x.shape[axis])
+    mean = x.sum(axis=axes, keepdims=True, dtype=wide) / n
     centred = x - mean  # in float64: at mean 1e4, float32 would lose four digits here
-    variance = np.mean(centred * centred, axis=axes, keepdims=True)
+    variance = np.sum(centred * centred, axis=axes, keepdims=True) / n
     deviation = np.sqrt(variance + epsilon)
     normalised = (centred / deviation).astype(x.dtype)
     scale = np.ones(feature, x.dtype) if gamma is None else gamma.reshape(feature)
@@ -68,7 +70,7 @@ def batch_norm_backward(
     dy, d_mean, d_variance = gradients
     normalised, scale, deviation, axes, (scaled, shifted) = cache
     wide = np.result_type(dy, np.float64)
-    n = int(np.prod([dy.shape[a] for a in axes]))
+    n = max(1, dy.size // d_mean.size)
     d_beta = dy.sum(axis=axes, keepdims=True, dtype=wide)
     d_gamma = (dy * normalised).sum(axis=axes, keepdims=True, dtype=wide)
     dx = scale * (dy - (d_beta / n).astype(dy.dtype) - normalised * (d_gamma / n).astype(dy.dtype))
@@ -94,7 +96,7 @@ class BatchNormalization(Layer):
 
     Args:
         axis: the axis of the features.
-        momentum: share of the old running average kept at each step, in [0, 1).
+        momentum: share of the old running average kept at each step, in [0, 1].
         epsilon: added to the variance, > 0.
         center, scale: whether β and γ are there.
         beta_initializer, gamma_initializer, moving_mean_initializer, moving_variance_initializer,
@@ -128,10 +130,8 @@ class BatchNormalization(Layer):
     ):
         super().__init__(**kwargs)
         self.axis = axis
-        self.momentum = fraction(self, "momentum", momentum)
-        if not epsilon > 0:
-            raise ValueError(f"{self} expects epsilon > 0, got {epsilon!r}.")
-        self.epsilon = float(epsilon)
+        self.momentum = number("BatchNormalization", "momentum", momentum, minimum=0, maximum=1)
+        self.epsilon = number("BatchNormalization", "epsilon", epsilon, above=0)
         self.center = bool(center)
         self.scale = bool(scale)
         self.beta_initializer = initializers.get(beta_initializer)

@@ -16,7 +16,15 @@ from minidl.backend import Array
 from minidl.layers.base import Layer
 from minidl.layers.checks import InputSpec, channels_last, choice, size_tuple
 from minidl.layers.convolutional.windows import (
-    IMAGE_AXES, Padding, borders, crop, fitting_windows, output_shape, pad, tap, window_formulas,
+    IMAGE_AXES,
+    Padding,
+    borders,
+    crop,
+    fitting_windows,
+    output_shape,
+    pad,
+    tap,
+    window_formulas,
 )  # fmt: skip
 from minidl.layers.symbolic import Shape
 from minidl.tensor import Function, Tensor
@@ -28,7 +36,9 @@ Size = tuple[int, int]
 
 class PoolCache(NamedTuple):
     shape: tuple[int, ...]  # of the padded input
-    share: Array  # which cell won (max), or how many cells each window has (average): (N or 1, OH, OW, C or 1)
+    share: (
+        Array  # which cell won (max), or how many cells each window has (average): (N or 1, OH, OW, C or 1)
+    )
     pool: Size
     strides: Size
     padding: Padding
@@ -62,7 +72,9 @@ def max_pool2d_backward(dy: Array, cache: PoolCache) -> tuple[Array]:
     return (crop(d_padded, padding),)
 
 
-def average_pool2d_forward(x: Array, *, pool: Size, strides: Size, padding: Padding) -> tuple[Array, PoolCache]:
+def average_pool2d_forward(
+    x: Array, *, pool: Size, strides: Size, padding: Padding
+) -> tuple[Array, PoolCache]:
     """x (N, H, W, C) -> y (N, OH, OW, C)."""
     out = output_shape(x.shape[1:3], pool, strides, padding, (1, 1))
     padded = pad(x, padding)
@@ -84,7 +96,11 @@ def average_pool2d_backward(dy: Array, cache: PoolCache) -> tuple[Array]:
 class MaxPool2DFunction(Function):
     """Max pooling as a node on the graph."""
 
-    forward, backward, kernel = staticmethod(max_pool2d_forward), staticmethod(max_pool2d_backward), "max_pool2d"
+    forward, backward, kernel = (
+        staticmethod(max_pool2d_forward),
+        staticmethod(max_pool2d_backward),
+        "max_pool2d",
+    )
 
 
 class AveragePool2DFunction(Function):

@@ -14,10 +14,10 @@ import numpy as np
 
 from minidl.backend import Array
 from minidl.layers.base import Layer
-from minidl.layers.checks import fraction
 from minidl.layers.symbolic import Shape
 from minidl.random import SeedGenerator
 from minidl.tensor import Function, Tensor
+from minidl.utils.checks import number
 
 __all__ = ["Dropout", "DropoutFunction"]
 
@@ -47,10 +47,14 @@ class Dropout(Layer):
     """
 
     def __init__(
-        self, rate: float, noise_shape: Sequence[int | None] | None = None, seed: int | None = None, **kwargs: Any
+        self,
+        rate: float,
+        noise_shape: Sequence[int | None] | None = None,
+        seed: int | None = None,
+        **kwargs: Any,
     ):
         super().__init__(**kwargs)
-        self.rate = fraction(self, "rate", rate)
+        self.rate = number("Dropout", "rate", rate, minimum=0, below=1)
         self.noise_shape = None if noise_shape is None else tuple(noise_shape)
         self.seed = seed
         self.seed_generator = SeedGenerator(seed)

@@ -1,0 +1,114 @@
+"""Callback: code that runs at given moments of training, without a change to the loop."""
+
+from collections.abc import Iterable
+from typing import Any
+
+__all__ = ["Callback", "CallbackList", "History"]
+
+
+class Callback:
+    """Derive from this and override the moments of interest. `self.model` is the model in training.
+
+    `logs` is a dict of losses and metrics so far; at the end of an epoch it has the validation results too.
+    Setting `self.model.stop_training = True` ends training after the current batch.
+
+    >>> class Shout(Callback):
+    ...     def on_epoch_end(self, epoch, logs=None):
+    ...         print(f"epoch {epoch} done")
+    """
+
+    model: Any = None
+    params: dict[str, Any]
+
+    def set_model(self, model: Any) -> None:
+        self.model = model
+
+    def set_params(self, params: dict[str, Any]) -> None:
+        self.params = params
+
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None: ...
+    def on_train_end(self, logs: dict[str, Any] | None = None) -> None: ...
+    def on_test_begin(self, logs: dict[str, Any] | None = None) -> None: ...
+    def on_test_end(self, logs: dict[str, Any] | None = None) -> None: ...
+    def on_predict_begin(self, logs: dict[str, Any] | None = None) -> None: ...
+    def on_predict_end(self, logs: dict[str, Any] | None = None) -> None: ...
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None: ...
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None: ...
+    def on_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None: ...
+    def on_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None: ...
+
+    def on_train_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        self.on_batch_begin(batch, logs)
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        self.on_batch_end(batch, logs)
+
+    def on_test_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None: ...
+    def on_test_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None: ...
+    def on_predict_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None: ...
+    def on_predict_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None: ...
+
+
+class History(Callback):
+    """What `fit` returns: `history` maps each loss and metric to its values by epoch, `epoch` numbers them."""
+
+    def __init__(self) -> None:
+        self.history: dict[str, list[Any]] = {}
+        self.epoch: list[int] = []
+
+    def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
+        self.epoch = []
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        self.epoch.append(epoch)
+        for key, value in (logs or {}).items():
+            self.history.setdefault(key, []).append(value)
+
+
+class CallbackList:
+    """Passes each moment on to all callbacks, in order.
+
+    Args:
+        callbacks: callbacks, one callback, or None.
+        model: the model they are told about.
+        params: epochs, steps and verbosity of the run, for `callback.params`.
+
+    Raises:
+        TypeError: something in the list is no Callback.
+    """
+
+    def __init__(self, callbacks: Any, model: Any, **params: Any):
+        given = (
+            list(callbacks)
+            if isinstance(callbacks, Iterable)
+            else [callbacks]
+            if callbacks is not None
+            else []
+        )
+        for callback in given:
+            if not isinstance(callback, Callback):
+                mend = (
+                    " Pass an instance: add ()."
+                    if isinstance(callback, type)
+                    else " Derive it from Callback."
+                )
+                raise TypeError(f"callbacks expects Callback objects, got {callback!r:.80}.{mend}")
+        self.callbacks: list[Callback] = given
+        for callback in given:
+            callback.set_model(model)
+            callback.set_params(params)
+        moments = [name for name in vars(Callback) if "_batch_" in name]
+        self._watched = {
+            m for m in moments if any(getattr(type(c), m) is not getattr(Callback, m) for c in given)
+        }
+        if {"on_batch_begin", "on_batch_end"} & self._watched:
+            self._watched |= {"on_train_batch_begin", "on_train_batch_end"}
+
+    def watches(self, moment: str) -> bool:
+        """Whether some callback does anything at this moment of a batch."""
+        return moment in self._watched
+
+    def call(self, moment: str, *args: Any) -> None:
+        """Call `moment` ("on_epoch_end" ...) of every callback."""
+        for callback in self.callbacks:
+            getattr(callback, moment)(*args)

@@ -1,0 +1,160 @@
+"""The graph behind tensors, and the walk back through it: the whole of automatic differentiation.
+
+Every operation on tensors leaves a `Node` behind, which knows the tensors it was made from and how to send
+gradients back to them. `walk` visits the nodes from the youngest to the oldest. A node is always younger than
+the nodes its inputs came from, so when the walk reaches a node, all gradients of its outputs have arrived:
+
+    dL/dx = sum over every use u of x:  dL/du · du/dx                                (the chain rule)
+
+The walk is a loop and not a recursion, so that a chain of 50,000 steps (a long recurrent network) is no
+different from one of five.
+"""
+
+import heapq
+import itertools
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from minidl.backend import Array
+
+__all__ = ["Node", "mode", "no_grad", "unbroadcast", "walk"]
+
+_age = itertools.count()
+_RELEASED = object()  # stands where a node's cache was, once the walk has used it
+
+
+class _Mode(threading.local):
+    grad_enabled = True
+
+
+mode = _Mode()
+
+
+@contextmanager
+def no_grad() -> Iterator[None]:
+    """Inside this block operations leave no graph behind: for inference, and for changing weights.
+
+    It holds for the thread that entered it.
+
+    >>> from minidl import Tensor
+    >>> x = Tensor([1.0], requires_grad=True)
+    >>> with no_grad():
+    ...     y = x * 2
+    >>> y.requires_grad
+    False
+    """
+    before, mode.grad_enabled = mode.grad_enabled, False
+    try:
+        yield
+    finally:
+        mode.grad_enabled = before
+
+
+class Node:
+    """One call of a Function on the graph: where its inputs came from, and its way back."""
+
+    __slots__ = ("age", "backward", "cache", "inputs", "name", "outputs", "several")
+
+    def __init__(
+        self,
+        name: str,
+        inputs: tuple[Any, ...],
+        backward: Callable[..., Any],
+        cache: Any,
+        outputs: Sequence[Array],
+        several: bool,
+    ):
+        self.age = next(_age)
+        self.name = name
+        self.inputs = inputs  # the tensors that want a gradient; None in the place of the others
+        self.backward = backward  # of the forward that ran: the reference's, or the kernel's
+        self.cache = cache
+        self.outputs = [(y.shape, y.dtype) for y in outputs]
+        self.several = several  # whether forward returned a tuple, so that backward takes one
+
+    def gradients(self, dys: Sequence[Array | None], keep: bool) -> Sequence[Any]:
+        """The gradients of the inputs, given those of the outputs (None for an output nobody used).
+
+        Raises:
+            RuntimeError: the node has been run backward before, or its backward returns the wrong number.
+        """
+        if self.cache is _RELEASED:
+            raise RuntimeError(
+                f"backward() has run through this graph before ({self.name}), and what it had saved was "
+                "released. Compute the output again, or call backward(retain_graph=True) the first time."
+            )
+        given = tuple(
+            [np.zeros(*output) if dy is None else dy for dy, output in zip(dys, self.outputs, strict=True)]
+        )
+        dxs = self.backward(given if self.several else given[0], self.cache)
+        if not keep:
+            self.cache = _RELEASED
+        if not isinstance(dxs, tuple | list) or len(dxs) != len(self.inputs):
+            raise RuntimeError(
+                f"{self.name}.backward must return a tuple of {len(self.inputs)} gradients, one per input."
+            )
+        return dxs
+
+
+def unbroadcast(gradient: Array, shape: tuple[int, ...]) -> Array:
+    """Sum `gradient` over the axes along which an array of `shape` was repeated by broadcasting.
+
+    The sums run in float64: NumPy adds rows one after the other, and in float32 that loses digits.
+
+    >>> unbroadcast(np.ones((2, 3)), (3,))
+    array([2., 2., 2.])
+    >>> unbroadcast(np.ones((2, 3)), (2, 1))
+    array([[3.],
+           [3.]])
+    """
+    added = gradient.ndim - len(shape)
+    if gradient.shape == shape or added < 0:
+        return gradient
+    repeated = tuple(i for i, n in enumerate(gradient.shape) if i < added or shape[i - added] == 1 != n)
+    total = gradient.sum(axis=repeated, dtype=np.result_type(gradient.dtype, np.float64), keepdims=True)
+    return np.asarray(total.reshape(total.shape[added:]), dtype=gradient.dtype)
+
+
+def walk(output: Any, gradient: Array, retain_graph: bool) -> list[tuple[Any, Array]]:
+    """Send `gradient` from the tensor `output` back through its graph.
+
+    Returns the tensors that keep a gradient, each with its total. Nothing is stored in a tensor here: if a
+    backward function fails, every `.grad` is as it was.
+    """
+    totals: dict[int, tuple[Any, Array]] = {}
+    arrived: dict[Node, list[Array | None]] = {}
+    youngest_first: list[tuple[int, Node]] = []
+
+    def send(tensor: Any, g: Array) -> None:
+        if tensor._keeps_grad:
+            so_far = totals.get(id(tensor))
+            totals[id(tensor)] = (tensor, g if so_far is None else np.asarray(so_far[1] + g))
+        node = tensor.node
+        if node is not None:
+            if node not in arrived:
+                arrived[node] = [None] * len(node.outputs)
+                heapq.heappush(youngest_first, (-node.age, node))
+            waiting = arrived[node]
+            before = waiting[tensor._index]
+            waiting[tensor._index] = g if before is None else np.asarray(before + g)
+
+    send(output, gradient)
+    while youngest_first:
+        node = heapq.heappop(youngest_first)[1]
+        for i, (x, dx) in enumerate(
+            zip(node.inputs, node.gradients(arrived.pop(node), retain_graph), strict=True)
+        ):
+            if x is None or dx is None:
+                continue
+            dx = unbroadcast(np.asarray(dx), x.shape)
+            if dx.shape != x.shape:
+                raise RuntimeError(
+                    f"{node.name}.backward gave a gradient of shape {dx.shape} for input {i}, which has "
+                    f"shape {x.shape}."
+                )
+            send(x, dx if dx.dtype == x.dtype else dx.astype(x.dtype))
+    return list(totals.values())

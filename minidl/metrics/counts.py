@@ -1,0 +1,94 @@
+"""Counting the four outcomes of yes-or-no questions at many thresholds.
+
+A prediction above the threshold says yes. Against the label there are four outcomes:
+
+                     label 1                 label 0
+    says yes         tp, true positive       fp, false positive
+    says no          fn, false negative      tn, true negative
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from minidl.backend import Array
+from minidl.metrics.inputs import aligned, check_unit_interval, spread_weights
+
+__all__ = ["Counts", "confusion_counts", "questions", "ratio", "top_k_only"]
+
+
+class Counts(NamedTuple):
+    """Weighted numbers of the four outcomes at each of T thresholds, each (T, L)."""
+
+    tp: Array
+    fp: Array
+    tn: Array
+    fn: Array
+
+
+def confusion_counts(labels: Array, scores: Array, thresholds: Array, weights: Array | None) -> Counts:
+    """Count the outcomes at all thresholds in one pass, O(N·log T), for L questions side by side.
+
+    A score that is above exactly b of the ascending thresholds falls into bucket b; it says yes at thresholds
+    0 ... b-1. So what says yes at threshold t is the sum of the buckets t+1 ... T.
+
+    Args:
+        labels: (N, L), True for yes.
+        scores: (N, L). NaN is above no threshold.
+        thresholds: (T,) ascending.
+        weights: (N, L), or None for 1.
+
+    >>> confusion_counts(np.array([[True], [False]]), np.array([[0.9], [0.6]]), np.array([0.5, 0.7]), None).fp
+    array([[1.], [0.]])
+    """
+    T, L = len(thresholds), scores.shape[1]
+    scores = np.where(np.isnan(scores), -np.inf, scores)
+    bucket = np.searchsorted(thresholds.astype(scores.dtype), scores) + np.arange(L) * (T + 1)
+    weights = np.ones(scores.shape) if weights is None else weights
+
+    def at_or_above(chosen: Array) -> Array:
+        sums = np.bincount(bucket.ravel(), weights=chosen.ravel(), minlength=L * (T + 1))
+        return sums.reshape(L, T + 1)[:, ::-1].cumsum(axis=1)[:, ::-1].T
+
+    positive, negative = at_or_above(weights * labels), at_or_above(weights * ~labels)
+    tp, fp = positive[1:], negative[1:]
+    return Counts(tp, fp, negative[0] - fp, positive[0] - tp)
+
+
+def top_k_only(scores: Array, k: int) -> Array:
+    """`scores` with all but the k largest of each row set to −inf; of equal ones the first are kept."""
+    order = np.argsort(-scores, axis=-1, kind="stable")
+    kept = np.full(scores.shape, -np.inf, scores.dtype)
+    best = order[..., :k]
+    np.put_along_axis(kept, best, np.take_along_axis(scores, best, axis=-1), axis=-1)
+    return kept
+
+
+def questions(
+    owner: str, y_true: Any, y_pred: Any, sample_weight: Any, logits: bool
+) -> tuple[Array, Array, Array | None]:
+    """Labels as booleans, scores and weights, all of one shape.
+
+    Raises:
+        ValueError: shapes that do not fit, labels or probabilities outside [0, 1].
+    """
+    y, scores = aligned(owner, y_true, y_pred)
+    if scores.dtype.kind != "f":
+        scores = scores.astype(np.float64)
+    check_unit_interval(owner, "labels", y, "Labels are 0 and 1; for -1 and 1 pass (y + 1) / 2.")
+    if not logits:
+        check_unit_interval(
+            owner,
+            "probabilities",
+            scores,
+            "End the model with a sigmoid or softmax, or, for logits, use from_logits=True "
+            "(AUC) or thresholds=0 (the others).",
+        )
+    weights = None if sample_weight is None else spread_weights(sample_weight, scores.shape)
+    return y != 0, scores, weights
+
+
+def ratio(part: Array, rest: Array) -> Array:
+    """part / (part + rest), and 0 where both are 0."""
+    whole = part + rest
+    return part / np.where(whole == 0, 1, whole)

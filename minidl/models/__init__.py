@@ -1,0 +1,6 @@
+"""Models: layers connected, trained and shown."""
+
+from minidl.models.model import Model
+from minidl.models.sequential import Sequential
+
+__all__ = ["Model", "Sequential"]

@@ -1,0 +1,77 @@
+"""Model: a layer made of layers, that can be trained and shown."""
+
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+from minidl import random
+from minidl.layers.base import Layer
+from minidl.models.summary import print_summary
+from minidl.models.training import Trainer
+from minidl.tensor import Tensor
+
+__all__ = ["Model"]
+
+
+class Model(Trainer, Layer):
+    """The base of models. Derive from it, keep layers as attributes and connect them in `call`.
+
+    >>> from minidl.layers import Dense
+    >>> class TwoLayers(Model):
+    ...     def __init__(self):
+    ...         super().__init__()
+    ...         self.hidden, self.out = Dense(8, activation="relu"), Dense(1)
+    ...     def call(self, x):
+    ...         return self.out(self.hidden(x))
+    >>> model = TwoLayers()
+    >>> model.compile("sgd", "mse")
+    >>> loss = model.train_on_batch([[1.0], [2.0]], [[2.0], [4.0]])
+    >>> model.count_params()
+    25
+    """
+
+    autocast: ClassVar[bool] = False  # the layers inside convert, each to its own type
+
+    def __init__(self, **kwargs: Any):
+        super().__init__(**kwargs)
+        self._stream = random.new_stream()  # the randomness of its shuffling
+
+    @property
+    def layers(self) -> list[Layer]:
+        """The layers, in the order they were added."""
+        return list(self._layers)
+
+    def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
+        """The layer called `name`, or number `index`.
+
+        Raises:
+            ValueError: there is none; the message lists those there are.
+        """
+        if index is not None:
+            if not -len(self.layers) <= index < len(self.layers):
+                raise ValueError(f"{self.name} has {len(self.layers)} layers, there is no number {index}.")
+            return self.layers[index]
+        for layer in self.layers:
+            if layer.name == name:
+                return layer
+        known = ", ".join(layer.name for layer in self.layers)
+        raise ValueError(f"{self.name} has no layer {name!r}. Its layers: {known}.")
+
+    def summary(
+        self,
+        line_length: int | None = None,
+        print_fn: Callable[[str], Any] | None = None,
+        explain: bool = False,
+    ) -> None:
+        """Print a table of the layers: output shapes and numbers of parameters.
+
+        Args:
+            line_length: width of the table; by default that of the terminal.
+            print_fn: called with the text instead of printing it.
+            explain: add how each number comes about: (3·3·1 + 1)·32 = 320.
+        """
+        print_summary(self, line_length, print_fn, explain)
+
+    @property
+    def losses(self) -> list[Tensor]:
+        """The penalties on the weights as they are now."""
+        return [v.regularizer(v) for v in self.trainable_weights if v.regularizer is not None]
