@@ -71,7 +71,7 @@ class Function:
 
 
 Traced = TypeVar("Traced", bound=Callable[..., Any])
-TRACED: dict[Any, Callable[..., "Tensor"]] = {}
+TRACED: dict[Any, Callable[..., Any]] = {}
 
 
 def traces(*numpy_functions: Any) -> Callable[[Traced], Traced]:

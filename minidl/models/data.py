@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from minidl import random
 from minidl.backend import Array
+from minidl.random import SeedGenerator
 from minidl.tensor import Tensor
 from minidl.utils.checks import whole_number
 
@@ -73,7 +73,7 @@ class Source:
     steps: int | None = None  # batches in an epoch, None if only the end will tell
 
     def epoch(self, number: int) -> Iterator[Batch]:
-        """The batches of epoch `number`."""
+        """The batches of one epoch; `number` (the training step it begins with) decides their order."""
         raise NotImplementedError
 
     def peek(self) -> Batch:
@@ -87,8 +87,7 @@ class ArraySource(Source):
     Args:
         x, y, sample_weight: data of equal length; y and sample_weight may be None.
         batch_size: samples in a batch.
-        shuffle: whether each epoch has an order of its own. The order is a function of seed and epoch.
-        stream: whose randomness that is.
+        shuffler: the randomness that gives each epoch its own order; None keeps the order of the data.
         steps: batches in an epoch, if not all.
     """
 
@@ -98,8 +97,7 @@ class ArraySource(Source):
         y: Any = None,
         sample_weight: Any = None,
         batch_size: int = 32,
-        shuffle: bool = False,
-        stream: int = 0,
+        shuffler: SeedGenerator | None = None,
         steps: int | None = None,
     ):
         self.data = Batch(
@@ -117,13 +115,12 @@ class ArraySource(Source):
                     f"Shapes: x {self.data.x.shape}, {name} {array.shape}."
                 )
         self.batch_size = batch_size
-        self.shuffle = shuffle
-        self.stream = stream
+        self.shuffler = shuffler
         in_all = -(-self.n // self.batch_size)
         self.steps = in_all if steps is None else min(steps, in_all)
 
     def epoch(self, number: int) -> Iterator[Batch]:
-        order = random.generator(None, self.stream, step=number).permutation(self.n) if self.shuffle else None
+        order = self.shuffler.at(number).permutation(self.n) if self.shuffler is not None else None
         for start in range(0, self.steps * self.batch_size, self.batch_size):  # type: ignore[operator]
             rows = (
                 slice(start, start + self.batch_size)
@@ -162,6 +159,11 @@ class GeneratorSource(Source):
                         f"The generator ended after {taken} of {self.steps} batches of this epoch. Make it yield "
                         "for ever, or lower steps_per_epoch or epochs."
                     )
+                if taken == 0:
+                    raise ValueError(
+                        "The generator has no batch for this epoch: an earlier one used it up. Pass an object "
+                        "that can be iterated again, or an endless generator with steps_per_epoch."
+                    )
                 return
             taken += 1
             yield batch
@@ -187,17 +189,16 @@ class SequenceSource(Source):
     Its `on_epoch_end()` is called after each epoch, if it has one. Batches are shuffled, not samples.
     """
 
-    def __init__(self, sequence: Any, shuffle: bool, stream: int, steps: int | None = None):
+    def __init__(self, sequence: Any, shuffler: SeedGenerator | None, steps: int | None = None):
         self.sequence = sequence
-        self.shuffle = shuffle
-        self.stream = stream
+        self.shuffler = shuffler
         if len(sequence) == 0:
             raise ValueError(f"{type(sequence).__name__} has length 0: no batches to train on.")
         self.steps = len(sequence) if steps is None else min(steps, len(sequence))
 
     def epoch(self, number: int) -> Iterator[Batch]:
         n = len(self.sequence)
-        order = random.generator(None, self.stream, step=number).permutation(n) if self.shuffle else range(n)
+        order = self.shuffler.at(number).permutation(n) if self.shuffler is not None else range(n)
         for i in order[: self.steps]:
             yield as_batch(self.sequence[int(i)])
         if hasattr(self.sequence, "on_epoch_end"):
@@ -220,8 +221,7 @@ def source(
     y: Any = None,
     sample_weight: Any = None,
     batch_size: int | None = None,
-    shuffle: bool = False,
-    stream: int = 0,
+    shuffler: SeedGenerator | None = None,
     steps: int | None = None,
 ) -> Source:
     """The source for whatever `fit`, `evaluate` or `predict` was given.
@@ -239,7 +239,7 @@ def source(
         isinstance(x, np.ndarray | Tensor | list | tuple) or hasattr(x, "to_numpy") or hasattr(x, "__array__")
     )
     if is_array:
-        return ArraySource(x, y, sample_weight, size, shuffle, stream, steps)
+        return ArraySource(x, y, sample_weight, size, shuffler, steps)
     if isinstance(x, Mapping | str) or not (indexed or hasattr(x, "__iter__")):
         raise TypeError(f"x expects arrays, lists, pandas objects or batches, got {type(x).__name__}.")
     if y is not None or sample_weight is not None or batch_size is not None:
@@ -247,7 +247,7 @@ def source(
             f"{type(x).__name__} yields whole batches (x, y, sample_weight): "
             "leave out y, sample_weight and batch_size."
         )
-    return SequenceSource(x, shuffle, stream, steps) if indexed else GeneratorSource(x, steps)
+    return SequenceSource(x, shuffler, steps) if indexed else GeneratorSource(x, steps)
 
 
 def split(x: Any, y: Any, sample_weight: Any, share: float) -> tuple[Batch, Batch]:

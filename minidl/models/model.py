@@ -33,7 +33,7 @@ class Model(Trainer, Layer):
 
     def __init__(self, **kwargs: Any):
         super().__init__(**kwargs)
-        self._stream = random.new_stream()  # the randomness of its shuffling
+        self._shuffler = random.SeedGenerator()
 
     @property
     def layers(self) -> list[Layer]:

@@ -30,7 +30,7 @@ class Sequential(Model):
 
     def __init__(self, layers: Iterable[Any] | None = None, trainable: bool = True, name: str | None = None):
         super().__init__(name=name)
-        self._front: InputLayer | None = None
+        self._front: SymbolicTensor | None = None
         for layer in layers or ():
             self.add(layer)
         if not trainable:
@@ -53,7 +53,7 @@ class Sequential(Model):
                 raise ValueError(
                     f"{self.name} already has its first layer: an Input goes in front of all others."
                 )
-            self._front = layer
+            self._front = layer.output
             return
         if any(layer is other for other in self._layers):
             raise ValueError(
@@ -66,12 +66,12 @@ class Sequential(Model):
             )
         before = self.built, self._front
         if self._front is None and not self._layers and layer.input_shape_hint is not None:
-            self._front = InputLayer(batch_shape=layer.input_shape_hint)
+            self._front = InputLayer(batch_shape=layer.input_shape_hint).output
         self._layers.append(layer)
         try:
             if self._front is not None:
                 self._lay_out_layer(
-                    layer, self._layers[-2].output if len(self._layers) > 1 else self._front.output
+                    layer, self._layers[-2].output if len(self._layers) > 1 else self._front
                 )
             else:
                 self.built = False
@@ -97,18 +97,18 @@ class Sequential(Model):
         layer(inputs)
         self.built = True
         self.output = layer.output
-        self.input = self._front.output if self._front is not None else None
+        self.input = self._front
 
     def build(self, input_shape: Shape) -> None:
         """Build all layers for inputs of this shape, batch axis included."""
         if not self._layers:
             raise ValueError(f"{self.name} has no layers. Add some with add().")
         if self._front is None:
-            self._front = InputLayer(batch_shape=input_shape)
-        x = self._front.output
+            self._front = InputLayer(batch_shape=input_shape).output
+        x: Any = self._front
         for layer in self._layers:
             x = layer(x)
-        self.input, self.output = self._front.output, x
+        self.input, self.output = self._front, x
 
     def call(self, inputs: Tensor, training: bool = False) -> Tensor:
         x = self._fit_rank(inputs)
@@ -118,7 +118,7 @@ class Sequential(Model):
 
     def _fit_rank(self, x: Tensor) -> Tensor:
         """Features of size 1 may come without their axis, or with one too many, as in Keras."""
-        declared = self._front.batch_shape if self._front is not None else None
+        declared = self._front.shape if self._front is not None else None
         if declared is None or len(declared) == x.ndim:
             self._check_shape(x.shape, declared)
             return x
@@ -176,10 +176,10 @@ class Sequential(Model):
             raise AttributeError(
                 f"{self.name} does not know its {end} shape yet: begin with an Input, or build it."
             )
-        return self._front.output if end == "input" else self._layers[-1].output
+        return self._front if end == "input" else self._layers[-1].output
 
     def get_config(self) -> dict[str, Any]:
         """Name and layers as plain data."""
-        described = [*([self._front] if self._front is not None else []), *self._layers]
+        described = [*([self._front.maker] if self._front is not None else []), *self._layers]
         layers = [{"class_name": type(layer).__name__, "config": layer.get_config()} for layer in described]
         return {"name": self.name, "layers": layers}

@@ -27,12 +27,13 @@ def _table(model: Any, width: int, explain: bool) -> str:
     from rich.text import Text
 
     table = Table(
-        box=box.SQUARE, show_lines=True, width=width, title=Text(f'Model: "{model.name}"', style="")
+        box=box.HEAVY_HEAD, show_lines=True, width=width, title=Text(f'Model: "{model.name}"', style="")
     )
     table.title_justify = "left"
-    table.add_column("Layer (type)", ratio=4, overflow="fold")
-    table.add_column("Output Shape", ratio=4, overflow="fold")
-    table.add_column("Param #", ratio=4 if explain else 2, justify="right", overflow="fold")
+    formulas_fit = explain and width >= 80
+    table.add_column("Layer (type)", overflow="fold")
+    table.add_column("Output Shape", overflow="fold", no_wrap=formulas_fit)
+    table.add_column("Param #", justify="right", overflow="fold", no_wrap=formulas_fit)
     for layer in model.layers:
         table.add_row(*(Text(cell) for cell in _row(layer, explain)))
     console = Console(file=io.StringIO(), width=width, color_system=None, legacy_windows=False)

@@ -42,7 +42,7 @@ class Trainer:
     name: str
     trainable_weights: list[Variable]
     built: bool
-    _stream: int
+    _shuffler: random.SeedGenerator
 
     def compile(
         self,
@@ -186,7 +186,7 @@ class Trainer:
             raise ValueError("fit expects class_weight or sample_weight, not both: multiply them yourself.")
         if validation_split and validation_data is None:
             (x, y, sample_weight), validation_data = split(x, y, sample_weight, validation_split)
-        data = source(x, y, sample_weight, batch_size, shuffle, self._stream, steps_per_epoch)
+        data = source(x, y, sample_weight, batch_size, self._shuffler if shuffle else None, steps_per_epoch)
         held_out = self._validation_source(
             validation_data, validation_batch_size or batch_size, validation_steps
         )

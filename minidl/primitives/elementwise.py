@@ -5,12 +5,14 @@ At a kink the rule is: |x|' = 0 at 0; where a maximum or minimum of two is a tie
 passes the gradient on at its bounds. Where a slope is infinite (the root of x at 0) so is the gradient.
 """
 
+import math
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from minidl.backend import Array
+from minidl.special import erf
 from minidl.tensor import Function, Tensor, as_array, traces
 
 __all__ = ["Root", "astype", "clip", "constant", "elementwise", "where"]
@@ -100,6 +102,7 @@ elementwise(np.arctan,     lambda dy, y, x: dy / (1 + x**2))
 elementwise(np.sinh,       lambda dy, y, x: dy * np.cosh(x))
 elementwise(np.cosh,       lambda dy, y, x: dy * np.sinh(x))
 elementwise(np.tanh,       lambda dy, y, x: dy * (1 - y**2))
+elementwise(erf,           lambda dy, y, x: dy * (2 / math.sqrt(math.pi)) * np.exp(-x * x))
 elementwise(np.arcsinh,    lambda dy, y, x: dy / np.sqrt(x**2 + 1))
 elementwise(np.arccosh,    lambda dy, y, x: dy / np.sqrt(x**2 - 1))
 elementwise(np.arctanh,    lambda dy, y, x: dy / (1 - x**2))

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from minidl.backend import Array
+from minidl.utils.checks import whole_number
 
 __all__ = ["normalize", "to_categorical"]
 
@@ -22,7 +23,7 @@ def to_categorical(x: Any, num_classes: int | None = None) -> Array:
         float64, shape of `x` followed by C.
 
     Raises:
-        TypeError: `x` is not numeric.
+        TypeError: `x` is not numeric, or `num_classes` no whole number.
         ValueError: a label is negative, fractional or too large; or there is none to infer C from.
 
     >>> to_categorical([0, 2, 1])
@@ -41,8 +42,8 @@ def to_categorical(x: Any, num_classes: int | None = None) -> Array:
     if num_classes is None:
         if labels.size == 0:
             raise ValueError("to_categorical got no labels to infer num_classes from. Pass num_classes=.")
-    elif num_classes < 1:
-        raise ValueError(f"to_categorical expects num_classes of 1 or more, got {num_classes}.")
+    else:
+        num_classes = whole_number("to_categorical", "num_classes", num_classes, minimum=1)
     _refuse_wrong_labels(labels, num_classes)
     classes = int(labels.max()) + 1 if num_classes is None else num_classes
     one_hot = np.zeros((labels.size, classes))

@@ -4,6 +4,8 @@ import random
 
 import numpy as np
 
+from minidl.utils.checks import whole_number
+
 __all__ = ["set_random_seed"]
 
 
@@ -14,7 +16,7 @@ def set_random_seed(seed: int) -> None:
         seed: from 0 to 2**32 - 1, the range NumPy takes.
 
     Raises:
-        ValueError: `seed` is not such a number.
+        TypeError, ValueError: `seed` is not such a number. Nothing is seeded then.
 
     >>> set_random_seed(1)
     >>> first = np.random.rand()
@@ -22,10 +24,9 @@ def set_random_seed(seed: int) -> None:
     >>> first == np.random.rand()
     True
     """
-    from minidl.random import set_seed  # needs most of minidl, which needs minidl.utils
+    from minidl.random import set_seed  # not above: minidl.random itself imports from minidl.utils
 
-    if not isinstance(seed, int | np.integer) or isinstance(seed, bool) or not 0 <= seed < 2**32:
-        raise ValueError(f"set_random_seed expects a whole number from 0 to 2**32 - 1, got {seed!r:.80}.")
-    random.seed(int(seed))
-    np.random.seed(int(seed))  # noqa: NPY002 - user code may draw from it
-    set_seed(int(seed))
+    seed = whole_number("set_random_seed", "seed", seed, 0, 2**32 - 1)
+    random.seed(seed)
+    np.random.seed(seed)  # noqa: NPY002 - user code may draw from it
+    set_seed(seed)

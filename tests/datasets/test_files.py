@@ -99,6 +99,13 @@ def endless(handler):
         handler.wfile.write(CONTENT)
 
 
+def one_byte_more(handler):
+    handler.send_response(200)
+    handler.end_headers()
+    handler.wfile.write(CONTENT + b"X")
+    handler.close_connection = True
+
+
 def redirect(handler):
     handler.send_response(302)
     handler.send_header("Location", "/elsewhere")
@@ -127,6 +134,7 @@ def one_byte_wrong(handler):
         (cut_short, "IncompleteRead"),
         (short_without_length, "SHA256"),
         (endless, "more bytes than the published file"),
+        (one_byte_more, "more bytes than the published file"),
         (redirect, "SHA256"),
         (login_page, "SHA256"),
         (one_byte_wrong, "SHA256"),

@@ -350,9 +350,11 @@ def test_in_a_real_terminal(columns):
         shown.epoch_begin(0)
         shown.step(1, lambda: {"loss": 0.5, "some_metric": 0.25, "another": 3.0})
         shown.close()
-        drawn = os.read(master, 4096).decode()
+        drawn = b""
+        while b"\n" not in drawn:
+            drawn += os.read(master, 4096)
     os.close(master)
-    rows = screen(drawn.replace("\r\n", "\n"), columns)
+    rows = screen(drawn.decode().replace("\r\n", "\n"), columns)
     assert rows[0].startswith(" 1/10 ")
     assert ("another: 3.0000" in rows[0], "some_metric: 0.2500" in rows[0]) == (True, columns == 80)
     assert rows[1:] == [""]

@@ -56,8 +56,8 @@ def test_no_labels_are_fine_where_the_classes_are_known():
         ([np.inf, 0.0], None, "got inf at index 0"),
         ([-np.inf], 3, "got -inf at index 0"),
         (-2, None, "got -2\\."),
-        ([0, 1], 0, "num_classes of 1 or more, got 0"),
-        ([0, 1], -4, "num_classes of 1 or more, got -4"),
+        ([0, 1], 0, "num_classes to be a whole number >= 1, got 0"),
+        ([0, 1], -4, "num_classes to be a whole number >= 1, got -4"),
         ([], None, "no labels to infer num_classes from"),
     ],
 )
@@ -69,6 +69,12 @@ def test_wrong_labels_are_named(x, classes, says):
 def test_names_are_not_labels():
     with pytest.raises(TypeError, match="Number the classes first"):
         to_categorical(["cat", "dog"])
+
+
+@pytest.mark.parametrize("classes", [3.0, "3", True])
+def test_the_number_of_classes_is_whole(classes):
+    with pytest.raises(TypeError, match="num_classes to be a whole number"):
+        to_categorical([0], num_classes=classes)
 
 
 def loop_norm(row, p):

@@ -1,0 +1,200 @@
+"""What a loss is given: targets and predictions brought to one type and one shape, or refused.
+
+The worst mistake is the silent one. NumPy's broadcasting would turn targets (N,) minus predictions (N, 1)
+into (N, N), every target against every prediction, and the training would run and learn nothing. So the
+shapes must be equal, apart from one last axis of size 1, which is added or dropped.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from minidl.activations.inputs import float_tensor
+from minidl.backend import Array
+from minidl.tensor import Tensor, as_array
+from minidl.utils.checks import number
+
+__all__ = [
+    "PROBABILITY", "changed", "class_labels", "constant", "logits_behind", "one_hot_pair", "pair", "place", "same_rank",
+    "smoothing", "target_tensor", "within",
+]  # fmt: skip
+
+PROBABILITY = (-1e-6, 1 + 1e-6)  # the bounds of a probability, with room for rounding
+
+
+def target_tensor(y_true: Any, dtype: Any) -> Tensor:
+    """The targets as a tensor of `dtype`; a tensor that wants a gradient stays on the graph."""
+    if isinstance(y_true, Tensor) and y_true.requires_grad:
+        return y_true if y_true.dtype == dtype else y_true.astype(dtype)
+    return Tensor(as_array(y_true).astype(dtype, copy=False))
+
+
+def changed(y_pred: Tensor, change: Callable[[Tensor], Tensor]) -> Tensor:
+    """`change(y_pred)`, which still knows the logits it came from, changed in the same way."""
+    result = change(y_pred)
+    if y_pred.origin is not None:
+        kind, logits = y_pred.origin
+        result.origin = (kind, change(logits))
+    return result
+
+
+def same_rank(y_true: Tensor, y_pred: Tensor) -> tuple[Tensor, Tensor]:
+    """Where one has a last axis of size 1 more than the other: add it to a vector, else drop it.
+
+    >>> y_true, y_pred = same_rank(Tensor([1.0, 2.0]), Tensor([[1.0], [2.0]]))
+    >>> y_true.shape, y_pred.shape
+    ((2, 1), (2, 1))
+    """
+    if y_true.ndim == y_pred.ndim + 1 and y_true.shape[-1] == 1:
+        if y_pred.ndim == 1:
+            return y_true, changed(y_pred, lambda t: t.reshape(-1, 1))
+        return y_true.reshape(y_true.shape[:-1]), y_pred
+    if y_pred.ndim == y_true.ndim + 1 and y_pred.shape[-1] == 1:
+        if y_true.ndim == 1:
+            return y_true.reshape(-1, 1), y_pred
+        return y_true, changed(y_pred, lambda t: t.reshape(t.shape[:-1]))
+    return y_true, y_pred
+
+
+def pair(loss: str, y_true: Any, y_pred: Any) -> tuple[Tensor, Tensor]:
+    """Targets and predictions as float tensors of one type and one shape.
+
+    Args:
+        loss: its name, for messages.
+        y_true, y_pred: tensors, arrays or lists.
+
+    Raises:
+        TypeError: one of them is not numeric.
+        ValueError: the shapes differ.
+    """
+    prediction = float_tensor(y_pred)
+    target, prediction = same_rank(target_tensor(y_true, prediction.dtype), prediction)
+    if target.shape != prediction.shape:
+        raise ValueError(
+            f"{loss} compares targets and predictions element by element, got y_true of shape "
+            f"{target.shape} and y_pred of shape {prediction.shape}. Reshape the targets, or change the units "
+            "of the last layer, until the two agree."
+        )
+    return target, prediction
+
+
+def one_hot_pair(loss: str, y_true: Any, y_pred: Any) -> tuple[Tensor, Tensor]:
+    """As `pair`, for targets with one column for each class.
+
+    Raises:
+        ValueError: the shapes differ; the message knows whole-number labels when it sees them.
+    """
+    shape = np.shape(y_pred)
+    if len(shape) > 1 and shape[-1] > 1 and np.shape(y_true) in (shape[:-1], (*shape[:-1], 1)):
+        raise ValueError(
+            f"{loss} expects one-hot targets of the predictions' shape {shape}, got labels of shape "
+            f"{np.shape(y_true)}. Use sparse_categorical_crossentropy, or to_categorical(y, {shape[-1]})."
+        )
+    return pair(loss, y_true, y_pred)
+
+
+def constant(loss: str, y_true: Tensor) -> Tensor:
+    """`y_true`, if no gradient is asked of it.
+
+    Raises:
+        ValueError: the loss would silently leave out a gradient.
+    """
+    if y_true.requires_grad:
+        raise ValueError(
+            f"{loss} has a gradient for the predictions only, but y_true requires one too. "
+            "Pass y_true.detach() if the targets are constants."
+        )
+    return y_true
+
+
+def place(index: tuple[Any, ...]) -> str:
+    """Where a wrong number stands: "row 12", or "index (12, 3)"."""
+    numbers = tuple(int(i) for i in index)
+    return f"row {numbers[0]}" if len(numbers) == 1 else f"index {numbers}"
+
+
+def class_labels(loss: str, y_true: Any, shape: tuple[int, ...], ignored: int | None) -> tuple[Array, Array]:
+    """Labels (...,) for predictions of `shape` (..., C), and which of them count.
+
+    Ignored labels are replaced by 0, so that all of them are classes.
+
+    Raises:
+        ValueError: one-hot targets, another shape, or a label that is not one of 0..C−1.
+    """
+    labels, classes = as_array(y_true), shape[-1]
+    if labels.shape == (*shape[:-1], 1):
+        labels = labels[..., 0]
+    if labels.shape != shape[:-1]:
+        mend = "Give one whole number for each row of the predictions."
+        if labels.shape == shape:
+            mend = "One-hot targets go with categorical_crossentropy; or give y.argmax(axis=-1)."
+        raise ValueError(
+            f"{loss} expects labels of shape {shape[:-1]} for predictions of shape {shape}, got {labels.shape}. {mend}"
+        )
+    counts = np.ones(labels.shape, bool) if ignored is None else labels != ignored
+    labels = np.where(counts, labels, 0) if ignored is not None else labels
+    if labels.dtype.kind == "f":
+        _refuse(loss, labels, ~(np.isfinite(labels) & (labels == np.floor(labels))), classes)
+    elif labels.dtype.kind == "c":
+        raise TypeError(f"{loss} expects whole numbers as labels, got complex numbers.")
+    if labels.size and (labels.min() < 0 or labels.max() >= classes):
+        _refuse(loss, labels, (labels < 0) | (labels >= classes), classes)
+    return labels.astype(np.intp, copy=False), counts
+
+
+def _refuse(loss: str, labels: Array, wrong: Array, classes: int) -> None:
+    """Raise a ValueError that names the first label that is no class, if there is one."""
+    if not wrong.any():
+        return
+    index = tuple(np.argwhere(wrong)[0])
+    mend = "Number the classes from 0, and give the last layer one unit for each."
+    if classes == 1:
+        mend = "For two classes and one unit use sigmoid with binary_crossentropy."
+    units = "unit" if classes == 1 else "units"
+    raise ValueError(
+        f"{loss} got label {labels[index]} at {place(index)}, but {classes} {units} (0..{classes - 1}). {mend}"
+    )
+
+
+def within(loss: str, what: str, values: Array, bounds: tuple[float, float], mend: str) -> None:
+    """Raise a ValueError if one of `values` is out of bounds. NaN passes, and shows in the loss.
+
+    >>> within("poisson", "rates", np.array([1.0, -2.0]), (0, np.inf), "End the model with softplus.")
+    Traceback (most recent call last):
+    ValueError: poisson expects rates from 0 to inf, got -2 at row 1. End the model with softplus.
+    """
+    values = np.real(values)
+    if values.size and (values.min() < bounds[0] or values.max() > bounds[1]):
+        index = tuple(np.argwhere((values < bounds[0]) | (values > bounds[1]))[0])
+        raise ValueError(
+            f"{loss} expects {what} from {bounds[0]:.3g} to {bounds[1]:.3g}, got {values[index]:.6g} at "
+            f"{place(index)}. {mend}"
+        )
+
+
+def logits_behind(loss: str, kind: str, y_pred: Tensor, from_logits: bool) -> Tensor | None:
+    """The logits to compute from, or None where there are only probabilities.
+
+    Args:
+        loss: its name, for messages.
+        kind: "softmax" or "sigmoid", the function whose logits the loss understands.
+        y_pred: logits if `from_logits`, else probabilities that may remember their logits.
+
+    Raises:
+        ValueError: `from_logits` is said of numbers that went through softmax or sigmoid already.
+    """
+    origin = y_pred.origin
+    if from_logits and origin is not None:
+        raise ValueError(
+            f"{loss}(from_logits=True) expects raw scores, but these predictions went through {origin[0]} "
+            f"already. Drop activation={origin[0]!r} from the last layer, or from_logits=True from the loss."
+        )
+    if from_logits:
+        return y_pred
+    return origin[1] if origin is not None and origin[0] == kind else None
+
+
+def smoothing(loss: str, value: Any) -> float:
+    """`label_smoothing`, a number from 0 to 1."""
+    return number(loss, "label_smoothing", value, minimum=0, maximum=1)

@@ -1,0 +1,80 @@
+"""Two losses between distributions: the distance of two sets of probabilities, and counts under a rate.
+
+    kl_divergence    Σ y·log(y / p)           the extra bits (nats) for coding y with a code made for p
+    poisson          mean (p − y·log p)       −log probability of the count y at rate p, without log y!
+
+S. Kullback and R. Leibler, "On information and sufficiency" (1951).
+"""
+
+from typing import Any
+
+import numpy as np
+
+from minidl import config
+from minidl.losses.base import LossFunctionWrapper
+from minidl.losses.inputs import pair, within
+from minidl.tensor import Tensor
+
+__all__ = ["KLDivergence", "Poisson", "kl_divergence", "poisson"]
+
+
+def kl_divergence(y_true: Any, y_pred: Any) -> Tensor:
+    """Σ y·log(y / p) over the last axis, y and p held between ε and 1.
+
+    Args:
+        y_true: probabilities (N, ..., C).
+        y_pred: probabilities of the same shape.
+
+    Returns:
+        Losses (N, ...), 0 where the two agree.
+
+    Raises:
+        ValueError: the shapes differ.
+
+    >>> kl_divergence([[0.5, 0.5]], [[0.25, 0.75]]).numpy()
+    array([0.14384...], dtype=float32)
+    """
+    y, p = pair("kl_divergence", y_true, y_pred)
+    y, p = y.clip(config.epsilon(), 1.0), p.clip(config.epsilon(), 1.0)
+    return (y * np.log(y / p)).sum(axis=-1)
+
+
+def poisson(y_true: Any, y_pred: Any) -> Tensor:
+    """mean (p − y·log(p + ε)) over the last axis.
+
+    Args:
+        y_true: counts (N, ..., U).
+        y_pred: rates ≥ 0 of the same shape, such as `exponential` and `softplus` give.
+
+    Returns:
+        Losses (N, ...).
+
+    Raises:
+        ValueError: the shapes differ, or a rate is negative.
+
+    >>> poisson([[2.0]], [[1.0]]).numpy()
+    array([0.9999...], dtype=float32)
+    """
+    y, p = pair("poisson", y_true, y_pred)
+    within(
+        "poisson", "rates", p.data, (0, np.inf), "End the model with activation='exponential' or 'softplus'."
+    )
+    return (p - y * np.log(p + config.epsilon())).mean(axis=-1)
+
+
+class KLDivergence(LossFunctionWrapper):
+    """`kl_divergence` of a batch. Arguments as `LossFunctionWrapper`."""
+
+    def __init__(
+        self, reduction: str | None = "sum_over_batch_size", name: str = "kl_divergence", dtype: Any = None
+    ):
+        super().__init__(kl_divergence, reduction, name, dtype)
+
+
+class Poisson(LossFunctionWrapper):
+    """`poisson` of a batch. Arguments as `LossFunctionWrapper`."""
+
+    def __init__(
+        self, reduction: str | None = "sum_over_batch_size", name: str = "poisson", dtype: Any = None
+    ):
+        super().__init__(poisson, reduction, name, dtype)

@@ -1,0 +1,50 @@
+"""The arguments that all optimizers share, and an answer to those they do not know."""
+
+import difflib
+from collections.abc import Mapping
+from typing import Any, TypedDict
+
+__all__ = ["SharedArguments", "refuse_unknown"]
+
+
+class SharedArguments(TypedDict, total=False):
+    """What every optimizer takes besides the hyper-parameters of its rule; see `Optimizer`."""
+
+    weight_decay: float | None
+    clipnorm: float | None
+    clipvalue: float | None
+    global_clipnorm: float | None
+    name: str | None
+
+
+# Keras's other shared arguments. Files written by Keras hold them with these defaults.
+_NOT_HERE: dict[str, tuple[Any, str]] = {
+    "use_ema": (False, "Average the weights in a callback."),
+    "ema_momentum": (0.99, "Average the weights in a callback."),
+    "ema_overwrite_frequency": (None, "Average the weights in a callback."),
+    "loss_scale_factor": (None, "float32 needs no loss scaling; leave it out."),
+    "gradient_accumulation_steps": (None, "Pass a larger batch_size to fit()."),
+}
+_RENAMED = {
+    "lr": "It is called learning_rate.",
+    "decay": "Pass learning_rate=schedules.InverseTimeDecay(learning_rate, decay_steps=1, decay_rate=decay).",
+}
+
+
+def refuse_unknown(owner: str, arguments: Mapping[str, Any]) -> None:
+    """Raise ValueError for an argument that no optimizer takes, with the way to mend it.
+
+    >>> refuse_unknown("Adam", {"use_ema": False})
+    >>> refuse_unknown("Adam", {"lr": 0.1})
+    Traceback (most recent call last):
+    ValueError: Adam got an unknown argument lr=0.1. It is called learning_rate.
+    """
+    for name, value in arguments.items():
+        if name in _NOT_HERE:
+            default, mend = _NOT_HERE[name]
+            if value != default:
+                raise ValueError(f"{owner}({name}={value!r:.40}) is not part of minidl. {mend}")
+            continue
+        close = difflib.get_close_matches(name, [*SharedArguments.__annotations__, "learning_rate"], n=1)
+        hint = _RENAMED.get(name, f"Did you mean {close[0]}?" if close else "Its docstring lists them.")
+        raise ValueError(f"{owner} got an unknown argument {name}={value!r:.40}. {hint}")

@@ -1,0 +1,37 @@
+"""Two steps that several update rules share: weight decay, and gradients whose square is finite."""
+
+import numpy as np
+
+from minidl.backend import Array
+from minidl.optimizers.clipping import largest
+
+__all__ = ["decayed", "limited"]
+
+
+def decayed(w: Array, learning_rate: float, weight_decay: float) -> Array:
+    """Weights a little nearer to zero: w − w · weight_decay · learning_rate.
+
+    This is decoupled weight decay (Loshchilov & Hutter 2017, arXiv:1711.05101). It differs from an L2 penalty
+    in the loss wherever the rule divides by the size of past gradients: the penalty would be divided as well.
+
+    >>> decayed(np.array([1.0, -2.0]), 0.1, 0.5)
+    array([ 0.95, -1.9 ])
+    """
+    return w - w * weight_decay * learning_rate if weight_decay else w
+
+
+def limited(g: Array) -> Array:
+    """The gradient, with what is too large to be squared cut to the largest safe power of two.
+
+    A rule that divides by the root of averaged squares takes steps of about the learning rate, whatever the
+    scale of the gradients; so for a gradient beyond 2^63 (in float32) only its sign counts, and the rule goes
+    on as if it were ±2^63. Without this, g² is infinite and the step 0 or NaN. A gradient that is itself
+    infinite has no value to go by: it becomes NaN, and the weight too, so that the mishap is seen.
+
+    >>> limited(np.array([1.0, -2e30, np.inf], dtype=np.float32))
+    array([ 1.000000e+00, -9.223372e+18,           nan], dtype=float32)
+    """
+    top = 2.0 ** (np.finfo(g.dtype).maxexp // 2 - 1)
+    if largest(g) <= top:
+        return g
+    return np.where(np.isinf(g), np.nan, np.clip(g, -top, top))

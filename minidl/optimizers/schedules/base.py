@@ -1,0 +1,37 @@
+"""The base of learning-rate schedules."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from minidl.utils.checks import number
+
+__all__ = ["LearningRateSchedule"]
+
+
+class LearningRateSchedule:
+    """The base of all schedules: define `__call__(step) -> learning rate`.
+
+    >>> class Halving(LearningRateSchedule):
+    ...     def __call__(self, step):
+    ...         return 0.1 / (1 + step)
+    >>> Halving()(1)
+    0.05
+    """
+
+    def __call__(self, step: Any) -> float:
+        raise TypeError(f"{type(self).__name__} does not define __call__(self, step) -> learning rate.")
+
+    def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments: here, all attributes. Override it where they are called differently."""
+        return dict(vars(self))
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> "LearningRateSchedule":
+        """The schedule that `get_config` described."""
+        return cls(**config)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({', '.join(f'{k}={v!r}' for k, v in self.get_config().items())})"
+
+    def _number(self, argument: str, value: Any, **bounds: float) -> float:
+        return number(type(self).__name__, argument, value, **bounds)
