@@ -12,6 +12,11 @@ from minidl.tensor import Tensor, as_array
 __all__ = ["FlatGroup", "FlatWeights", "Variable"]
 
 
+def _exact(value: Any) -> Array:
+    """The array of `value` before Python floats are rounded to `floatx`: a float64 variable keeps 0.1."""
+    return as_array(value if isinstance(value, Tensor) else np.asarray(value))
+
+
 class Variable(Tensor):
     """A named tensor whose value is changed in place, by `assign` or by an optimizer.
 
@@ -67,7 +72,7 @@ class Variable(Tensor):
         Raises:
             ValueError: the shape differs. The old value is kept.
         """
-        array = as_array(value)
+        array = _exact(value)
         if array.shape != self.shape:
             raise ValueError(
                 f"{self.path} has shape {self.shape}, cannot assign a value of shape {array.shape}."
@@ -76,11 +81,11 @@ class Variable(Tensor):
 
     def assign_add(self, value: Any) -> None:
         """Add `value` in place."""
-        self.assign(self.data + as_array(value))
+        self.assign(self.data + _exact(value))
 
     def assign_sub(self, value: Any) -> None:
         """Subtract `value` in place."""
-        self.assign(self.data - as_array(value))
+        self.assign(self.data - _exact(value))
 
     def _receive(self, gradient: Array) -> None:
         if self._grad_home is None:

@@ -36,7 +36,8 @@ class Softsign(Function):
     @staticmethod
     def forward(x: Array) -> tuple[Array, Array]:
         bottom = 1 - minus_magnitude(x)
-        return x / bottom, bottom
+        with np.errstate(invalid="ignore"):  # ∞/∞ is NaN: training has diverged
+            return x / bottom, bottom
 
     @staticmethod
     def backward(dy: Array, bottom: Array) -> tuple[Array]:

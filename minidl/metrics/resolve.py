@@ -161,7 +161,7 @@ def resolve(
             if kinds is None
             else kinds[_rule_44(y_true_shape, y_pred_shape)]
         )
-        options = _FOR_LOGITS.get(found, {}) if getattr(loss, "from_logits", False) else {}
+        options = _FOR_LOGITS.get(found, {}) if _is_on_logits(loss) else {}
         return _called(found, identifier, options)
     metric = get(identifier)
     if isinstance(metric, Metric):
@@ -176,6 +176,11 @@ def _rule_44(y_true_shape: tuple[int, ...], y_pred_shape: tuple[int, ...]) -> in
     if len(y_pred_shape) < 2 or y_pred_shape[-1] == 1:
         return 0
     return 1 if len(y_true_shape) < len(y_pred_shape) or y_true_shape[-1] == 1 else 2
+
+
+def _is_on_logits(loss: Any) -> bool:
+    settings = loss.get_config() if hasattr(loss, "get_config") else {}
+    return bool(settings.get("from_logits", False))
 
 
 def _called(kind: type[Metric], name: str, options: dict[str, Any]) -> Metric:

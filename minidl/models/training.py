@@ -72,7 +72,7 @@ class Trainer:
         """
         chosen = optimizers.get(optimizer)
         loss_function = losses.get(loss)
-        scores = Scores(metrics, weighted_metrics)
+        scores = Scores(metrics, weighted_metrics, loss_function)
         self.loss_weight = 1.0 if loss_weights is None else float(np.squeeze(loss_weights))
         self.optimizer, self.loss, self.scores = chosen, loss, scores
         self._loss_function = loss_function
@@ -129,10 +129,16 @@ class Trainer:
             with no_grad():
                 self(data.peek().x)  # type: ignore[operator]
         if training:
+            trained = self.trainable_weights
             if not self.optimizer.built:
-                self.optimizer.build(self.trainable_weights)
-            elif not self.optimizer.flat.holds(self.trainable_weights):
-                self.optimizer.rehome(self.trainable_weights)
+                self.optimizer.build(trained)
+            elif {id(v) for v in trained} <= {id(v) for v in self.optimizer.flat.variables}:
+                self.optimizer.rehome()  # a weight frozen since then gets no gradient and stays as it is
+            else:
+                raise ValueError(
+                    f"{self.name} has weights to train that it was not compiled for: layers were added or "
+                    "unfrozen since. Call compile() again."
+                )
 
     # --- fit, evaluate, predict -----------------------------------------------------------------------------
 

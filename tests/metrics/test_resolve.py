@@ -104,18 +104,14 @@ def test_objects_are_returned_as_they_are():
     assert (metric.k, metric.name) == (2, "top2")
 
 
-class FromLogits:
-    from_logits = True
-
-
 @pytest.mark.parametrize(
     "name", ["accuracy", "binary_accuracy", "precision", "auc", "crossentropy", "recall"]
 )
 def test_a_loss_on_logits_makes_metrics_by_name_read_logits(name):
     logits = np.array([[0.3], [-0.2], [2.0], [-3.0]])
     y, p = [[1], [1], [1], [0]], 1 / (1 + np.exp(-logits))
-    on_logits = metrics.resolve(name, (4, 1), (4, 1), FromLogits())
-    on_probabilities = metrics.resolve(name, (4, 1), (4, 1))
+    on_logits = metrics.resolve(name, (4, 1), (4, 1), losses.BinaryCrossentropy(from_logits=True))
+    on_probabilities = metrics.resolve(name, (4, 1), (4, 1), losses.BinaryCrossentropy())
     assert on_logits(y, logits) == pytest.approx(on_probabilities(y, p))
 
 

@@ -1,14 +1,14 @@
 """The base of learning-rate schedules."""
 
-from collections.abc import Mapping
 from typing import Any
 
 from minidl.utils.checks import number
+from minidl.utils.registry import Configurable
 
 __all__ = ["LearningRateSchedule"]
 
 
-class LearningRateSchedule:
+class LearningRateSchedule(Configurable):
     """The base of all schedules: define `__call__(step) -> learning rate`.
 
     >>> class Halving(LearningRateSchedule):
@@ -24,14 +24,6 @@ class LearningRateSchedule:
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments: here, all attributes. Override it where they are called differently."""
         return dict(vars(self))
-
-    @classmethod
-    def from_config(cls, config: Mapping[str, Any]) -> "LearningRateSchedule":
-        """The schedule that `get_config` described."""
-        return cls(**config)
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}({', '.join(f'{k}={v!r}' for k, v in self.get_config().items())})"
 
     def _number(self, argument: str, value: Any, **bounds: float) -> float:
         return number(type(self).__name__, argument, value, **bounds)

@@ -1,0 +1,112 @@
+"""What the constructor of a layer takes: names it does not know, the ways to give an input shape, and back again.
+
+The shape of the input may be given to the first layer of a model in several spellings, old and new:
+
+    input_shape=(28, 28, 1)             one sample              -> (None, 28, 28, 1)
+    input_shape=(4,), batch_size=32     and the batch size      -> (32, 4)
+    batch_input_shape=(32, 4)           both at once (batch_shape means the same)
+    input_dim=4                         a vector                -> (None, 4)
+    input_dim=9, input_length=128       a series of vectors     -> (None, 128, 9)
+"""
+
+import difflib
+import functools
+import inspect
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+
+from minidl.layers.symbolic import Shape
+from minidl.utils.registry import serialize_object
+
+__all__ = ["batch_shape", "constructor_arguments", "data_type", "plain", "read_shape_hints"]
+
+_SHAPE_HINTS = ("input_shape", "batch_input_shape", "batch_shape", "input_dim", "input_length", "batch_size")
+
+
+@functools.cache
+def constructor_arguments(cls: type, root: type) -> tuple[str, ...]:
+    """The named arguments of a class's constructor, and of its parents' up to `root` while it passes **kwargs on."""
+    names: dict[str, None] = {}
+    for ancestor in cls.__mro__:
+        if "__init__" in ancestor.__dict__:
+            parameters = inspect.signature(ancestor.__init__).parameters.values()
+            names.update((p.name, None) for p in parameters if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL))
+            if all(p.kind != p.VAR_KEYWORD for p in parameters) or ancestor is root:
+                break
+    return tuple(n for n in names if n != "self")
+
+
+def read_shape_hints(owner: str, known: Iterable[str], hints: Mapping[str, Any]) -> Shape | None:
+    """The batch input shape that `hints` describe; None if they describe none.
+
+    Args:
+        owner: class name, for messages.
+        known: the other arguments that `owner` takes, to suggest one.
+        hints: the arguments that were left over.
+
+    Raises:
+        TypeError: one of them is no hint but an unknown argument, or a size is no whole number.
+        ValueError: a size is 0 or negative.
+
+    >>> read_shape_hints("Dense", ["units"], {"input_dim": 4})
+    (None, 4)
+    """
+    known = list(known)
+    for name in hints:
+        if name not in _SHAPE_HINTS:
+            close = difflib.get_close_matches(name, [*known, *_SHAPE_HINTS], n=1)
+            mend = f"Did you mean {close[0]!r}?" if close else f"It takes {', '.join(known)}."
+            raise TypeError(f"{owner} has no argument {name!r:.60}. {mend:.320}")
+    for name in ("batch_input_shape", "batch_shape"):
+        if hints.get(name) is not None:
+            return batch_shape(owner, name, hints[name])
+    size = hints.get("batch_size")
+    if hints.get("input_shape") is not None:
+        shape = hints["input_shape"]
+        return batch_shape(owner, "input_shape", (size, *(shape if isinstance(shape, list | tuple) else (shape,))))
+    if hints.get("input_dim") is not None:
+        steps = (hints["input_length"],) if "input_length" in hints else ()
+        return batch_shape(owner, "input_dim", (size, *steps, hints["input_dim"]))
+    return None
+
+
+def batch_shape(owner: str, argument: str, shape: Any) -> Shape:
+    """`shape` as a tuple of whole numbers > 0 and None.
+
+    Raises:
+        TypeError, ValueError: it is something else.
+    """
+    sizes = tuple(shape) if isinstance(shape, list | tuple) else (shape,)
+    good = isinstance(shape, list | tuple) and all(
+        n is None or (hasattr(n, "__index__") and not isinstance(n, bool) and n > 0) for n in sizes
+    )
+    if not good:
+        error = ValueError if all(n is None or isinstance(n, int) for n in sizes) else TypeError
+        raise error(
+            f"{owner} expects {argument} to be made of whole numbers > 0, or None where a size may vary, "
+            f"such as (28, 28, 1) or (4,), got {shape!r:.80}."
+        )
+    return tuple(None if n is None else int(n) for n in sizes)
+
+
+def data_type(owner: str, dtype: Any, kinds: str) -> str:
+    """The name of a type whose kind, as NumPy calls it ("f" for floats), is in `kinds`.
+
+    >>> data_type("Dense", np.float64, "f")
+    'float64'
+    """
+    try:
+        found = np.dtype(dtype)
+    except TypeError:
+        found = np.dtype(object)
+    if found.kind not in kinds:
+        numbers = "a float type, such as 'float32' or 'float64'" if kinds == "f" else "a type of numbers"
+        raise ValueError(f"{owner} expects dtype to be {numbers}, got {dtype!r:.60}.")
+    return str(found)
+
+
+def plain(value: Any) -> Any:
+    """Plain data for JSON: names and descriptions instead of objects."""
+    return serialize_object(value) if callable(value) else value
