@@ -1,5 +1,39 @@
-"""minidl: a neural-network engine to read and to use."""
+"""minidl: a neural-network engine to read and to use.
 
-from minidl import primitives as primitives
-from minidl.backend import kernels_off as kernels_off
-from minidl.tensor import Tensor as Tensor
+Importing it needs NumPy only, prints nothing and compiles nothing.
+"""
+
+from minidl import (
+    activations,
+    backend,
+    callbacks,
+    config,
+    constraints,
+    datasets,
+    initializers,
+    layers,
+    losses,
+    metrics,
+    models,
+    ops,
+    optimizers,
+    random,
+    regularizers,
+    utils,
+)
+from minidl.backend import kernels_off
+from minidl.layers import Input, Layer
+from minidl.losses import Loss
+from minidl.metrics import Metric
+from minidl.models import Model, Sequential
+from minidl.optimizers import Optimizer
+from minidl.tensor import Function, Tensor, no_grad
+from minidl.variable import Variable
+
+__version__ = "0.1.0"
+__all__ = [
+    "Function", "Input", "Layer", "Loss", "Metric", "Model", "Optimizer", "Sequential", "Tensor", "Variable",
+    "activations", "backend", "callbacks", "config", "constraints", "datasets", "initializers",
+    "kernels_off", "layers", "losses", "metrics", "models", "no_grad", "ops", "optimizers", "random",
+    "regularizers", "utils",
+]  # fmt: skip

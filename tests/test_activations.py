@@ -254,15 +254,17 @@ def test_numpy_scalars_as_options_do_not_change_the_type(number):
 
 @settings(deadline=None, max_examples=50)
 @given(
-    x=hnp.arrays(np.float64, hnp.array_shapes(min_dims=1, max_dims=3, min_side=2, max_side=4), elements=st.floats(-9, 9)),
+    x=hnp.arrays(np.float64, hnp.array_shapes(max_dims=3, min_side=2, max_side=4), elements=st.floats(-9, 9)),
     axis=st.integers(-3, 2),
-)  # fmt: skip
+)
 def test_softmax_is_its_equation_along_any_axis(x, axis):
     axis = axis % x.ndim
     e = np.exp(x)
     expected = e / e.sum(axis=axis, keepdims=True)
     assert np.allclose(activations.softmax(Tensor(x), axis).numpy(), expected, rtol=1e-12, atol=0)
-    assert np.allclose(activations.log_softmax(Tensor(x), axis).numpy(), np.log(expected), rtol=1e-10, atol=1e-12)
+    assert np.allclose(
+        activations.log_softmax(Tensor(x), axis).numpy(), np.log(expected), rtol=1e-10, atol=1e-12
+    )
 
 
 def test_gradients_of_softmax_are_their_jacobians():
@@ -288,7 +290,9 @@ def test_softmax_by_complex_step(name, axis):
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_softmax_of_huge_and_of_infinite_logits(dtype):
-    x = np.array([[1e4, 0, -1e4], [-np.inf, 0, 0], [-np.inf, -np.inf, -np.inf], [np.inf, 0, 0], [np.nan, 0, 0]], dtype)
+    x = np.array(
+        [[1e4, 0, -1e4], [-np.inf, 0, 0], [-np.inf, -np.inf, -np.inf], [np.inf, 0, 0], [np.nan, 0, 0]], dtype
+    )
     p = activations.softmax(Tensor(x)).numpy()
     assert p.dtype == dtype
     assert np.array_equal(p[:3], [[1, 0, 0], [0, 0.5, 0.5], [0, 0, 0]])
@@ -337,7 +341,9 @@ def test_kernel_names():
 def test_get_by_every_name():
     for name in [*EQUATIONS, "softmax", "log_softmax", "glu"]:
         assert activations.get(name) is getattr(activations, name)
-        assert activations.deserialize(activations.serialize(getattr(activations, name))) is activations.get(name)
+        assert activations.deserialize(activations.serialize(getattr(activations, name))) is activations.get(
+            name
+        )
     assert activations.get("swish") is activations.swish is activations.silu
     assert activations.get("hard_swish") is activations.hard_silu
     assert activations.get("ReLU") is activations.relu

@@ -11,7 +11,18 @@ from minidl.special import erf, erfc
 POINTS = np.concatenate(
     [
         np.linspace(-6, 6, 2401),
-        [0.46875, np.nextafter(0.46875, 1), -0.46875, 4.0, np.nextafter(4.0, 5), -4.0, 1e-300, -1e-10, 20.0, 26.5],
+        [
+            0.46875,
+            np.nextafter(0.46875, 1),
+            -0.46875,
+            4.0,
+            np.nextafter(4.0, 5),
+            -4.0,
+            1e-300,
+            -1e-10,
+            20.0,
+            26.5,
+        ],
     ]
 )
 

@@ -10,9 +10,8 @@ The shape of the input may be given to the first layer of a model in several spe
 """
 
 import difflib
-import functools
 import inspect
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -20,59 +19,63 @@ import numpy as np
 from minidl.layers.symbolic import Shape
 from minidl.utils.registry import serialize_object
 
-__all__ = ["batch_shape", "constructor_arguments", "data_type", "plain", "read_shape_hints"]
+__all__ = ["constructor_arguments", "data_type", "plain", "read_shape_hints", "sizes_or_none"]
 
 _SHAPE_HINTS = ("input_shape", "batch_input_shape", "batch_shape", "input_dim", "input_length", "batch_size")
 
 
-@functools.cache
 def constructor_arguments(cls: type, root: type) -> tuple[str, ...]:
     """The named arguments of a class's constructor, and of its parents' up to `root` while it passes **kwargs on."""
     names: dict[str, None] = {}
     for ancestor in cls.__mro__:
         if "__init__" in ancestor.__dict__:
-            parameters = inspect.signature(ancestor.__init__).parameters.values()
-            names.update((p.name, None) for p in parameters if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL))
+            parameters = inspect.signature(ancestor.__dict__["__init__"]).parameters.values()
+            names.update(
+                (p.name, None) for p in parameters if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)
+            )
             if all(p.kind != p.VAR_KEYWORD for p in parameters) or ancestor is root:
                 break
     return tuple(n for n in names if n != "self")
 
 
-def read_shape_hints(owner: str, known: Iterable[str], hints: Mapping[str, Any]) -> Shape | None:
+def read_shape_hints(cls: type, root: type, hints: Mapping[str, Any]) -> Shape | None:
     """The batch input shape that `hints` describe; None if they describe none.
 
     Args:
-        owner: class name, for messages.
-        known: the other arguments that `owner` takes, to suggest one.
-        hints: the arguments that were left over.
+        cls: the class whose constructor took them.
+        root: the class from which all layers derive.
+        hints: the arguments that no constructor took.
 
     Raises:
         TypeError: one of them is no hint but an unknown argument, or a size is no whole number.
         ValueError: a size is 0 or negative.
 
-    >>> read_shape_hints("Dense", ["units"], {"input_dim": 4})
+    >>> read_shape_hints(object, object, {"input_dim": 4})
     (None, 4)
     """
-    known = list(known)
+    owner = cls.__name__
     for name in hints:
         if name not in _SHAPE_HINTS:
+            known = constructor_arguments(cls, root)
             close = difflib.get_close_matches(name, [*known, *_SHAPE_HINTS], n=1)
             mend = f"Did you mean {close[0]!r}?" if close else f"It takes {', '.join(known)}."
             raise TypeError(f"{owner} has no argument {name!r:.60}. {mend:.320}")
     for name in ("batch_input_shape", "batch_shape"):
         if hints.get(name) is not None:
-            return batch_shape(owner, name, hints[name])
+            return sizes_or_none(owner, name, hints[name])
     size = hints.get("batch_size")
     if hints.get("input_shape") is not None:
         shape = hints["input_shape"]
-        return batch_shape(owner, "input_shape", (size, *(shape if isinstance(shape, list | tuple) else (shape,))))
+        return sizes_or_none(
+            owner, "input_shape", (size, *(shape if isinstance(shape, list | tuple) else (shape,)))
+        )
     if hints.get("input_dim") is not None:
         steps = (hints["input_length"],) if "input_length" in hints else ()
-        return batch_shape(owner, "input_dim", (size, *steps, hints["input_dim"]))
+        return sizes_or_none(owner, "input_dim", (size, *steps, hints["input_dim"]))
     return None
 
 
-def batch_shape(owner: str, argument: str, shape: Any) -> Shape:
+def sizes_or_none(owner: str, argument: str, shape: Any) -> Shape:
     """`shape` as a tuple of whole numbers > 0 and None.
 
     Raises:

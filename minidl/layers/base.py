@@ -16,28 +16,26 @@ To write a layer, derive from `Layer`, make the weights in `build` with `add_wei
 array([[1., 2.]], dtype=float32)
 """
 
-import difflib
 import functools
 import inspect
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 import numpy as np
 
-from minidl import config, constraints, initializers, regularizers
-from minidl.backend import Array
-from minidl.layers.checks import InputSpec
+from minidl import config, regularizers
+from minidl.layers.arguments import constructor_arguments, data_type, plain, read_shape_hints
+from minidl.layers.checks import InputSpec, flag
 from minidl.layers.context import add_loss, mode
+from minidl.layers.holder import WeightHolder
 from minidl.layers.symbolic import Shape, SymbolicTensor
 from minidl.tensor import Tensor, no_grad
 from minidl.utils.naming import unique_name
-from minidl.utils.registry import serialize_object
-from minidl.variable import Variable
 
 __all__ = ["Layer"]
 
 
-class Layer:
+class Layer(WeightHolder):
     """The base of all layers.
 
     Args:
@@ -52,12 +50,6 @@ class Layer:
         TypeError: an argument that no layer has.
     """
 
-    built: bool
-    _variables: list[Variable]
-    _frozen_variables: list[Variable]  # made with trainable=False
-    _layers: list["Layer"]
-    _trainable: bool
-
     input_spec: InputSpec | None = None
     autocast: ClassVar[bool] = True  # convert inputs to the layer's float type
 
@@ -71,11 +63,16 @@ class Layer:
         **shape_hints: Any,
     ):
         self._track()
-        self.name = name if name is not None else unique_name(type(self).__name__)
-        self.dtype = str(np.dtype(dtype)) if dtype is not None else config.floatx()
+        kind = type(self).__name__
+        self.input_shape_hint = read_shape_hints(type(self), Layer, shape_hints)
+        if name is not None and not (isinstance(name, str) and name):
+            raise TypeError(f"{kind} expects name to be a text, got {name!r:.60}.")
+        self.name = name if name is not None else unique_name(kind)
+        self.dtype = (
+            config.floatx() if dtype is None else data_type(kind, dtype, "f" if self.autocast else "biuf")
+        )
         self.activity_regularizer = regularizers.get(activity_regularizer)
-        self.input_shape_hint = self._read_shape_hints(shape_hints)
-        self.trainable = trainable
+        self.trainable = flag(self, "trainable", trainable)
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -83,62 +80,14 @@ class Layer:
             cls.build = _all_or_nothing(cls.build)  # type: ignore[method-assign]
 
     def _track(self) -> None:
-        """The places where weights and inner layers are noted as they are assigned."""
         if "_variables" not in self.__dict__:
-            state = {
-                "_variables": [],
-                "_frozen_variables": [],
-                "_layers": [],
-                "built": False,
-                "_trainable": True,
-            }
-            self.__dict__.update(state)
+            super()._track()
             parameters = inspect.signature(self.call).parameters
             self._takes_training = "training" in parameters
             self._takes_mask = "mask" in parameters
             self.input: Any = None
             self.output: Any = None
-
-    def _read_shape_hints(self, hints: dict[str, Any]) -> Shape | None:
-        """The batch input shape that the arguments of a first layer describe, if any."""
-        allowed = (
-            "input_shape",
-            "batch_input_shape",
-            "batch_shape",
-            "input_dim",
-            "input_length",
-            "batch_size",
-        )
-        for name in hints:
-            if name not in allowed:
-                known = [p for p in _constructor_arguments(type(self)) if p != "self"]
-                close = difflib.get_close_matches(name, [*known, *allowed], n=1)
-                mend = f"Did you mean {close[0]!r}?" if close else f"It takes {', '.join(known)}."
-                raise TypeError(f"{type(self).__name__} has no argument {name!r}. {mend}")
-        whole = hints.get("batch_input_shape", hints.get("batch_shape"))
-        if whole is not None:
-            return tuple(whole)
-        if "input_shape" in hints:
-            shape = hints["input_shape"]
-            return (hints.get("batch_size"), *(shape if isinstance(shape, Iterable) else (shape,)))
-        if "input_dim" in hints:
-            steps = (hints["input_length"],) if "input_length" in hints else ()
-            return (hints.get("batch_size"), *steps, hints["input_dim"])
-        return None
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        """Note variables and layers, alone or in a list, that a subclass keeps as attributes."""
-        self._track()
-        for item in value if isinstance(value, list | tuple) else (value,):
-            if isinstance(item, Variable):
-                self._note_variable(item)
-            elif isinstance(item, Layer) and all(item is not known for known in self._layers):
-                self._layers.append(item)
-        object.__setattr__(self, name, value)
-
-    def _note_variable(self, variable: Variable) -> None:
-        if all(variable is not known for known in (*self._variables, *self._frozen_variables)):
-            (self._variables if variable.trainable else self._frozen_variables).append(variable)
+            self._built_for: Any = None
 
     # --- what a layer defines -------------------------------------------------------------------------------
 
@@ -151,9 +100,12 @@ class Layer:
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         """The shape of the output for inputs of `input_shape`. By default found by running on zeros."""
-        sizes = [tuple(n if n is not None else stand_in for n in input_shape) for stand_in in (2, 3)]
+        options = {"training": False} if self._takes_training else {}
+        shapes = [tuple(n if n is not None else stand_in for n in input_shape) for stand_in in (2, 3)]
         with no_grad():
-            one, other = (np.shape(self.call(Tensor(np.zeros(size, self.dtype)))) for size in sizes)
+            one, other = (
+                np.shape(self.call(Tensor(np.zeros(shape, self.dtype)), **options)) for shape in shapes
+            )
         return tuple(a if a == b else None for a, b in zip(one, other, strict=True))
 
     def parameter_formula(self) -> str:
@@ -164,116 +116,26 @@ class Layer:
         """How the size of each axis that changes comes about: "(28 − 3 + 2·0)/1 + 1 = 26"."""
         return []
 
-    # --- weights --------------------------------------------------------------------------------------------
-
-    def add_weight(
-        self,
-        shape: Sequence[int] = (),
-        initializer: Any = None,
-        dtype: str | None = None,
-        trainable: bool = True,
-        regularizer: Any = None,
-        constraint: Any = None,
-        name: str = "variable",
-    ) -> Variable:
-        """Make a weight of this layer (Glorot uniform by default, as Keras).
-
-        Raises:
-            MemoryError: there is not room for it.
-        """
-        shape = tuple(int(n) for n in shape)
-        initialize: Any = initializers.get("glorot_uniform" if initializer is None else initializer)
-        dtype = dtype or self.dtype
-        try:
-            value = np.asarray(initialize(shape, dtype=dtype))
-        except MemoryError as error:
-            gigabytes = np.prod(shape, dtype=float) * np.dtype(dtype).itemsize / 2**30
-            raise MemoryError(
-                f"{self} has no room for {name} of shape {shape}: {gigabytes:.1f} GiB."
-            ) from error
-        variable = Variable(
-            value, trainable, dtype, name, regularizers.get(regularizer), constraints.get(constraint)
-        )
-        variable.path = f"{self.name}/{name}"
-        self._note_variable(variable)
-        if not self._trainable:
-            variable.trainable = False
-        return variable
-
     @property
-    def trainable(self) -> bool:
-        return self._trainable
-
-    @trainable.setter
-    def trainable(self, value: bool) -> None:
-        object.__setattr__(self, "_trainable", bool(value))
-        for variable in self._variables:
-            variable.trainable = bool(value)
-        for layer in self._layers:
-            layer.trainable = value
-
-    @property
-    def weights(self) -> list[Variable]:
-        """All weights: this layer's trainable ones, its other ones, then those of the layers inside."""
-        inner = (variable for layer in self._layers for variable in layer.weights)
-        return _unique([*self._variables, *self._frozen_variables, *inner])
-
-    @property
-    def trainable_weights(self) -> list[Variable]:
-        return [v for v in self.weights if v.trainable]
-
-    @property
-    def non_trainable_weights(self) -> list[Variable]:
-        return [v for v in self.weights if not v.trainable]
-
-    variables = weights
-    trainable_variables = trainable_weights
-    non_trainable_variables = non_trainable_weights
-
-    def count_params(self) -> int:
-        """The number of weights.
-
-        Raises:
-            ValueError: the layer is not built, so nobody knows.
-        """
-        if not self.built:
-            raise ValueError(
-                f"{self} has no weights yet: they are made when the shape of its input is known. "
-                "Call it on data or build(input_shape) first."
-            )
-        return sum(v.size for v in self.weights)
-
-    def get_weights(self) -> list[Array]:
-        """Copies of all weights, in the order of `weights`."""
-        return [v.data.copy() for v in self.weights]
-
-    def set_weights(self, weights: Sequence[Any]) -> None:
-        """Take on these values, in the order of `weights`.
-
-        Raises:
-            ValueError: their number or a shape is wrong. No weight is changed then.
-        """
-        own = self.weights
-        if len(weights) != len(own):
-            raise ValueError(f"{self} has {len(own)} weight arrays, set_weights got {len(weights)}.")
-        values = [np.asarray(value) for value in weights]
-        for variable, value in zip(own, values, strict=True):
-            if variable.shape != value.shape:
-                raise ValueError(f"{self}: {variable.path} has shape {variable.shape}, got {value.shape}.")
-        for variable, value in zip(own, values, strict=True):
-            variable.assign(value)
+    def _sizes(self) -> Shape:
+        """The input shape that `shape_formulas` speaks of."""
+        if self.input is None and self._built_for is None:
+            raise self._not_built()
+        return self._built_for if self.input is None else self.input.shape
 
     # --- calling --------------------------------------------------------------------------------------------
 
     def __call__(self, inputs: Any, *args: Any, training: bool | None = None, **kwargs: Any) -> Any:
         """Run the layer on numbers, or lay it out behind a symbolic tensor."""
+        if "name" not in self.__dict__:
+            raise TypeError(f"{type(self).__name__}.__init__ must call super().__init__(), and has not.")
         if _is_symbolic(inputs):
             return self._lay_out(inputs)
         inputs = self._as_tensors(inputs)
         if not self.built:
             self.build(_shape_of(inputs, without_batch=True))
         if self.input_spec is not None:
-            self.input_spec.check(self, inputs.shape)
+            self.input_spec.check(self, _shape_of(inputs))
         outer = mode.training
         mode.training = outer if training is None else bool(training)
         if self._takes_training:
@@ -290,7 +152,10 @@ class Layer:
         """`inputs` as tensors of the layer's float type; a list of tensors entry by entry."""
         if isinstance(inputs, list | tuple) and any(isinstance(x, Tensor | np.ndarray) for x in inputs):
             return [self._as_tensors(x) for x in inputs]
-        x = inputs if isinstance(inputs, Tensor) else Tensor(inputs)
+        try:
+            x = inputs if isinstance(inputs, Tensor) else Tensor(inputs)
+        except (TypeError, ValueError) as error:
+            raise type(error)(f"{self} expects numbers in rows of equal length. {error}") from None
         if self.autocast and x.data.dtype != self.dtype and x.data.dtype.kind != "c":
             return x.astype(self.dtype)
         return x
@@ -310,9 +175,19 @@ class Layer:
     # --- configuration --------------------------------------------------------------------------------------
 
     def get_config(self) -> dict[str, Any]:
-        """The constructor's arguments as plain data: each is kept on the layer under its own name."""
-        names = [n for n in _constructor_arguments(type(self)) if n != "self"]
-        return {n: _plain(getattr(self, n)) for n in names if hasattr(self, n)}
+        """The constructor's arguments as plain data: each is kept on the layer under its own name.
+
+        Raises:
+            ValueError: one is not, so that its value is not known any more.
+        """
+        names = constructor_arguments(type(self), Layer)
+        for name in names:
+            if not hasattr(self, name):
+                raise ValueError(
+                    f"{self} does not keep its argument {name!r}, so get_config() cannot tell its value. "
+                    f"Write self.{name} = {name} in __init__, or define get_config()."
+                )
+        return {name: plain(getattr(self, name)) for name in names}
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> "Layer":
@@ -327,21 +202,25 @@ class Layer:
 
 
 def _all_or_nothing(build: Callable[..., None]) -> Callable[..., None]:
-    """`build` that marks the layer as built, and takes the weights back when it fails half-way."""
+    """`build` that happens once, checks the shape, and takes the weights back when it fails half-way."""
 
     @functools.wraps(build)
     def wrapped(self: Layer, input_shape: Any) -> None:
         self._track()
         shape = _normal_shape(input_shape)
+        if self.input_spec is not None:
+            self.input_spec.check(self, shape)
+        if self.built:
+            return
         before = dict(self.__dict__)
-        lists = {name: list(before[name]) for name in ("_variables", "_frozen_variables", "_layers")}
+        lists = {name: list(before[name]) for name in ("_variables", "_frozen_variables", "_noted_layers")}
         try:
             build(self, shape)
         except BaseException:
             self.__dict__.clear()
-            self.__dict__.update(before, **lists)
+            self.__dict__.update(before, _containers=dict(before["_containers"]), **lists)
             raise
-        self.built = True
+        self.built, self._built_for = True, shape
 
     return wrapped
 
@@ -365,28 +244,3 @@ def _shape_of(inputs: Any, without_batch: bool = False) -> Any:
 def _is_symbolic(inputs: Any) -> bool:
     several = isinstance(inputs, list | tuple) and len(inputs) > 0
     return isinstance(inputs[0] if several else inputs, SymbolicTensor)
-
-
-def _unique(items: Iterable[Any]) -> list[Any]:
-    return list({id(item): item for item in items}.values())
-
-
-def _constructor_arguments(cls: type) -> tuple[str, ...]:
-    """The named arguments of a class's constructor, and of its parents' while it passes **kwargs on."""
-    names: dict[str, None] = {}
-    for ancestor in cls.__mro__:
-        if "__init__" in ancestor.__dict__:
-            parameters = inspect.signature(ancestor.__dict__["__init__"]).parameters.values()
-            names.update(
-                (p.name, None) for p in parameters if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)
-            )
-            if all(p.kind != p.VAR_KEYWORD for p in parameters) or ancestor is Layer:
-                break
-    return tuple(names)
-
-
-def _plain(value: Any) -> Any:
-    """Plain data for JSON: names and descriptions instead of objects."""
-    if isinstance(value, Layer):
-        return {"class_name": type(value).__name__, "config": value.get_config()}
-    return serialize_object(value) if callable(value) else value

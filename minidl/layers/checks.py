@@ -6,10 +6,12 @@ A message names the layer and the argument, says what was expected and what came
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
 from minidl.layers.symbolic import Shape
 from minidl.utils.checks import whole_number
 
-__all__ = ["InputSpec", "channels_last", "choice", "size_tuple"]
+__all__ = ["InputSpec", "channels_last", "choice", "flag", "size_tuple"]
 
 
 class InputSpec:
@@ -30,6 +32,11 @@ class InputSpec:
 
     def check(self, layer: Any, shape: Shape) -> None:
         """Raise ValueError unless an input of `shape` fits `layer`."""
+        if isinstance(shape, list):
+            raise ValueError(
+                f"{layer} expects one input, got a list of {len(shape)} arrays. "
+                "Make one of them with np.stack or np.concatenate."
+            )
         n = len(shape)
         if self.axes is not None and n != len(self.axes):
             raise ValueError(
@@ -38,6 +45,8 @@ class InputSpec:
             )
         if n < self.min_ndim:
             raise ValueError(f"{layer} expects input of at least {self.min_ndim} axes, got shape {shape}.")
+        if 0 in shape[1:]:
+            raise ValueError(f"{layer} got input of shape {shape}: only the batch axis may be empty.")
         for axis, size in self.sizes.items():
             if shape[axis] is not None and shape[axis] != size:
                 name = self.axes[axis] if self.axes is not None else "features"
@@ -75,6 +84,13 @@ def choice(layer: Any, argument: str, value: Any, *allowed: str) -> str:
             f"{type(layer).__name__} expects {argument} to be {' or '.join(map(repr, allowed))}, got {value!r}."
         )
     return str(word)
+
+
+def flag(layer: Any, argument: str, value: Any) -> bool:
+    """`value`, which is True or False (or 1 or 0)."""
+    if not isinstance(value, bool | np.bool_ | int) or value not in (0, 1):
+        raise TypeError(f"{type(layer).__name__} expects {argument} to be True or False, got {value!r:.60}.")
+    return bool(value)
 
 
 def channels_last(layer: Any, data_format: str | None) -> str:

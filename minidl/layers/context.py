@@ -9,12 +9,12 @@ are stored at once.
 """
 
 import threading
-from typing import Any
 
+from minidl.backend import Array
 from minidl.tensor import Tensor
 from minidl.variable import Variable
 
-__all__ = ["CallContext", "add_loss", "mode", "update"]
+__all__ = ["CallContext", "add_loss", "latest", "mode", "update"]
 
 
 class _Mode(threading.local):
@@ -30,7 +30,7 @@ class CallContext:
 
     def __init__(self) -> None:
         self.losses: list[Tensor] = []
-        self.updates: list[tuple[Variable, Any]] = []
+        self.updates: dict[int, tuple[Variable, Array]] = {}  # by the variable's id
 
     def __enter__(self) -> "CallContext":
         self._outer, mode.context = mode.context, self
@@ -41,7 +41,7 @@ class CallContext:
 
     def commit(self) -> None:
         """Store the new values."""
-        for variable, value in self.updates:
+        for variable, value in self.updates.values():
             variable.assign(value)
 
 
@@ -51,9 +51,15 @@ def add_loss(loss: Tensor) -> None:
         mode.context.losses.append(loss)
 
 
-def update(variable: Variable, value: Any) -> None:
+def update(variable: Variable, value: Array) -> None:
     """Give a state variable a new value: at the end of the step that is running, or now."""
     if mode.context is not None:
-        mode.context.updates.append((variable, value))
+        mode.context.updates[id(variable)] = variable, value
     else:
         variable.assign(value)
+
+
+def latest(variable: Variable) -> Array:
+    """The value to go on from: a layer that is called twice in a step updates its state twice."""
+    waiting = mode.context.updates.get(id(variable)) if mode.context is not None else None
+    return variable.data if waiting is None else waiting[1]

@@ -40,20 +40,20 @@ def changed(y_pred: Tensor, change: Callable[[Tensor], Tensor]) -> Tensor:
 
 
 def same_rank(y_true: Tensor, y_pred: Tensor) -> tuple[Tensor, Tensor]:
-    """Where one has a last axis of size 1 more than the other: add it to a vector, else drop it.
+    """If only a last axis of size 1 keeps the shapes apart: add it to a vector, else drop it.
 
     >>> y_true, y_pred = same_rank(Tensor([1.0, 2.0]), Tensor([[1.0], [2.0]]))
     >>> y_true.shape, y_pred.shape
     ((2, 1), (2, 1))
     """
-    if y_true.ndim == y_pred.ndim + 1 and y_true.shape[-1] == 1:
+    if y_true.shape == (*y_pred.shape, 1):
         if y_pred.ndim == 1:
             return y_true, changed(y_pred, lambda t: t.reshape(-1, 1))
-        return y_true.reshape(y_true.shape[:-1]), y_pred
-    if y_pred.ndim == y_true.ndim + 1 and y_pred.shape[-1] == 1:
+        return y_true.reshape(y_pred.shape), y_pred
+    if y_pred.shape == (*y_true.shape, 1):
         if y_true.ndim == 1:
             return y_true.reshape(-1, 1), y_pred
-        return y_true, changed(y_pred, lambda t: t.reshape(t.shape[:-1]))
+        return y_true, changed(y_pred, lambda t: t.reshape(y_true.shape))
     return y_true, y_pred
 
 

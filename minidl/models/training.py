@@ -108,11 +108,13 @@ class Trainer:
         with CallContext() as context, random.training_step(int(optimizer.iterations)):
             y_pred = self(batch.x, training=True)  # type: ignore[operator]
             loss = self._loss_of(context, batch, y_pred)
-            if loss.requires_grad:
+            learns = loss.requires_grad  # not where every weight is frozen
+            if learns:
                 loss.backward()
         self.scores.update(float(loss), batch.y, y_pred, batch.sample_weight)  # type: ignore[union-attr]
         with postponed_interrupt():
-            optimizer.step()
+            if learns:
+                optimizer.step()
             context.commit()
 
     def _test_step(self, batch: Batch) -> None:

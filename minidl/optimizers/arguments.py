@@ -4,17 +4,22 @@ import difflib
 from collections.abc import Mapping
 from typing import Any, TypedDict
 
-__all__ = ["SharedArguments", "refuse_unknown"]
+__all__ = ["ClippingAndName", "SharedArguments", "refuse_unknown"]
 
 
-class SharedArguments(TypedDict, total=False):
-    """What every optimizer takes besides the hyper-parameters of its rule; see `Optimizer`."""
+class ClippingAndName(TypedDict, total=False):
+    """What every optimizer takes; see `Optimizer`."""
 
-    weight_decay: float | None
     clipnorm: float | None
     clipvalue: float | None
     global_clipnorm: float | None
     name: str | None
+
+
+class SharedArguments(ClippingAndName, total=False):
+    """What every optimizer takes besides the hyper-parameters of its rule; see `Optimizer`."""
+
+    weight_decay: float | None
 
 
 # Keras's other shared arguments. Files written by Keras hold them with these defaults.

@@ -83,7 +83,7 @@ class SGD(Optimizer):
         return [{"momentum": 0.0}] if self.momentum else []
 
     def update(self, w: Array, g: Array, slots: tuple[Array, ...], step: Step) -> tuple[Array, ...]:
-        rates = {"learning_rate": step.learning_rate, "weight_decay": step.weight_decay}
+        rates: dict[str, Any] = {"learning_rate": step.learning_rate, "weight_decay": step.weight_decay}
         if not slots:
             return sgd(w, g, **rates)
         return sgd_momentum(w, g, *slots, momentum=self.momentum, nesterov=self.nesterov, **rates)

@@ -30,7 +30,9 @@ class State:
         first = {name: value for block in blocks for name, value in block.items()}
         self.groups = [tuple(np.full_like(g.values, x) for x in first.values()) for g in flat.groups]
         at = {
-            id(variable): dict(zip(first, [slot[part].reshape(variable.shape) for slot in slots], strict=True))
+            id(variable): dict(
+                zip(first, [slot[part].reshape(variable.shape) for slot in slots], strict=True)
+            )
             for group, slots in zip(flat.groups, self.groups, strict=True)
             for variable, part in zip(group.variables, group.slices, strict=True)
         }

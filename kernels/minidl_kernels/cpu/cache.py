@@ -1,3 +1,174 @@
-from numba import njit
-def compiled(f):
-    return njit(nogil=True, error_model="numpy", fastmath={"contract"})(f)
+"""Compiled code: how a loop becomes a kernel, and how the next process need not compile it again.
+
+`@compiled` compiles a function when it is first called with arrays of a type, and keeps the result in a file:
+
+    $MINIDL_HOME/kernels/<versions, processor>/<function>-<key>.code            (~/.minidl/kernels/...)
+
+Numba has a cache of its own. It raises at import where it finds no place to write, reports a truncated file as
+EOFError in the middle of a call, and with one bit flipped the process may die, because it reads machine code.
+So here:
+
+- The key is a hash of all that the code depends on: our sources, the types, Numba's settings, the processor.
+- A file begins with the SHA-256 of the rest, which is checked before anything is read. A file that is not
+  what it was is deleted and compiled again.
+- The folder is ours alone (mode 700). One that others could write to is not used: whoever can write machine
+  code there could run it.
+- Without such a folder kernels are compiled in each process, after one warning. Nothing fails.
+"""
+
+import contextlib
+import hashlib
+import os
+import pickle
+import stat
+import sys
+import tempfile
+import threading
+import warnings
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import llvmlite
+import numba
+from numba import config, njit
+from numba.core import caching, compiler
+from numba.core.registry import cpu_target
+from numba.core.serialize import dumps
+
+from minidl_kernels import __version__
+
+__all__ = ["compiled", "folder"]
+
+_PACKAGE = Path(__file__).resolve().parent.parent
+
+
+def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Decorator: compile for the types of the first call, without Python's lock, with the cache above.
+
+    No fast mathematics: sums keep their order, NaN and infinity their meaning. Only a multiplication and the
+    addition that follows may become one operation. Division by 0 gives infinity, as in NumPy.
+    """
+    dispatcher = njit(nogil=True, error_model="numpy", fastmath={"contract"})(function)
+    with contextlib.suppress(AttributeError):  # NUMBA_DISABLE_JIT=1 leaves a plain function; so may the future
+        if isinstance(dispatcher._cache, caching._Cache):
+            dispatcher._cache = _Cache(function)
+    return dispatcher
+
+
+@cache
+def _sources() -> bytes:
+    """One hash of all our code: a loop may have called any other."""
+    digest = hashlib.sha256()
+    for path in sorted(_PACKAGE.rglob("*.py")):
+        digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
+    return digest.digest()
+
+
+@cache
+def folder() -> Path | None:
+    """Where compiled code is kept; None, after one warning, where there is no safe place."""
+    try:
+        home = Path(os.environ.get("MINIDL_HOME") or Path.home() / ".minidl").absolute()
+        _, cpu, features = cpu_target.target_context.codegen().magic_tuple()
+        python = f"py{sys.version_info[0]}{sys.version_info[1]}"
+        versions = f"{__version__}-numba{numba.__version__}-llvmlite{llvmlite.__version__}-{python}"
+        path = home / "kernels" / f"{versions}-{cpu}-{hashlib.sha256(features.encode()).hexdigest()[:12]}"
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for place in (home, path.parent, path):
+            _refuse_unsafe(place, forbidden=stat.S_IWGRP | stat.S_IWOTH if place == path else stat.S_IWOTH)
+        tempfile.TemporaryFile(dir=path).close()
+    except Exception as error:  # whatever it is: kernels work without
+        warnings.warn(
+            f"minidl cannot keep its compiled kernels, and compiles them in each process: {error}. "
+            "Set MINIDL_HOME to a folder of your own.",
+            RuntimeWarning,
+            stacklevel=2,
+        )
+        return None
+    return path
+
+
+def _refuse_unsafe(place: Path, forbidden: int) -> None:
+    """Whoever can write machine code here could have it run."""
+    status = place.stat()
+    if hasattr(os, "getuid") and status.st_uid not in (os.getuid(), 0):
+        raise PermissionError(f"{place} belongs to another user")
+    if os.name == "posix" and status.st_mode & forbidden:
+        raise PermissionError(f"{place} can be written by others, mode {stat.S_IMODE(status.st_mode):o}")
+
+
+class _Notice:
+    """One line on the terminal when the first kernel has to be compiled, so that nobody wonders."""
+
+    lock, shown = threading.Lock(), False
+
+    @classmethod
+    def show(cls) -> None:
+        with cls.lock:
+            first, cls.shown = not cls.shown, True
+        if first and sys.stderr is not None and sys.stderr.isatty():
+            print("minidl: compiling kernels for this processor, a few seconds, once ...", file=sys.stderr)
+
+
+class _Cache(caching._Cache):
+    """Numba asks it before it compiles, and hands it what it has compiled."""
+
+    def __init__(self, function: Callable[..., Any]):
+        self.name = f"{function.__module__.rpartition('.')[2]}.{function.__qualname__}"
+        self.function = function
+
+    @property
+    def cache_path(self) -> str:
+        return str(folder())
+
+    def file(self, signature: Any, codegen: Any) -> Path | None:
+        """Where the code for these types is, or will be."""
+        place = folder()
+        if place is None:
+            return None
+        settings = (config.OPT, config.BOUNDSCHECK, config.DEBUGINFO_DEFAULT)
+        key = repr((self.name, str(signature), codegen.magic_tuple(), settings)).encode() + _sources()
+        return place / f"{self.name}-{hashlib.sha256(key).hexdigest()[:24]}.code"
+
+    def load_overload(self, signature: Any, target_context: Any) -> Any:
+        """The compiled function, or None: then Numba compiles."""
+        target_context.refresh()
+        path = self.file(signature, target_context.codegen())
+        if path is not None and path.is_file():
+            try:
+                content = path.read_bytes()
+                digest, code = content[:32], content[32:]
+                if hashlib.sha256(code).digest() != digest:
+                    raise ValueError("damaged")
+                return compiler.CompileResult._rebuild(target_context, *pickle.loads(code))
+            except Exception:
+                with contextlib.suppress(OSError):
+                    path.unlink()
+        _Notice.show()
+        return None
+
+    def save_overload(self, signature: Any, result: Any) -> None:
+        """Keep it, if that works: a full disk is no reason to fail."""
+        path = self.file(signature, result.codegen)
+        if path is None or result.lifted or result.library.has_dynamic_globals:
+            return
+        temporary = path.with_name(f"{path.name}.{os.getpid()}.{threading.get_ident()}")
+        try:
+            code = dumps(result._reduce())
+            with open(temporary, "xb", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
+                file.write(hashlib.sha256(code).digest() + code)
+            os.replace(temporary, path)
+        except Exception:
+            with contextlib.suppress(OSError):
+                temporary.unlink()
+
+    def enable(self) -> None:
+        """Always on."""
+
+    def disable(self) -> None:
+        """Always on."""
+
+    def flush(self) -> None:
+        """Keys are hashes of all that matters: nothing here goes stale."""

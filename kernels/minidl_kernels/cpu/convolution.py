@@ -1,63 +1,137 @@
+"""conv2d and conv2d_relu: prepare arrays, let the loops of `convolution_loops` run, hand out the results.
+
+    y[n, i, j, f] = b[f] + Σ_{k, l, c}  x[n, i·s + k·r, j·s + l·r, c] · w[k, l, c, f]
+
+The rectifier costs nothing here: it is the `floor` of the forward pass, and its mask is taken while the
+gradient is copied to where the two other passes read it.
+"""
+
+from typing import Any, NamedTuple
+
 import numpy as np
+
+from minidl_kernels.contract import Kernel
 from minidl_kernels.cpu import convolution_loops as loops
-from minidl_kernels.cpu.arrays import empty, ready, scratch
+from minidl_kernels.cpu.arrays import floats, ready, scratch
 from minidl_kernels.cpu.pool import run
-from minidl_kernels.cpu.tile import columns, ROWS
+from minidl_kernels.cpu.tile import ROWS, columns
 
-def _up(n, step): return -(-n // step) * step
+__all__ = ["KERNELS"]
 
-def _forward(x, w, b, strides, padding, dilation, groups, rectify):
-    dtype = x.dtype
+Padding = tuple[tuple[int, int], tuple[int, int]]
+Size = tuple[int, int]
+
+
+class _Cache(NamedTuple):
+    padded: Any
+    w: Any
+    biased: bool
+    y: Any  # None without a rectifier
+    padding: Padding
+    geometry: loops.Geometry
+
+
+def _supports(
+    x: Any, w: Any, b: Any, *, strides: Size, padding: Padding, dilation: Size, groups: int
+) -> bool:
+    """Two floats of one type, shapes that belong together, a window that fits."""
+    if not (floats(x, w) if b is None else floats(x, w, b)) or x.ndim != 4 or w.ndim != 4:
+        return False
+    (_, h, wide, c), (kh, kw, cg, f) = x.shape, w.shape
     (top, bottom), (left, right) = padding
-    if top or bottom or left or right:
-        padded = np.pad(x, ((0, 0), *padding, (0, 0)))
-    else:
-        padded = ready(x)
+    return (
+        c == cg * groups
+        and f % groups == 0
+        and (b is None or b.shape == (f,))
+        and h + top + bottom > (kh - 1) * dilation[0]
+        and wide + left + right > (kw - 1) * dilation[1]
+    )
+
+
+def _geometry(padded: Any, w: Any, strides: Size, dilation: Size, groups: int) -> loops.Geometry:
+    n, h, wide, c = padded.shape
+    kh, kw, _, f = w.shape
+    oh, ow = (h - (kh - 1) * dilation[0] - 1) // strides[0] + 1, (wide - (kw - 1) * dilation[1] - 1) // strides[1] + 1
+    return loops.Geometry(n, h, wide, c, kh, kw, f, oh, ow, *strides, *dilation, groups)
+
+
+def _forward(
+    x: Any, w: Any, b: Any, strides: Size, padding: Padding, dilation: Size, groups: int, rectify: bool
+) -> tuple[Any, _Cache]:
+    bordered = any(before or after for before, after in padding)
+    padded = np.pad(x, ((0, 0), *padding, (0, 0))) if bordered else ready(x)
     w = ready(w)
-    n, h, wd, c = padded.shape
-    kh, kw, cg, f = w.shape
-    oh, ow = ((size - (k - 1) * r - 1) // s + 1 for size, k, s, r in zip((h, wd), (kh, kw), strides, dilation))
-    g = (n, h, wd, c, kh, kw, f, oh, ow, *strides, *dilation, groups)
+    dtype, f = w.dtype, w.shape[3]
+    g = _geometry(padded, w, strides, dilation, groups)
+    width = columns(dtype.itemsize)
+    cells = w.size // f
+    panels = scratch("panels", cells * groups * _up(f // groups, width), dtype)
+    loops.pack(w.reshape(cells, f), panels, cells, f, groups, width)
     bias = np.zeros(f, dtype) if b is None else ready(b)
-    width = columns(dtype.itemsize)
-    packed = scratch("w", groups * kh * kw * cg * _up(f // groups, width), dtype)
-    loops.pack(w.reshape(-1), packed, kh * kw * cg, f, groups, width)
-    y = empty((n, oh, ow, f), dtype)
+    y = np.empty((g.n, g.oh, g.ow, f), dtype)
     floor = dtype.type(0 if rectify else -np.inf)
-    run(loops.windows, -(-n * oh * ow // loops.PIXELS), padded.reshape(-1), packed, bias, y.reshape(-1), floor, g)
-    return y, (padded, w, b is not None, y if rectify else None, padding, g)
+    parts = -(-g.n * g.oh * g.ow // loops.PIXELS)
+    run(loops.windows, parts, padded.reshape(-1), panels, bias, y.reshape(-1), floor, g)
+    return y, _Cache(padded, w, b is not None, y if rectify else None, padding, g)
 
-def backward(dy, cache, needs=(True, True, True)):
+
+def _up(n: int, step: int) -> int:
+    return -(-n // step) * step
+
+
+def _backward(dy: Any, cache: _Cache, needs: tuple[bool, ...] = (True, True, True)) -> tuple[Any, Any, Any]:
     padded, w, biased, y, padding, g = cache
-    n, h, wd, c, kh, kw, f, oh, ow, *_, groups = g
-    dtype = w.dtype
-    dy = ready(dy).reshape(-1,f)
-    width = columns(dtype.itemsize)
-    rows = n * oh * ow
-    dz = scratch("dz", rows * f + width, dtype)
-    parts = min(32, -(-rows // 128))
-    db = np.empty((parts, f))
-    run(loops.rectified, parts, dy, dy if y is None else y.reshape(rows,f), dz[:rows*f].reshape(rows,f), db, y is not None)
-    dx = dw = None
-    floor = dtype.type(-np.inf)
-    if needs[1]:
-        cells = w.size // f
-        tiles = -(-cells // ROWS)
-        splits = max(1, min(n, 8 // tiles))
-        shares = min(tiles, 8)
-        dw = empty((splits, *w.shape), dtype)
-        run(loops.weight_gradient, shares * splits, padded.reshape(-1), dz, dw.reshape(-1), floor, splits, g)
-        dw = dw[0] if splits == 1 else dw.sum(axis=0)
-    if needs[0]:
-        (top, bottom), (left, right) = padding
-        dx = empty((n, h - top - bottom, wd - left - right, c), dtype)
-        panels = -(-(c // groups) // width)
-        packed = scratch("wt", groups * panels * width * kh * kw * f // groups, dtype)
-        loops.pack_transposed(w.reshape(-1), packed, kh * kw, c, f, groups, width)
-        run(loops.input_gradient, n * groups * panels, dz, packed, dx, floor, top, left, g)
-    return dx, dw, db.sum(axis=0).astype(dtype) if biased and needs[2] else None
+    dtype, pixels = w.dtype, g.n * g.oh * g.ow
+    dy = ready(np.asarray(dy, dtype)).reshape(pixels, g.f)
+    dz = scratch("dz", pixels * g.f + columns(dtype.itemsize), dtype)  # a tile may read beyond its last column
+    parts = min(32, -(-pixels // 128))
+    sums = np.empty((parts, g.f))
+    seen = dy if y is None else y.reshape(pixels, g.f)
+    run(loops.rectified, parts, dy, seen, dz[: pixels * g.f].reshape(pixels, g.f), sums, y is not None)
+    return (
+        _input_gradient(dz, w, padding, g) if needs[0] else None,
+        _weight_gradient(padded, dz, w, g) if needs[1] else None,
+        sums.sum(axis=0).astype(dtype) if biased and needs[2] else None,
+    )
 
-def conv2d_forward(x, w, b, *, strides, padding, dilation, groups):
-    return _forward(x, w, b, strides, padding, dilation, groups, False)
-def conv2d_relu_forward(x, w, b, *, strides, padding, dilation, groups):
-    return _forward(x, w, b, strides, padding, dilation, groups, True)
+
+def _weight_gradient(padded: Any, dz: Any, w: Any, g: loops.Geometry) -> Any:
+    tiles = -(-(w.size // g.f) // ROWS)
+    shares = min(tiles, 8)
+    splits = max(1, min(g.n, 8 // shares))  # few cells, as in a first layer: let the images be shared out
+    dw = np.empty((splits, *w.shape), w.dtype)
+    no_floor = w.dtype.type(-np.inf)
+    run(loops.weight_gradient, shares * splits, padded.reshape(-1), dz, dw.reshape(-1), splits, no_floor, g)
+    return dw[0] if splits == 1 else dw.sum(axis=0)
+
+
+def _input_gradient(dz: Any, w: Any, padding: Padding, g: loops.Geometry) -> Any:
+    kh, kw, c, f = w.shape
+    width = columns(w.dtype.itemsize)
+    panels = scratch("panels", g.groups * _up(c, width) * kh * kw * (f // g.groups), w.dtype)
+    loops.pack_transposed(w.reshape(kh * kw, c, f), panels, g.groups, width)
+    (top, bottom), (left, right) = padding
+    dx = np.empty((g.n, g.h - top - bottom, g.w - left - right, g.c), w.dtype)
+    parts = g.n * g.groups * -(-c // width)
+    run(loops.input_gradient, parts, dz, panels, dx, top, left, w.dtype.type(-np.inf), g)
+    return dx
+
+
+def conv2d_forward(
+    x: Any, w: Any, b: Any, *, strides: Size, padding: Padding, dilation: Size, groups: int
+) -> tuple[Any, _Cache]:
+    """x (N, H, W, C), w (KH, KW, C/G, F), b (F,) or None -> y (N, OH, OW, F)."""
+    return _forward(x, w, b, strides, padding, dilation, groups, rectify=False)
+
+
+def conv2d_relu_forward(
+    x: Any, w: Any, b: Any, *, strides: Size, padding: Padding, dilation: Size, groups: int
+) -> tuple[Any, _Cache]:
+    """The same, then max(y, 0)."""
+    return _forward(x, w, b, strides, padding, dilation, groups, rectify=True)
+
+
+KERNELS = {
+    "conv2d": Kernel(conv2d_forward, _backward, _supports),
+    "conv2d_relu": Kernel(conv2d_relu_forward, _backward, _supports),
+}

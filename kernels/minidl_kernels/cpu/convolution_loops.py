@@ -1,13 +1,15 @@
-"""The compiled loops of the convolution: four passes over images, each made of tiles (see `tile`).
+"""The compiled loops of the convolution: passes over images, each made of tiles (see `tile`).
 
-    windows           y  = max(floor, b + Σ_cells  x[cell] · w[cell])    rows: pixels     columns: filters
-    rectified         dz = dy where y > 0,  db = Σ dz
-    weight_gradient   dw[cell] = Σ_pixels x[cell] · dz                   rows: cells      columns: filters
-    input_gradient    dx[cell] += dz · w[cell]ᵀ                          rows: pixels     columns: channels
+    windows           y  = max(floor, b + Σ_cells x[cell] · w[cell])       rows: pixels     columns: filters
+    rectified         dz = dy where y > 0, else 0;  db = Σ dz
+    weight_gradient   dw[cell] = Σ_pixels x[cell] · dz                     rows: cells      columns: filters
+    input_gradient    dx[cell] += dz · w[cell]ᵀ                            rows: pixels     columns: channels
 
-`g` is the geometry: N, H, W, C of the padded input, KH, KW, F, OH, OW, strides, dilation, groups. Arrays are
-flat. The first three arguments are those of `pool.run`: whoever is free takes the next part.
+A cell is a place (k, l) of the window and a channel. Arrays without axes of their own are flat. The first two
+arguments are those of `pool.run`: whoever is free takes the next part.
 """
+
+from typing import NamedTuple
 
 import numpy as np
 
@@ -15,179 +17,197 @@ from minidl_kernels.cpu.atomic import take
 from minidl_kernels.cpu.cache import compiled
 from minidl_kernels.cpu.tile import ROWS, VECTOR_BYTES, tile
 
-PIXELS = 256  # in one part: enough to use a panel of weights often, few enough to stay near
+__all__ = ["PIXELS", "Geometry", "input_gradient", "pack", "pack_transposed", "rectified", "weight_gradient", "windows"]
+
+PIXELS = 256  # in one go: enough to use a panel of weights often, few enough to stay near the processor
+TERMS = 512  # of a float32 sum in one go, before it is added to the total: keeps rounding small
+
+
+class Geometry(NamedTuple):
+    """Sizes: images and channels (padded), window and filters, output, strides, dilation, groups."""
+
+    n: int
+    h: int
+    w: int
+    c: int
+    kh: int
+    kw: int
+    f: int
+    oh: int
+    ow: int
+    sh: int
+    sw: int
+    rh: int
+    rw: int
+    groups: int
 
 
 @compiled
 def pack(w, packed, cells, f, groups, width):
-    """w (cells, F) -> for each group and each `width` of its filters, all cells one after the other."""
-    fg = f // groups
+    """w (cells, F) -> panels: for each group and each `width` of its filters, (cells, width)."""
     at = 0
-    for first in range(0, f, fg):
-        for f0 in range(0, fg, width):
-            n = min(width, fg - f0)
-            for k in range(cells):
-                for j in range(n):
-                    packed[at + j] = w[k * f + first + f0 + j]
-                for j in range(n, width):
-                    packed[at + j] = 0
+    for group in range(groups):
+        for first in range(0, f // groups, width):
+            n = min(width, f // groups - first)
+            for cell in range(cells):
+                for j in range(width):
+                    packed[at + j] = w[cell, group * (f // groups) + first + j] if j < n else 0
                 at += width
 
 
 @compiled
-def pack_transposed(w, packed, cells, c, f, groups, width):
-    """w (cells, C/G, F) -> for each group and each `width` of its channels: (cells, F/G, width)."""
-    cg, fg = c // groups, f // groups
+def pack_transposed(w, packed, groups, width):
+    """w (KH·KW, C/G, F) -> panels: for each group and each `width` of its channels, (KH·KW, F/G, width)."""
+    places, c, f = w.shape
     at = 0
-    for first in range(0, f, fg):
-        for c0 in range(0, cg, width):
-            n = min(width, cg - c0)
-            for k in range(cells):
-                for i in range(fg):
-                    for j in range(n):
-                        packed[at + j] = w[(k * cg + c0 + j) * f + first + i]
-                    for j in range(n, width):
-                        packed[at + j] = 0
+    for group in range(groups):
+        for first in range(0, c, width):
+            n = min(width, c - first)
+            for place in range(places):
+                for i in range(f // groups):
+                    for j in range(width):
+                        packed[at + j] = w[place, first + j, group * (f // groups) + i] if j < n else 0
                     at += width
 
 
 @compiled
-def windows(counter, parts, thread, x, w, bias, y, floor, g):
-    n, h, wd, c, kh, kw, f, oh, ow, sh, sw, dh, dw, groups = g
-    width = 2 * VECTOR_BYTES // x.itemsize
-    cg, fg = c // groups, f // groups
-    if groups == 1 and dw == 1:
-        n_segments, n_k = kh, kw * c
-        segments = np.arange(kh) * (dh * wd * c)
-    else:
-        n_segments, n_k = kh * kw, cg
-        segments = np.empty(kh * kw, np.int64)
-        for k in range(kh * kw):
-            segments[k] = (k // kw * dh * wd + k % kw * dw) * c
-    cells = n_segments * n_k
-    panels = (fg + width - 1) // width
-    pixels = n * oh * ow
-    x_rows, y_rows, zeros = np.empty(PIXELS + ROWS, np.int64), np.empty(PIXELS + ROWS, np.int64), np.zeros(PIXELS + ROWS, np.int64)
-    for part in range(parts):
-        part = take(counter)
-        if part >= parts:
-            break
-        first = part * PIXELS
-        count = min(PIXELS, pixels - first)
-        image, line, place = first // (oh * ow), first // ow % oh, first % ow
-        for i in range(count):
-            x_rows[i] = ((image * h + line * sh) * wd + place * sw) * c
-            y_rows[i] = (first + i) * f
-            place += 1
-            if place == ow:
-                place, line = 0, line + 1
-                if line == oh:
-                    line, image = 0, image + 1
-        x_rows[count : count + ROWS] = x_rows[count - 1]
-        for group in range(groups):
-            for panel in range(panels):
-                f0 = panel * width
-                for at in range(0, count, ROWS):
-                    tile(
-                        y, y_rows, group * fg + f0, min(ROWS, count - at), min(width, fg - f0),
-                        x, x_rows, group * cg, at, segments, n_segments, n_k, 1,
-                        w, (group * panels + panel) * cells * width, width,
-                        bias, zeros, group * fg + f0, floor,
-                    )
+def _segments(g):
+    """Where the cells of a window begin, in runs of cells that are neighbours in memory; their number."""
+    if g.groups == 1 and g.rw == 1:
+        return np.arange(g.kh) * (g.rh * g.w * g.c), g.kw * g.c
+    segments = np.empty(g.kh * g.kw, np.int64)
+    for k in range(g.kh):
+        for l in range(g.kw):  # noqa: E741 the letter of the equation
+            segments[k * g.kw + l] = (k * g.rh * g.w + l * g.rw) * g.c
+    return segments, g.c // g.groups
 
 
 @compiled
-def rectified(counter, parts, thread, dy, y, dz, db, rectify):
-    """dz and, one line of `db` for each part, the sum of its rows."""
-    (rows, f), zero = dy.shape, dy.dtype.type(0)
-    for part in range(parts):
+def windows(counter, parts, x, w, bias, y, floor, g):
+    """A part is PIXELS pixels of the output, of whatever images. `w` as packed by `pack`."""
+    width = 2 * VECTOR_BYTES // x.itemsize
+    c, f = g.c // g.groups, g.f // g.groups
+    segments, n_k = _segments(g)
+    cells, panels, pixels = len(segments) * n_k, (f + width - 1) // width, g.n * g.oh * g.ow
+    x_rows, y_rows = np.empty(PIXELS + ROWS, np.int64), np.empty(PIXELS + ROWS, np.int64)
+    bias_rows = np.zeros(PIXELS + ROWS, np.int64)
+    while True:
         part = take(counter)
         if part >= parts:
-            break
+            return
+        first = part * PIXELS
+        count = min(PIXELS, pixels - first)
+        image, line, place = first // (g.oh * g.ow), first // g.ow % g.oh, first % g.ow
+        for i in range(count):
+            x_rows[i] = ((image * g.h + line * g.sh) * g.w + place * g.sw) * g.c
+            y_rows[i] = (first + i) * g.f
+            place += 1
+            if place == g.ow:
+                place, line = 0, line + 1
+                if line == g.oh:
+                    line, image = 0, image + 1
+        x_rows[count : count + ROWS] = x_rows[count - 1]
+        for group in range(g.groups):
+            for panel in range(panels):
+                filters = group * f + panel * width
+                for at in range(0, count, ROWS):
+                    tile(
+                        y, y_rows, filters, min(ROWS, count - at), min(width, f - panel * width),
+                        x, x_rows, group * c, at, segments, len(segments), n_k, 1,
+                        w, (group * panels + panel) * cells * width, width,
+                        bias, bias_rows, filters, floor,
+                    )  # fmt: skip
+
+
+@compiled
+def rectified(counter, parts, dy, y, dz, db, rectify):
+    """dy, y, dz (pixels, F). A part sums its pixels into its own line of db, in float64."""
+    (pixels, f), zero = dy.shape, dy.dtype.type(0)
+    while True:
+        part = take(counter)
+        if part >= parts:
+            return
         db[part] = 0
-        for row in range(part * rows // parts, (part + 1) * rows // parts):
+        for pixel in range(part * pixels // parts, (part + 1) * pixels // parts):
             for j in range(f):
-                d = dy[row, j]
+                d = dy[pixel, j]
                 if rectify:
-                    d = d if y[row, j] > 0 else zero
-                dz[row, j] = d
+                    d = d if y[pixel, j] > 0 else zero
+                dz[pixel, j] = d
                 db[part, j] += d
 
 
 @compiled
-def weight_gradient(counter, parts, thread, x, dz, dw_parts, floor, splits, g):
-    n, h, wd, c, kh, kw, f, oh, ow, sh, sw, dh, dw, groups = g
+def weight_gradient(counter, parts, x, dz, dw, splits, no_floor, g):
+    """A part is a share of the cells, with a share (one of `splits`) of the images. dw (splits, cells, F)."""
     width = 2 * VECTOR_BYTES // x.itemsize
-    cg, fg = c // groups, f // groups
-    cells = kh * kw * cg
+    c, f = g.c // g.groups, g.f // g.groups
+    cells = g.kh * g.kw * c
     x_rows, w_rows = np.empty(cells + ROWS, np.int64), np.empty(cells + ROWS, np.int64)
     for i in range(cells + ROWS):
         cell = min(i, cells - 1)
-        k, channel = cell // cg, cell % cg
-        x_rows[i] = (k // kw * dh * wd + k % kw * dw) * c + channel
-        w_rows[i] = cell * f
-    lines = max(1, min(oh, 512 // ow))  # of pixels summed in one go
-    segments = np.arange(lines) * (sh * wd * c)
-    tiles = (cells + ROWS - 1) // ROWS
-    shares = parts // splits
-    for part in range(parts):
+        x_rows[i] = (cell // c // g.kw * g.rh * g.w + cell // c % g.kw * g.rw) * g.c + cell % c
+        w_rows[i] = cell * g.f
+    lines = max(1, min(g.oh, TERMS // g.ow))
+    segments = np.arange(lines) * (g.sh * g.w * g.c)
+    tiles, shares = (cells + ROWS - 1) // ROWS, parts // splits
+    while True:
         part = take(counter)
         if part >= parts:
-            break
+            return
         split, share = part // shares, part % shares
-        out_at = split * cells * f
-        for i in range(share * tiles // shares * ROWS, min((share + 1) * tiles // shares * ROWS, cells)):
-            dw_parts[out_at + i * f : out_at + (i + 1) * f] = 0
-        for image in range(split * n // splits, (split + 1) * n // splits):
-            for line in range(0, oh, lines):
-                for at in range(share * tiles // shares * ROWS, (share + 1) * tiles // shares * ROWS, ROWS):
-                    for group in range(groups):
-                        for f0 in range(0, fg, width):
-                            first = out_at + group * fg + f0
+        begin, end = share * tiles // shares * ROWS, min((share + 1) * tiles // shares * ROWS, cells)
+        own = split * cells * g.f
+        dw[own + begin * g.f : own + end * g.f] = 0
+        for image in range(split * g.n // splits, (split + 1) * g.n // splits):
+            for line in range(0, g.oh, lines):
+                for at in range(begin, end, ROWS):
+                    for group in range(g.groups):
+                        for first in range(0, f, width):
+                            filters = group * f + first
                             tile(
-                                dw_parts, w_rows, first, min(ROWS, cells - at), min(width, fg - f0),
-                                x, x_rows, ((image * h + line * sh) * wd) * c + group * cg, at,
-                                segments, min(lines, oh - line), ow, sw * c,
-                                dz, (image * oh + line) * ow * f + group * fg + f0, f,
-                                dw_parts, w_rows, first, floor,
-                            )
+                                dw, w_rows, own + filters, min(ROWS, cells - at), min(width, f - first),
+                                x, x_rows, (image * g.h + line * g.sh) * g.w * g.c + group * c, at,
+                                segments, min(lines, g.oh - line), g.ow, g.sw * g.c,
+                                dz, (image * g.oh + line) * g.ow * g.f + filters, g.f,
+                                dw, w_rows, own + filters, no_floor,
+                            )  # fmt: skip
 
 
 @compiled
-def input_gradient(counter, parts, thread, dz, w, dx, floor, top, left, g):
-    n, h, wd, c, kh, kw, f, oh, ow, sh, sw, dh, dw, groups = g
+def input_gradient(counter, parts, dz, w, dx, top, left, no_floor, g):
+    """A part is a panel of channels of one image, made in a small array of its own. `w` as packed by
+    `pack_transposed`; dx (N, H, W, C) without the border that begins `top` and `left` of it."""
     width = 2 * VECTOR_BYTES // dz.itemsize
-    cg, fg = c // groups, f // groups
-    panels = (cg + width - 1) // width
-    image_dx = np.empty(h * wd * width, dz.dtype)
+    c, f = g.c // g.groups, g.f // g.groups
+    panels, places, pixels = (c + width - 1) // width, g.kh * g.kw, g.oh * g.ow
+    own = np.empty(g.h * g.w * width, dz.dtype)
     z_rows, x_rows = np.empty(PIXELS + ROWS, np.int64), np.empty(PIXELS + ROWS, np.int64)
     segments = np.zeros(1, np.int64)
-    inner_h, inner_w = dx.shape[1], dx.shape[2]
-    for part in range(parts):
+    while True:
         part = take(counter)
         if part >= parts:
-            break
-        image, rest = part // (groups * panels), part % (groups * panels)
-        group, panel = rest // panels, rest % panels
-        image_dx[:] = 0
-        for first in range(0, oh * ow, PIXELS):
-            count = min(PIXELS, oh * ow - first)
+            return
+        image, group, panel = part // (g.groups * panels), part // panels % g.groups, part % panels
+        own[:] = 0
+        for first in range(0, pixels, PIXELS):
+            count = min(PIXELS, pixels - first)
             for i in range(count + ROWS):
-                p = min(first + i, oh * ow - 1)
-                z_rows[i] = p * f
-                x_rows[i] = (p // ow * sh * wd + p % ow * sw) * width
-            for k in range(kh * kw):
+                pixel = min(first + i, pixels - 1)
+                z_rows[i] = pixel * g.f
+                x_rows[i] = (pixel // g.ow * g.sh * g.w + pixel % g.ow * g.sw) * width
+            for place in range(places):
+                shift = (place // g.kw * g.rh * g.w + place % g.kw * g.rw) * width
                 for at in range(0, count, ROWS):
-                    out_at = (k // kw * dh * wd + k % kw * dw) * width
                     tile(
-                        image_dx, x_rows, out_at, min(ROWS, count - at), width,
-                        dz, z_rows, image * oh * ow * f + group * fg, at, segments, 1, fg, 1,
-                        w, (rest * kh * kw + k) * fg * width, width,
-                        image_dx, x_rows, out_at, floor,
-                    )
-        c0 = group * cg + panel * width
-        for i in range(inner_h):
-            for j in range(inner_w):
-                source = ((i + top) * wd + j + left) * width
-                for channel in range(min(width, cg - panel * width)):
-                    dx[image, i, j, c0 + channel] = image_dx[source + channel]
+                        own, x_rows, shift, min(ROWS, count - at), width,
+                        dz, z_rows, image * pixels * g.f + group * f, at, segments, 1, f, 1,
+                        w, ((group * panels + panel) * places + place) * f * width, width,
+                        own, x_rows, shift, no_floor,
+                    )  # fmt: skip
+        channels = group * c + panel * width
+        for i in range(dx.shape[1]):
+            for j in range(dx.shape[2]):
+                source = ((i + top) * g.w + j + left) * width
+                for channel in range(min(width, c - panel * width)):
+                    dx[image, i, j, channels + channel] = own[source + channel]

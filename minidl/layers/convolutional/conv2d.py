@@ -22,7 +22,7 @@ from minidl import activations, constraints, initializers, regularizers
 from minidl.activations.rectifiers import ReLU
 from minidl.backend import Array
 from minidl.layers.base import Layer
-from minidl.layers.checks import InputSpec, channels_last, choice, size_tuple
+from minidl.layers.checks import InputSpec, channels_last, choice, flag, size_tuple
 from minidl.layers.convolutional.windows import (
     IMAGE_AXES,
     Padding,
@@ -68,7 +68,7 @@ def conv2d_forward(
     """x (N, H, W, C), w (KH, KW, C/G, F), b (F,) or None -> y (N, OH, OW, F)."""
     padded = pad(x, padding)
     out = output_shape(x.shape[1:3], w.shape[:2], strides, padding, dilation)
-    y = np.zeros((len(x), *out, w.shape[3]), np.result_type(x, w))
+    y = np.zeros((len(x), *out, w.shape[3]), np.result_type(x, w, *(() if b is None else (b,))))
     for cell, channels, filters in _cells(w, groups):
         seen = tap(padded, cell, out, strides, dilation)[..., channels]
         y[..., filters] += np.tensordot(seen, w[cell][:, filters], axes=1)
@@ -173,7 +173,7 @@ class Conv2D(Layer):
         self.dilation_rate = size_tuple(self, "dilation_rate", dilation_rate, 2)
         self.groups = whole_number("Conv2D", "groups", groups, 1)
         self.activation = activations.get(activation)
-        self.use_bias = bool(use_bias)
+        self.use_bias = flag(self, "use_bias", use_bias)
         self.kernel_initializer = initializers.get(kernel_initializer)
         self.bias_initializer = initializers.get(bias_initializer)
         self.kernel_regularizer = regularizers.get(kernel_regularizer)
@@ -192,9 +192,13 @@ class Conv2D(Layer):
             )
 
     def build(self, input_shape: Shape) -> None:
-        InputSpec(IMAGE_AXES).check(self, input_shape)
+        self.compute_output_shape(input_shape)  # raises where the kernel does not fit
         channels = input_shape[-1]
-        if channels is None or channels % self.groups:
+        if channels is None:
+            raise ValueError(
+                f"{self} needs to know its number of channels: the last axis of {input_shape} is None."
+            )
+        if channels % self.groups:
             raise ValueError(
                 f"{self} expects a number of channels that {self.groups} groups divide, got shape {input_shape}."
             )
@@ -236,5 +240,5 @@ class Conv2D(Layer):
 
     def shape_formulas(self) -> list[str]:
         return window_formulas(
-            self.input.shape[1:3], self.kernel_size, self.strides, self.padding, self.dilation_rate
+            self._sizes[1:3], self.kernel_size, self.strides, self.padding, self.dilation_rate
         )

@@ -45,5 +45,5 @@ class ZeroPadding2D(Layer):
         return (batch, None if h is None else h + top + bottom, None if w is None else w + left + right, c)
 
     def shape_formulas(self) -> list[str]:
-        sides = zip(self.input.shape[1:3], self.padding, strict=True)
+        sides = zip(self._sizes[1:3], self.padding, strict=True)
         return list(dict.fromkeys(f"{n} + {a} + {b} = {n + a + b}" for n, (a, b) in sides if n is not None))

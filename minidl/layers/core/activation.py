@@ -4,15 +4,18 @@ from typing import Any
 
 from minidl import activations
 from minidl.layers.base import Layer
+from minidl.layers.checks import InputSpec
 from minidl.layers.symbolic import Shape
 from minidl.tensor import Tensor
-from minidl.utils.checks import number
+from minidl.utils.checks import number, whole_number
 
 __all__ = ["ELU", "Activation", "LeakyReLU", "ReLU", "Softmax"]
 
 
 class _Elementwise(Layer):
     """A layer whose output has the shape of its input."""
+
+    input_spec = InputSpec(min_ndim=0)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         return input_shape
@@ -91,7 +94,7 @@ class Softmax(_Elementwise):
 
     def __init__(self, axis: int = -1, **kwargs: Any):
         super().__init__(**kwargs)
-        self.axis = axis
+        self.axis = whole_number("Softmax", "axis", axis)
 
     def call(self, inputs: Tensor) -> Tensor:
         return activations.softmax(inputs, self.axis)

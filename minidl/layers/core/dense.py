@@ -15,7 +15,7 @@ import numpy as np
 from minidl import activations, constraints, initializers, regularizers
 from minidl.backend import Array
 from minidl.layers.base import Layer
-from minidl.layers.checks import InputSpec
+from minidl.layers.checks import InputSpec, flag
 from minidl.layers.symbolic import Shape
 from minidl.tensor import Function, Tensor
 from minidl.utils.checks import whole_number
@@ -26,9 +26,7 @@ __all__ = ["Dense", "DenseFunction", "dense_backward", "dense_forward"]
 def dense_forward(x: Array, w: Array, b: Array | None) -> tuple[Array, Any]:
     """x (..., I), w (I, U), b (U,) or None -> z (..., U)."""
     z = x @ w
-    if b is not None:
-        z += b
-    return z, (x, w, b is not None)
+    return z if b is None else z + b, (x, w, b is not None)
 
 
 def dense_backward(dz: Array, cache: Any) -> tuple[Array, Array, Array | None]:
@@ -80,7 +78,7 @@ class Dense(Layer):
         super().__init__(activity_regularizer=activity_regularizer, **kwargs)
         self.units = whole_number("Dense", "units", units, 1)
         self.activation = activations.get(activation)
-        self.use_bias = bool(use_bias)
+        self.use_bias = flag(self, "use_bias", use_bias)
         self.kernel_initializer = initializers.get(kernel_initializer)
         self.bias_initializer = initializers.get(bias_initializer)
         self.kernel_regularizer = regularizers.get(kernel_regularizer)

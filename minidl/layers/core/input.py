@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from minidl.layers.arguments import sizes_or_none
 from minidl.layers.base import Layer
 from minidl.layers.symbolic import Shape, SymbolicTensor
 
@@ -32,18 +33,15 @@ class InputLayer(Layer):
     ):
         super().__init__(name=name, dtype=dtype)
         given = shape if shape is not None else input_shape
-        if given is None and batch_shape is None:
+        if batch_shape is not None:
+            self.batch_shape = sizes_or_none("Input", "batch_shape", batch_shape)
+        elif given is not None:
+            sizes = sizes_or_none("Input", "shape", given)
+            self.batch_shape = (*sizes_or_none("Input", "batch_size", (batch_size,)), *sizes)
+        else:
             raise ValueError(
                 "Input expects shape, the shape of one sample, for example Input(shape=(28, 28, 1))."
             )
-        if given is not None and (isinstance(given, int) or not all(_is_size(n) for n in given)):
-            raise ValueError(
-                f"Input expects shape to be a tuple of whole numbers > 0 or None, such as (28, 28, 1) or (4,), "
-                f"got {given!r}."
-            )
-        self.batch_shape: Shape = (
-            tuple(batch_shape) if batch_shape is not None else (batch_size, *(given or ()))
-        )
         self.built = True
         self.output = SymbolicTensor(self.batch_shape, self.dtype, self.name, self)
 
@@ -55,10 +53,6 @@ class InputLayer(Layer):
 
     def get_config(self) -> dict[str, Any]:
         return {"batch_shape": self.batch_shape, "dtype": self.dtype, "name": self.name}
-
-
-def _is_size(n: Any) -> bool:
-    return n is None or (hasattr(n, "__index__") and not isinstance(n, bool) and n > 0)
 
 
 def Input(

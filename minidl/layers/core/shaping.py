@@ -5,9 +5,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from minidl.layers.base import Layer
-from minidl.layers.checks import channels_last
+from minidl.layers.checks import InputSpec, channels_last
 from minidl.layers.symbolic import Shape
 from minidl.tensor import Tensor
+from minidl.utils.checks import whole_number
 
 __all__ = ["Flatten", "Reshape"]
 
@@ -23,6 +24,8 @@ class Flatten(Layer):
     (2, 3136)
     """
 
+    input_spec = InputSpec()
+
     def __init__(self, data_format: str | None = None, **kwargs: Any):
         super().__init__(**kwargs)
         self.data_format = channels_last(self, data_format)
@@ -35,8 +38,8 @@ class Flatten(Layer):
         return (input_shape[0], None if None in sizes else math.prod(n for n in sizes if n is not None))
 
     def shape_formulas(self) -> list[str]:
-        sizes = self.input.shape[1:]
-        return [] if None in sizes else ["·".join(map(str, sizes)) + f" = {self.output.shape[1]}"]
+        flat = self.compute_output_shape(self._sizes)[1]
+        return [] if flat is None else ["·".join(map(str, self._sizes[1:])) + f" = {flat}"]
 
 
 class Reshape(Layer):
@@ -47,10 +50,16 @@ class Reshape(Layer):
     (2, 3, 4)
     """
 
+    input_spec = InputSpec()
+
     def __init__(self, target_shape: Sequence[int], **kwargs: Any):
         super().__init__(**kwargs)
-        self.target_shape = tuple(target_shape)
-        if self.target_shape.count(-1) > 1 or any(n == 0 or n < -1 for n in self.target_shape):
+        if not isinstance(target_shape, list | tuple):
+            raise TypeError(
+                f"Reshape expects target_shape to be a tuple such as (3, -1), got {target_shape!r:.60}."
+            )
+        self.target_shape = tuple(whole_number("Reshape", "target_shape", n, -1) for n in target_shape)
+        if self.target_shape.count(-1) > 1 or 0 in self.target_shape:
             raise ValueError(
                 f"Reshape expects target_shape of sizes > 0 and at most one -1, got {target_shape!r}."
             )

@@ -22,11 +22,11 @@ import numpy as np
 from minidl import constraints, initializers, regularizers
 from minidl.backend import Array
 from minidl.layers.base import Layer
-from minidl.layers.checks import InputSpec
-from minidl.layers.context import update
+from minidl.layers.checks import InputSpec, flag
+from minidl.layers.context import latest, update
 from minidl.layers.symbolic import Shape
 from minidl.tensor import Function, Tensor
-from minidl.utils.checks import number
+from minidl.utils.checks import number, whole_number
 
 __all__ = ["BatchNormFunction", "BatchNormalization", "batch_norm_backward", "batch_norm_forward"]
 
@@ -55,7 +55,7 @@ def batch_norm_forward(
     scale = np.ones(feature, x.dtype) if gamma is None else gamma.reshape(feature)
     y = normalised * scale
     if beta is not None:
-        y += beta.reshape(feature)
+        y = y + beta.reshape(feature)
     statistics = mean.reshape(-1).astype(x.dtype), variance.reshape(-1).astype(x.dtype)
     deviation = deviation.astype(x.dtype)
     return (y, *statistics), BatchNormCache(
@@ -129,11 +129,11 @@ class BatchNormalization(Layer):
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
-        self.axis = axis
+        self.axis = whole_number("BatchNormalization", "axis", axis)
         self.momentum = number("BatchNormalization", "momentum", momentum, minimum=0, maximum=1)
         self.epsilon = number("BatchNormalization", "epsilon", epsilon, above=0)
-        self.center = bool(center)
-        self.scale = bool(scale)
+        self.center = flag(self, "center", center)
+        self.scale = flag(self, "scale", scale)
         self.beta_initializer = initializers.get(beta_initializer)
         self.gamma_initializer = initializers.get(gamma_initializer)
         self.moving_mean_initializer = initializers.get(moving_mean_initializer)
@@ -142,6 +142,7 @@ class BatchNormalization(Layer):
         self.gamma_regularizer = regularizers.get(gamma_regularizer)
         self.beta_constraint = constraints.get(beta_constraint)
         self.gamma_constraint = constraints.get(gamma_constraint)
+        self.input_spec = InputSpec(min_ndim=2)
 
     def build(self, input_shape: Shape) -> None:
         if not -len(input_shape) <= self.axis < len(input_shape) or self.axis % len(input_shape) == 0:
@@ -166,7 +167,8 @@ class BatchNormalization(Layer):
         self.moving_variance = self.add_weight(
             (n,), self.moving_variance_initializer, trainable=False, name="moving_variance"
         )
-        self.input_spec = InputSpec(min_ndim=2, sizes={self.axis: n})
+        least = self.axis + 1 if self.axis > 0 else 1 - self.axis
+        self.input_spec = InputSpec(min_ndim=least, sizes={self.axis: n})
 
     def call(self, inputs: Tensor, training: bool = False) -> Tensor:
         if not (training and self.trainable):
@@ -182,7 +184,7 @@ class BatchNormalization(Layer):
             )
         if len(inputs):
             for moving, batch in ((self.moving_mean, mean), (self.moving_variance, variance)):
-                update(moving, moving.data * self.momentum + batch.data * (1 - self.momentum))
+                update(moving, latest(moving) * self.momentum + batch.data * (1 - self.momentum))
         return y
 
     def _by_running_averages(self, inputs: Tensor) -> Tensor:

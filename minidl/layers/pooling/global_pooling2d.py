@@ -6,7 +6,7 @@
 from typing import Any
 
 from minidl.layers.base import Layer
-from minidl.layers.checks import InputSpec, channels_last
+from minidl.layers.checks import InputSpec, channels_last, flag
 from minidl.layers.convolutional.windows import IMAGE_AXES
 from minidl.layers.symbolic import Shape
 from minidl.tensor import Tensor
@@ -18,7 +18,7 @@ class _GlobalPooling2D(Layer):
     def __init__(self, data_format: str | None = None, keepdims: bool = False, **kwargs: Any):
         super().__init__(**kwargs)
         self.data_format = channels_last(self, data_format)
-        self.keepdims = bool(keepdims)
+        self.keepdims = flag(self, "keepdims", keepdims)
         self.input_spec = InputSpec(IMAGE_AXES)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:

@@ -140,7 +140,7 @@ class _Pooling2D(Layer):
         return (input_shape[0], *sizes, input_shape[-1])
 
     def shape_formulas(self) -> list[str]:
-        return window_formulas(self.input.shape[1:3], self.pool_size, self.strides, self.padding, (1, 1))
+        return window_formulas(self._sizes[1:3], self.pool_size, self.strides, self.padding, (1, 1))
 
 
 class MaxPooling2D(_Pooling2D):

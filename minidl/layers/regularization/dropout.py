@@ -13,7 +13,9 @@ from typing import Any
 import numpy as np
 
 from minidl.backend import Array
+from minidl.layers.arguments import sizes_or_none
 from minidl.layers.base import Layer
+from minidl.layers.checks import InputSpec
 from minidl.layers.symbolic import Shape
 from minidl.random import SeedGenerator
 from minidl.tensor import Function, Tensor
@@ -46,6 +48,8 @@ class Dropout(Layer):
     array([[1., 2.]], dtype=float32)
     """
 
+    input_spec = InputSpec(min_ndim=0)
+
     def __init__(
         self,
         rate: float,
@@ -55,7 +59,9 @@ class Dropout(Layer):
     ):
         super().__init__(**kwargs)
         self.rate = number("Dropout", "rate", rate, minimum=0, below=1)
-        self.noise_shape = None if noise_shape is None else tuple(noise_shape)
+        self.noise_shape = (
+            None if noise_shape is None else sizes_or_none("Dropout", "noise_shape", noise_shape)
+        )
         self.seed = seed
         self.seed_generator = SeedGenerator(seed)
 
@@ -69,8 +75,13 @@ class Dropout(Layer):
     def _mask_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
         if self.noise_shape is None:
             return shape
-        if len(self.noise_shape) != len(shape):
-            raise ValueError(f"{self} has noise_shape {self.noise_shape}, which does not fit input {shape}.")
+        if len(self.noise_shape) != len(shape) or any(
+            m not in (None, 1, n) for m, n in zip(self.noise_shape, shape, strict=True)
+        ):
+            raise ValueError(
+                f"{self} has noise_shape {self.noise_shape}, which does not fit an input of shape {shape}: "
+                "each entry is 1, None or the size of that axis."
+            )
         return tuple(n if m is None else m for m, n in zip(self.noise_shape, shape, strict=True))
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:

@@ -106,9 +106,7 @@ class PiecewiseConstantDecay(LearningRateSchedule):
     (1.0, 0.5, 0.1)
     """
 
-    def __init__(
-        self, boundaries: Sequence[float], values: Sequence[float], name: str = "PiecewiseConstant"
-    ):
+    def __init__(self, boundaries: Sequence[float], values: Sequence[float], name: str = "PiecewiseConstant"):
         self.boundaries = [self._number("boundaries", b) for b in boundaries]
         self.values = [self._number("values", v, minimum=0) for v in values]
         self.name = name

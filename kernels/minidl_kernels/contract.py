@@ -1,0 +1,20 @@
+"""What a kernel is: the terms on which a kernel set and the engine that uses it deal with each other."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+__all__ = ["Kernel"]
+
+
+class Kernel(NamedTuple):
+    """A faster pair for an op that has a reference. The same signature, the same numbers, the same dtype out.
+
+    forward(*arrays, **options) -> (output, cache) and backward(d_output, cache) -> the gradients of the
+    inputs. They accept whatever `supports(*arrays, **options)` says yes to, in any memory layout; they
+    never write to their inputs, and no output shares memory with an input, another output or a scratch buffer.
+    Only backward reads the cache of its own forward, any number of times.
+    """
+
+    forward: Callable[..., tuple[Any, Any]]
+    backward: Callable[..., Sequence[Any]]
+    supports: Callable[..., bool]

@@ -1,0 +1,195 @@
+"""Where the weights of a layer are kept, and how they are found: in the layer itself and in the layers inside it.
+
+A layer notices what it is given. `self.factor = Variable(...)`, `self.hidden = Dense(8)` and lists or dicts of
+them, filled now or later, all count; so does what `add_weight` makes. Nothing has to be registered.
+"""
+
+import math
+import sys
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from minidl import constraints, initializers, regularizers
+from minidl.backend import Array
+from minidl.tensor import as_array
+from minidl.utils.checks import sizes
+from minidl.variable import Variable
+
+__all__ = ["WeightHolder"]
+
+
+class WeightHolder:
+    """The part of `minidl.layers.Layer` that knows weights."""
+
+    name: str
+    dtype: str
+    built: bool
+    _variables: list[Variable]  # the trainable ones, in the order they were made
+    _frozen_variables: list[Variable]  # those made as not trainable, such as running averages
+    _noted_layers: list["WeightHolder"]
+    _containers: dict[str, Any]  # the lists and dicts among the attributes
+    _trainable: bool
+
+    def _track(self) -> None:
+        """Make the places where weights and inner layers are noted; even before `__init__` has run."""
+        if "_variables" not in self.__dict__:
+            self.__dict__.update(
+                _variables=[],
+                _frozen_variables=[],
+                _noted_layers=[],
+                _containers={},
+                _trainable=True,
+                built=False,
+            )
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Note variables and layers that a subclass keeps as attributes, alone or in lists and dicts."""
+        self._track()
+        replaced = self.__dict__.get(name)
+        object.__setattr__(self, name, value)
+        if isinstance(replaced, WeightHolder) and all(
+            replaced is not kept for kept in self.__dict__.values()
+        ):
+            self._noted_layers[:] = [layer for layer in self._noted_layers if layer is not replaced]
+        if isinstance(value, list | dict):
+            self._containers[name] = value  # to look into it again: more may be put in
+        self._note(value)
+
+    def _note(self, value: Any) -> None:
+        if isinstance(value, Variable):
+            self._note_variable(value)
+        elif isinstance(value, WeightHolder) and all(value is not known for known in self._noted_layers):
+            self._noted_layers.append(value)
+            if not self._trainable:
+                value.trainable = False
+        elif isinstance(value, list | tuple | dict):
+            for item in value.values() if isinstance(value, dict) else value:
+                self._note(item)
+
+    def _note_variable(self, variable: Variable) -> None:
+        if all(variable is not known for known in (*self._variables, *self._frozen_variables)):
+            (self._variables if variable.trainable else self._frozen_variables).append(variable)
+            if not self._trainable:
+                variable.trainable = False
+
+    @property
+    def _layers(self) -> list[Any]:
+        """The layers inside, in the order they came."""
+        for container in self._containers.values():
+            self._note(container)
+        return self._noted_layers
+
+    def add_weight(
+        self,
+        shape: Sequence[int] = (),
+        initializer: Any = None,
+        dtype: str | None = None,
+        trainable: bool = True,
+        regularizer: Any = None,
+        constraint: Any = None,
+        name: str = "variable",
+    ) -> Variable:
+        """Make a weight of this layer (Glorot uniform by default, as Keras).
+
+        Raises:
+            MemoryError: there is not room for it.
+            ValueError: the initializer gives another shape.
+        """
+        shape = sizes(str(self), shape)
+        initialize: Any = initializers.get("glorot_uniform" if initializer is None else initializer)
+        dtype = dtype or self.dtype
+        needed = math.prod(shape) * np.dtype(dtype).itemsize
+        try:
+            if needed > sys.maxsize:
+                raise MemoryError
+            value = as_array(initialize(shape, dtype=dtype))
+        except MemoryError as error:
+            raise MemoryError(
+                f"{self} has no room for {name} of shape {shape}: {needed / 2**30:.1f} GiB."
+            ) from error
+        if value.shape != shape:
+            raise ValueError(
+                f"{self} expects the initializer of {name} to give shape {shape}, got {value.shape}."
+            )
+        variable = Variable(
+            value, trainable, dtype, name, regularizers.get(regularizer), constraints.get(constraint)
+        )
+        variable.path = f"{self.name}/{name}"
+        self._note_variable(variable)
+        return variable
+
+    @property
+    def trainable(self) -> bool:
+        return self._trainable
+
+    @trainable.setter
+    def trainable(self, value: bool) -> None:
+        object.__setattr__(self, "_trainable", bool(value))
+        for variable in self._variables:
+            variable.trainable = bool(value)
+        for layer in self._layers:
+            layer.trainable = value
+
+    @property
+    def weights(self) -> list[Variable]:
+        """All weights: this layer's trainable ones, its other ones, then those of the layers inside."""
+        inner = (variable for layer in self._layers for variable in layer.weights)
+        return _unique([*self._variables, *self._frozen_variables, *inner])
+
+    @property
+    def trainable_weights(self) -> list[Variable]:
+        return [v for v in self.weights if v.trainable]
+
+    @property
+    def non_trainable_weights(self) -> list[Variable]:
+        return [v for v in self.weights if not v.trainable]
+
+    variables = weights
+    trainable_variables = trainable_weights
+    non_trainable_variables = non_trainable_weights
+
+    def count_params(self) -> int:
+        """The number of weights.
+
+        Raises:
+            ValueError: the layer is not built, so nobody knows.
+        """
+        if not self.built:
+            raise self._not_built()
+        return sum(v.size for v in self.weights)
+
+    def _not_built(self) -> ValueError:
+        return ValueError(
+            f"{self} has no weights yet: they are made when the shape of its input is known. "
+            "Call it on data or build(input_shape) first."
+        )
+
+    def get_weights(self) -> list[Array]:
+        """Copies of all weights, in the order of `weights`."""
+        return [v.data.copy() for v in self.weights]
+
+    def set_weights(self, weights: Sequence[Any]) -> None:
+        """Take on these values, in the order of `weights`.
+
+        Raises:
+            ValueError: their number or a shape is wrong. No weight is changed then.
+            TypeError: they are no real numbers. No weight is changed then.
+        """
+        own = self.weights
+        if len(weights) != len(own):
+            mend = "" if self.built else " Build it first, by calling it on data or with build(input_shape)."
+            raise ValueError(f"{self} has {len(own)} weight arrays, set_weights got {len(weights)}.{mend}")
+        values = [as_array(value) for value in weights]
+        for variable, value in zip(own, values, strict=True):
+            if variable.shape != value.shape:
+                raise ValueError(f"{self}: {variable.path} has shape {variable.shape}, got {value.shape}.")
+            if value.dtype.kind == "c":
+                raise TypeError(f"{self}: {variable.path} holds real numbers, got {value.dtype}.")
+        for variable, value in zip(own, values, strict=True):
+            variable.assign(value)
+
+
+def _unique(items: Iterable[Any]) -> list[Any]:
+    return list({id(item): item for item in items}.values())
