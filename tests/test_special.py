@@ -20,8 +20,9 @@ POINTS = np.concatenate(
             -4.0,
             1e-300,
             -1e-10,
-            20.0,
-            26.5,
+            15.1,
+            20.3,
+            26.03,
         ],
     ]
 )
@@ -30,9 +31,7 @@ POINTS = np.concatenate(
 @pytest.mark.parametrize(("function", "oracle"), [(erf, math.erf), (erfc, math.erfc)])
 def test_every_digit_in_float64(function, oracle):
     expected = np.array([oracle(x) for x in POINTS])
-    assert np.allclose(function(POINTS), expected, rtol=1e-14, atol=0)
-    near = np.fabs(POINTS) < 5
-    assert np.allclose(function(POINTS[near]), expected[near], rtol=2e-15, atol=0)
+    assert np.allclose(function(POINTS), expected, rtol=2e-15, atol=0)
 
 
 @pytest.mark.parametrize(("function", "oracle"), [(erf, math.erf), (erfc, math.erfc)])

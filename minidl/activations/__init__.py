@@ -32,24 +32,14 @@ from typing import Any
 
 from minidl.activations.bounded import hard_sigmoid, hard_tanh, softsign, tanh
 from minidl.activations.probabilities import log_sigmoid, log_softmax, sigmoid, softmax
-from minidl.activations.rectifiers import (
-    celu,
-    elu,
-    leaky_relu,
-    relu,
-    relu6,
-    relu_backward,
-    relu_forward,
-    selu,
-)
+from minidl.activations.rectifiers import celu, elu, leaky_relu, relu, relu6, selu
 from minidl.activations.smooth import exponential, gelu, glu, hard_silu, mish, silu, softplus, tanh_shrink
 from minidl.utils.registry import deserialize_object, get_object, serialize_object
 
 __all__ = [
     "celu", "deserialize", "elu", "exponential", "gelu", "get", "glu", "hard_sigmoid", "hard_silu",
     "hard_swish", "hard_tanh", "leaky_relu", "linear", "log_sigmoid", "log_softmax", "mish", "relu", "relu6",
-    "relu_backward", "relu_forward", "selu", "serialize", "sigmoid", "silu", "softmax", "softplus",
-    "softsign", "swish", "tanh", "tanh_shrink",
+    "selu", "serialize", "sigmoid", "silu", "softmax", "softplus", "softsign", "swish", "tanh", "tanh_shrink",
 ]  # fmt: skip
 
 

@@ -13,10 +13,7 @@ from minidl.activations.inputs import float_tensor
 from minidl.backend import Array
 from minidl.tensor import Function, Tensor
 
-__all__ = [
-    "ELU", "BentReLU", "ReLU", "celu", "elu", "leaky_relu", "relu", "relu6",
-    "relu_backward", "relu_forward", "selu",
-]  # fmt: skip
+__all__ = ["ELU", "BentReLU", "ReLU", "celu", "elu", "leaky_relu", "relu", "relu6", "selu"]
 
 SELU_ALPHA = 1.6732632423543772  # with these two, activations of mean 0 and variance 1 keep both
 SELU_SCALE = 1.0507009873554805
@@ -35,9 +32,6 @@ class ReLU(Function):
     @staticmethod
     def backward(dy: Array, y: Array) -> tuple[Array]:
         return (np.where(y > 0, dy, 0),)
-
-
-relu_forward, relu_backward = ReLU.forward, ReLU.backward  # for ops that end in a ReLU
 
 
 class BentReLU(Function):

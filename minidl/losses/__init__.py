@@ -1,6 +1,7 @@
 """Losses: one number that says how wrong a model is, made smaller by training. Start reading in `base`.
 
-    regression        mean squared, absolute, relative and logarithmic errors, Huber, log-cosh, cosine
+    regression        mean squared, absolute, relative and logarithmic errors, Huber, log-cosh
+    cosine            the angle between two vectors
     binary            cross-entropy of yes-or-no answers (sigmoid)
     categorical       cross-entropy over classes (softmax), one-hot or as class numbers
     fused             the two with their softmax or sigmoid, in one stable op
@@ -23,6 +24,7 @@ from minidl.losses.categorical import (
     categorical_crossentropy,
     sparse_categorical_crossentropy,
 )
+from minidl.losses.cosine import CosineSimilarity, cosine_similarity
 from minidl.losses.hinge import (
     CategoricalHinge,
     Hinge,
@@ -33,14 +35,12 @@ from minidl.losses.hinge import (
 )
 from minidl.losses.probabilistic import KLDivergence, Poisson, kl_divergence, poisson
 from minidl.losses.regression import (
-    CosineSimilarity,
     Huber,
     LogCosh,
     MeanAbsoluteError,
     MeanAbsolutePercentageError,
     MeanSquaredError,
     MeanSquaredLogarithmicError,
-    cosine_similarity,
     huber,
     log_cosh,
     mean_absolute_error,

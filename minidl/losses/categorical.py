@@ -7,7 +7,8 @@ Both compute from logits where they can (`minidl.losses.fused`): with from_logit
 the predictions come straight from a softmax. Only where there are nothing but probabilities, they are divided
 by their sum, held between ε and 1 − ε, and the logarithm is taken, as Keras always does. The two ways agree
 until a probability falls below ε = 10⁻⁷; from there on Keras (JAX) has a loss of 16.1 and no gradient, and
-minidl has the true loss and a gradient that leads back.
+minidl has the true loss and a gradient that leads back. (The gradient then goes to the logits at once: none
+passes through the tensor of probabilities.)
 """
 
 import warnings

@@ -31,11 +31,15 @@ def target_tensor(y_true: Any, dtype: Any) -> Tensor:
 
 
 def changed(y_pred: Tensor, change: Callable[[Tensor], Tensor]) -> Tensor:
-    """`change(y_pred)`, which still knows the logits it came from, changed in the same way."""
+    """`change(y_pred)`, which still knows the logits it came from, changed in the same way.
+
+    Not softmax's logits in another shape: the classes would no longer lie along the last axis.
+    """
     result = change(y_pred)
     if y_pred.origin is not None:
         kind, logits = y_pred.origin
-        result.origin = (kind, change(logits))
+        if kind == "sigmoid" or result.shape == y_pred.shape:
+            result.origin = (kind, change(logits))
     return result
 
 

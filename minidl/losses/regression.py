@@ -8,7 +8,6 @@ Each is a mean over the last axis, of U units:
     mean_squared_logarithmic_error    mean (log(1 + y) − log(1 + p))²   relative, negative numbers count as ε
     huber                             squared near 0, absolute from δ on
     log_cosh                          mean log cosh(p − y), the same without a corner
-    cosine_similarity                 −cos of the angle between y and p, a sum
 
 ε is `config.epsilon()`, 10⁻⁷. The gradients come from the primitives these are made of.
 """
@@ -23,11 +22,11 @@ from minidl.backend import Array
 from minidl.losses.base import LossFunctionWrapper
 from minidl.losses.inputs import pair
 from minidl.tensor import Function, Tensor
-from minidl.utils.checks import number, whole_number
+from minidl.utils.checks import number
 
 __all__ = [
-    "CosineSimilarity", "Huber", "LogCosh", "MeanAbsoluteError", "MeanAbsolutePercentageError",
-    "MeanSquaredError", "MeanSquaredLogarithmicError", "cosine_similarity", "huber", "log_cosh",
+    "Huber", "LogCosh", "MeanAbsoluteError", "MeanAbsolutePercentageError",
+    "MeanSquaredError", "MeanSquaredLogarithmicError", "huber", "log_cosh",
     "mean_absolute_error", "mean_absolute_percentage_error", "mean_squared_error",
     "mean_squared_logarithmic_error",
 ]  # fmt: skip
@@ -139,28 +138,6 @@ def log_cosh(y_true: Any, y_pred: Any) -> Tensor:
     return LogCoshFunction.apply(p - y).mean(axis=-1)
 
 
-def cosine_similarity(y_true: Any, y_pred: Any, axis: int = -1) -> Tensor:
-    """−Σ y·p / (‖y‖·‖p‖) along the axis: −1 for the same direction, 0 for a right angle, 1 for the opposite.
-
-    Norms below ε count as ε, so a vector of zeros gives 0.
-
-    Args:
-        y_true, y_pred: as `mean_squared_error`.
-        axis: the axis along which the vectors lie.
-
-    >>> cosine_similarity([[1.0, 0.0], [1.0, 1.0]], [[2.0, 0.0], [0.0, 0.0]]).numpy() + 0
-    array([-1.,  0.], dtype=float32)
-    """
-    y, p = pair("cosine_similarity", y_true, y_pred)
-    return -(_direction(y, axis) * _direction(p, axis)).sum(axis=axis)
-
-
-def _direction(x: Tensor, axis: int) -> Tensor:
-    """x / max(‖x‖, ε)."""
-    squares = np.square(x).sum(axis=axis, keepdims=True)
-    return x / np.sqrt(np.maximum(squares, config.epsilon() ** 2))
-
-
 class MeanSquaredError(LossFunctionWrapper):
     """`mean_squared_error` of a batch. Arguments as `LossFunctionWrapper`.
 
@@ -242,22 +219,3 @@ class LogCosh(LossFunctionWrapper):
         self, reduction: str | None = "sum_over_batch_size", name: str = "log_cosh", dtype: Any = None
     ):
         super().__init__(log_cosh, reduction, name, dtype)
-
-
-class CosineSimilarity(LossFunctionWrapper):
-    """`cosine_similarity` of a batch. (Its config keeps `axis`, which Keras's forgets.)
-
-    Args:
-        axis: the axis along which the vectors lie.
-        reduction, name, dtype: as `LossFunctionWrapper`.
-    """
-
-    def __init__(
-        self,
-        axis: int = -1,
-        reduction: str | None = "sum_over_batch_size",
-        name: str = "cosine_similarity",
-        dtype: Any = None,
-    ):
-        axis = whole_number("CosineSimilarity", "axis", axis)
-        super().__init__(cosine_similarity, reduction, name, dtype, axis=axis)

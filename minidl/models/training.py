@@ -25,7 +25,7 @@ from minidl.models.data import Batch, Source, as_array, source, split
 from minidl.models.progress import Progress
 from minidl.models.scores import Scores
 from minidl.tensor import Tensor, no_grad
-from minidl.utils.checks import whole_number
+from minidl.utils.checks import number, whole_number
 from minidl.utils.interrupts import postponed_interrupt
 from minidl.variable import Variable
 
@@ -73,7 +73,8 @@ class Trainer:
         chosen = optimizers.get(optimizer)
         loss_function = losses.get(loss)
         scores = Scores(metrics, weighted_metrics, loss_function)
-        self.loss_weight = 1.0 if loss_weights is None else float(np.squeeze(loss_weights))
+        weight = loss_weights[0] if isinstance(loss_weights, list | tuple) and loss_weights else loss_weights
+        self.loss_weight = 1.0 if weight is None else number("compile", "loss_weights", weight)
         self.optimizer, self.loss, self.scores = chosen, loss, scores
         self._loss_function = loss_function
 

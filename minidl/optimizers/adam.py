@@ -19,7 +19,7 @@ __all__ = ["Adam", "adam", "amsgrad"]
 def _averages(g: Array, m: Array, v: Array, beta_1: float, beta_2: float) -> tuple[Array, Array]:
     """The running averages of g and g². They start at 0, and are too small at first."""
     g = limited(g)
-    return m + (g - m) * (1 - beta_1), v + (g * g - v) * (1 - beta_2)
+    return beta_1 * m + (1 - beta_1) * g, beta_2 * v + (1 - beta_2) * (g * g)
 
 
 def _corrected(learning_rate: float, beta_1: float, beta_2: float, step: int) -> float:
@@ -71,8 +71,8 @@ def amsgrad(
 class Adam(Optimizer):
     """Steps along an average gradient, each weight's measured by the size of its own.
 
-        m <- m + (1 − β₁) (g − m)
-        v <- v + (1 − β₂) (g² − v)
+        m <- β₁ m + (1 − β₁) g
+        v <- β₂ v + (1 − β₂) g²
         w <- w − lr · √(1 − β₂ᵗ) / (1 − β₁ᵗ) · m / (√v + ε)
 
     m and v start at 0, and the factor in t, the number of the step, makes up for that: the first step is

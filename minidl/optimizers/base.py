@@ -173,14 +173,7 @@ class Optimizer(Settings, ABC):
                     f"{self.name} was built for other variables, not for {getattr(v, 'path', v)!s:.80}. "
                     "Build a new optimizer for a new set of variables."
                 )
-        # Copies, because a gradient may lie in the flat array itself, at another variable's place.
-        arrays = [
-            None if g is None else np.array(as_array(g), dtype=v.dtype)
-            for g, v in zip(grads, variables, strict=True)
-        ]
-        for array, v in zip(arrays, variables, strict=True):
-            if array is not None and array.shape != v.shape:
-                raise ValueError(f"{v.path} has shape {v.shape}, got a gradient of shape {array.shape}.")
+        arrays = [_gradient_of(v, g) for g, v in zip(grads, variables, strict=True)]
         self.flat.clear_gradients()
         self._fill(arrays, variables)
         with postponed_interrupt():
@@ -221,3 +214,16 @@ class Optimizer(Settings, ABC):
             if after is not old:
                 np.copyto(old, after, casting="same_kind")
         self._iterations.data[...] = step.number
+
+
+def _gradient_of(variable: Variable, gradient: Any) -> Array | None:
+    """A copy of `gradient`, which may lie in the flat array itself, at the place of another variable."""
+    if gradient is None:
+        return None
+    with np.errstate(over="ignore"):
+        array = np.array(as_array(np.asarray(gradient)), dtype=variable.dtype)
+    if array.shape != variable.shape:
+        raise ValueError(
+            f"{variable.path} has shape {variable.shape}, got a gradient of shape {array.shape}."
+        )
+    return array

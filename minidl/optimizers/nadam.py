@@ -54,8 +54,8 @@ def nadam(
         momentum_at(step + 1, beta_1),
         momentum_product(step, beta_1),
     )
-    m = m + (g - m) * (1 - beta_1)
-    v = v + (g * g - v) * (1 - beta_2)
+    m = beta_1 * m + (1 - beta_1) * g
+    v = beta_2 * v + (1 - beta_2) * (g * g)
     m_hat = u_next / (1 - product * u_next) * m + (1 - u) / (1 - product) * g
     v_hat = v / (1 - beta_2**step)
     return w - learning_rate * m_hat / (np.sqrt(v_hat) + epsilon), m, v
@@ -64,8 +64,8 @@ def nadam(
 class Nadam(Optimizer):
     """Adam with Nesterov's look-ahead: the step already counts the gradient of now at its next weight.
 
-        m <- m + (1 − β₁) (g − m)
-        v <- v + (1 − β₂) (g² − v)
+        m <- β₁ m + (1 − β₁) g
+        v <- β₂ v + (1 − β₂) g²
         u_t = β₁ (1 − 0.96ᵗ / 2)
         m̂   = u_{t+1} m / (1 − u_1 ⋯ u_{t+1}) + (1 − u_t) g / (1 − u_1 ⋯ u_t)
         v̂   = v / (1 − β₂ᵗ)

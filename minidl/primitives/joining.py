@@ -36,7 +36,7 @@ class Pad(Function):
     @staticmethod
     def forward(x: Array, *, widths: Any, value: float) -> tuple[Array, Any]:
         inside = tuple(slice(before, before + n) for (before, _), n in zip(widths, x.shape, strict=True))
-        return np.pad(x, widths, constant_values=value), inside
+        return np.pad(x, widths or 0, constant_values=value), inside
 
     @staticmethod
     def backward(dy: Array, inside: Any) -> tuple[Array]:

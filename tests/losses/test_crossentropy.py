@@ -123,6 +123,7 @@ def test_fused_ops_keep_type_inputs_and_empty_batches(dtype):
         value, cache = op.forward(z[::-1], targets[::-1])
         dz, _ = op.backward(np.ones_like(value), cache)
         assert value.dtype == dz.dtype == dtype
+        assert np.array_equal(op.backward(np.ones_like(value), cache)[0], dz)  # a second walk finds the same
         assert np.allclose(op.forward(z, targets)[0][::-1], value)
         assert np.array_equal(z, kept[0])
         assert np.array_equal(targets, kept[1])
@@ -201,6 +202,13 @@ def test_logits_are_found_without_a_graph_and_through_a_change_of_type_or_rank()
     step = Tensor(np.array([[[200.0]], [[-200.0]]]), requires_grad=True)  # (N, T, 1) against (N, T)
     losses.binary_crossentropy([[0], [1]], activations.sigmoid(step)).sum().backward()
     assert np.array_equal(step.grad.ravel(), [1, -1])
+
+
+def test_softmax_in_another_shape_has_no_logits():
+    with pytest.warns(UserWarning, match="sigmoid"):
+        p = activations.softmax(Tensor(np.array([[[3.0], [1.0]]])))  # (N, T, 1): all ones
+    got = losses.categorical_crossentropy([[1.0, 0.0]], p)  # y (N, T)
+    assert float(got[0]) == pytest.approx(math.log(2))
 
 
 def test_a_sigmoid_is_no_softmax():

@@ -161,12 +161,12 @@ def test_gradients_given_as_views_of_the_flat_array_may_be_in_any_order():
 # --- all or nothing -----------------------------------------------------------------------------------------
 
 
-class Fails(Exception):
+class BrokenError(Exception):
     pass
 
 
 def fails(_):
-    raise Fails
+    raise BrokenError
 
 
 class BrokenSchedule(LearningRateSchedule):
@@ -183,7 +183,7 @@ def test_a_step_that_fails_changes_nothing(make, dtypes, where, monkeypatch):
     for seed in range(2):
         optimizer.apply(some_gradients(variables, seed), variables)
     before = snapshot(optimizer, variables)
-    expected = Fails
+    expected = BrokenError
     if where == "constraint":
         variables[1].constraint = fails
     elif where == "shape":
@@ -193,7 +193,7 @@ def test_a_step_that_fails_changes_nothing(make, dtypes, where, monkeypatch):
 
         def second_group_fails(*arguments):
             if next(calls) or dtypes[0] == dtypes[1]:
-                raise Fails
+                raise BrokenError
             return rule(*arguments)
 
         monkeypatch.setattr(optimizer, "update", second_group_fails)
@@ -256,11 +256,11 @@ def test_a_kernel_in_place_cannot_break_what_fails_later(reason):
     if reason == "missing gradient":
         optimizer.apply([gradients[0], None], variables)
         after = snapshot(optimizer, variables)
-        assert same([before[1], *before[5:]], [after[1], *after[5:]])
+        assert same([before[1], *before[6:]], [after[1], *after[6:]])
         assert not same(before[:1], after[:1])
         return
     variables[1].constraint = fails
-    with pytest.raises(Fails):
+    with pytest.raises(BrokenError):
         optimizer.apply(gradients, variables)
     assert same(before, snapshot(optimizer, variables))
 
@@ -332,7 +332,11 @@ def test_build_again():
         (lambda o, w: o.flat, ValueError, "opt has no variables yet"),
         (lambda o, w: o.apply([[1.0]], [w, w]), ValueError, "opt got 1 gradients for 2 variables."),
         (lambda o, w: o.apply([[1.0], [1.0]], [w, w]), ValueError, "each variable once"),
-        (lambda o, w: o.apply([[1.0, 2.0]], [w]), ValueError, "w has shape (1,), got a gradient of shape (2,)."),
+        (
+            lambda o, w: o.apply([[1.0, 2.0]], [w]),
+            ValueError,
+            "w has shape (1,), got a gradient of shape (2,).",
+        ),
         (lambda o, w: o.apply([["x"]], [w]), TypeError, "holds numbers"),
         (lambda o, w: o.build([np.ones(2)]), TypeError, "opt trains variables of floats, got array"),
         (lambda o, w: o.build([Variable([1, 2])]), TypeError, "opt trains variables of floats"),

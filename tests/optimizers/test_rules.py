@@ -145,7 +145,9 @@ def test_follows_the_loop_for_50_steps(case, dtype):
     optimizer = type(optimizer).from_config(optimizer.get_config())
     rng = np.random.default_rng(0)
     weights = [rng.normal(size=s).astype(dtype) for s in SHAPES]
-    gradients = [[rng.normal(0, 10.0 ** rng.integers(-3, 3), s).astype(dtype) for s in SHAPES] for _ in range(50)]
+    gradients = [
+        [rng.normal(0, 10.0 ** rng.integers(-3, 3), s).astype(dtype) for s in SHAPES] for _ in range(50)
+    ]
     variables = [Variable(w) for w in weights]
     wanted = {
         (k, at): list(loop(float(w[at]), [float(step[k][at]) for step in gradients], **options))
@@ -188,7 +190,9 @@ def test_first_step_in_closed_form(optimizer, wanted):
     assert w.numpy()[0] == pytest.approx(wanted, rel=1e-6)
 
 
-@given(st.integers(0, 40), st.sampled_from(["float32", "float64"]), st.sampled_from(sorted(CASES)), st.booleans())
+@given(
+    st.integers(0, 40), st.sampled_from(["float32", "float64"]), st.sampled_from(sorted(CASES)), st.booleans()
+)
 @settings(deadline=None, max_examples=60)
 def test_rules_change_nothing_and_keep_the_type(n, dtype, case, strided):
     optimizer = CASES[case][0]

@@ -195,7 +195,7 @@ def max_pool2d_forward(x: Any, *, pool: Size, strides: Size, padding: Padding) -
     """x (N, H, W, C) -> y (N, OH, OW, C)."""
     x, y, g = _prepare(x, pool, strides, padding)
     winner = np.empty(y.shape, np.uint8)
-    if g == (2, 2, 2, 2, 0, 0):
+    if g[:4] == (2, 2, 2, 2) and not any(before or after for before, after in padding):
         run(_max_of_four, PARTS, x, y, winner)
     else:
         run(_max, PARTS, x, y, winner, x.dtype.type(-np.inf), g)

@@ -1,0 +1,41 @@
+"""dense: y = x·w + b, with dx = dy·wᵀ, dw = xᵀ·dy, db = Σ dy, all by our own matrix product."""
+
+from typing import Any
+
+import numpy as np
+
+from minidl_kernels.contract import Kernel
+from minidl_kernels.cpu.arrays import floats, ready
+from minidl_kernels.cpu.product import product
+
+__all__ = ["KERNELS"]
+
+
+def _supports(x: Any, w: Any, b: Any) -> bool:
+    return (
+        (floats(x, w) if b is None else floats(x, w, b))
+        and w.ndim == 2
+        and x.ndim >= 1
+        and x.shape[-1] == w.shape[0]
+        and (b is None or b.shape == w.shape[1:])
+    )
+
+
+def dense_forward(x: Any, w: Any, b: Any) -> tuple[Any, Any]:
+    """x (..., I), w (I, U), b (U,) or None -> y (..., U)."""
+    x, w = ready(x), ready(w)
+    y = product(x.reshape(-1, len(w)), w, None if b is None else ready(b))
+    return y.reshape(*x.shape[:-1], w.shape[1]), (x, w, b is not None)
+
+
+def dense_backward(dz: Any, cache: Any, needs: tuple[bool, ...] = (True, True, True)) -> tuple[Any, Any, Any]:
+    """dy (..., U) -> dx (..., I), dw (I, U), db (U,)."""
+    x, w, biased = cache
+    rows = ready(dz).reshape(-1, w.shape[1])
+    dx = product(rows, w.T).reshape(x.shape) if needs[0] else None
+    dw = product(x.reshape(-1, len(w)).T, rows) if needs[1] else None
+    db = rows.sum(axis=0, dtype=np.float64).astype(w.dtype) if biased and needs[2] else None
+    return dx, dw, db
+
+
+KERNELS = {"dense": Kernel(dense_forward, dense_backward, _supports)}

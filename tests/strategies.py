@@ -1,0 +1,170 @@
+"""What hypothesis draws: images, windows that fit on them, and for every layer class a way to make one.
+
+`LAYERS` must have an entry for each class that `minidl.layers` exports. An entry draws the constructor's
+arguments and the shape of one sample that such a layer takes.
+"""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+from hypothesis import strategies as st
+
+from minidl import layers
+
+ACTIVATIONS = st.sampled_from([None, "linear", "relu", "tanh", "sigmoid", "gelu", "softplus", "leaky_relu"])
+PADDINGS = st.sampled_from(["valid", "same"])
+SMALL = st.integers(1, 4)
+seeds = st.integers(0, 2**32 - 1)
+
+
+def normal(seed, *shapes, dtype=np.float64):
+    """Arrays of standard normal numbers."""
+    rng = np.random.default_rng(seed)
+    return [rng.standard_normal(shape).astype(dtype) for shape in shapes]
+
+
+class Window(NamedTuple):
+    """A window on an image, as the options of an op, and the image's height and width."""
+
+    sizes: tuple[int, int]
+    window: tuple[int, int]
+    strides: tuple[int, int]
+    padding: str
+    dilation: tuple[int, int]
+
+
+@st.composite
+def windows(draw, dilated=True, both=True, largest=4):
+    """A Window; with dilation where `dilated`, together with strides only where `both`."""
+    padding = draw(PADDINGS)
+    strides = draw(st.tuples(st.integers(1, 3), st.integers(1, 3)))
+    may_dilate = dilated and (both or strides == (1, 1))
+    dilation = draw(st.tuples(st.integers(1, 3), st.integers(1, 3))) if may_dilate else (1, 1)
+    window = draw(st.tuples(st.integers(1, largest), st.integers(1, largest)))
+    least = [(k - 1) * r + 1 if padding == "valid" else 1 for k, r in zip(window, dilation, strict=True)]
+    sizes = tuple(draw(st.integers(n, max(n, 6))) for n in least)
+    return Window(sizes, window, strides, padding, dilation)
+
+
+class Case(NamedTuple):
+    """A layer to be, and the shape of one sample for it."""
+
+    arguments: dict
+    sample: tuple[int, ...]
+
+
+samples = st.lists(SMALL, min_size=1, max_size=3).map(tuple)
+images = st.tuples(st.integers(1, 5), st.integers(1, 5), SMALL)
+
+
+def _cases(sample=samples, **arguments):
+    return st.builds(Case, st.fixed_dictionaries(arguments), sample)
+
+
+@st.composite
+def _conv2d(draw):
+    sizes, window, strides, padding, dilation = draw(windows(both=False, largest=3))
+    groups = draw(st.integers(1, 2))
+    arguments = {
+        "filters": groups * draw(st.integers(1, 3)),
+        "kernel_size": draw(st.sampled_from([window, list(window)])),
+        "strides": strides,
+        "padding": padding,
+        "dilation_rate": dilation,
+        "groups": groups,
+        "activation": draw(ACTIVATIONS),
+        "use_bias": draw(st.booleans()),
+        "kernel_regularizer": draw(st.sampled_from([None, "l2"])),
+    }
+    return Case(arguments, (*sizes, groups * draw(st.integers(1, 2))))
+
+
+@st.composite
+def _pooling2d(draw):
+    sizes, window, strides, padding, _ = draw(windows(dilated=False))
+    arguments = {"pool_size": window, "strides": strides, "padding": padding}
+    if draw(st.booleans()):
+        del arguments["strides"]
+    return Case(arguments, (*sizes, draw(SMALL)))
+
+
+@st.composite
+def _reshape(draw):
+    target = draw(st.lists(st.integers(1, 3), min_size=1, max_size=3))
+    sample = draw(st.permutations(target))
+    if draw(st.booleans()):
+        sample = [math.prod(target)]
+    if draw(st.booleans()):
+        target[draw(st.integers(0, len(target) - 1))] = -1
+    return Case({"target_shape": tuple(target)}, tuple(sample))
+
+
+@st.composite
+def _dropout(draw):
+    sample = draw(samples)
+    noise = draw(st.one_of(st.none(), st.tuples(*(st.sampled_from([1, None, n]) for n in sample))))
+    arguments = {
+        "rate": draw(st.floats(0, 0.99)),
+        "noise_shape": noise and (None, *noise),
+        "seed": draw(st.one_of(st.none(), st.integers(0, 9))),
+    }
+    return Case(arguments, sample)
+
+
+@st.composite
+def _batch_normalization(draw):
+    sample = draw(samples)
+    arguments = {
+        "axis": draw(st.sampled_from([a for a in range(-len(sample), len(sample) + 1) if a])),
+        "momentum": draw(st.sampled_from([0.0, 0.5, 0.99])),
+        "epsilon": draw(st.sampled_from([1e-5, 1e-3, 0.1])),
+        "center": draw(st.booleans()),
+        "scale": draw(st.booleans()),
+        "gamma_initializer": draw(st.sampled_from(["ones", "random_normal"])),
+    }
+    return Case(arguments, sample)
+
+
+LAYERS = {
+    layers.Activation: _cases(activation=ACTIVATIONS),
+    layers.AveragePooling2D: _pooling2d(),
+    layers.BatchNormalization: _batch_normalization(),
+    layers.Conv2D: _conv2d(),
+    layers.Dense: _cases(
+        units=SMALL,
+        activation=ACTIVATIONS,
+        use_bias=st.booleans(),
+        kernel_initializer=st.sampled_from(["glorot_uniform", "he_normal", "orthogonal"]),
+        bias_initializer=st.sampled_from(["zeros", "ones"]),
+        bias_regularizer=st.sampled_from([None, "l1"]),
+        kernel_constraint=st.sampled_from([None, "non_neg"]),
+    ),
+    layers.Dropout: _dropout(),
+    layers.ELU: _cases(alpha=st.floats(0, 2)),
+    layers.Flatten: _cases(),
+    layers.GlobalAveragePooling2D: _cases(images, keepdims=st.booleans()),
+    layers.GlobalMaxPooling2D: _cases(images, keepdims=st.booleans()),
+    layers.InputLayer: samples.map(lambda sample: Case({"shape": sample}, sample)),
+    layers.LeakyReLU: _cases(negative_slope=st.floats(0, 2)),
+    layers.MaxPooling2D: _pooling2d(),
+    layers.ReLU: _cases(
+        max_value=st.sampled_from([None, 1.5]),
+        negative_slope=st.sampled_from([0.0, 0.25]),
+        threshold=st.sampled_from([0.0, 0.5]),
+    ),
+    layers.Reshape: _reshape(),
+    layers.Softmax: samples.flatmap(
+        lambda s: st.sampled_from([a for a in range(-len(s), len(s) + 1) if a]).map(
+            lambda axis: Case({"axis": axis}, s)
+        )
+    ).filter(lambda case: (2, *case.sample)[case.arguments["axis"]] > 1),
+    layers.ZeroPadding2D: _cases(
+        images,
+        padding=st.one_of(
+            st.integers(0, 2),
+            st.tuples(st.integers(0, 2), st.integers(0, 2)),
+            st.tuples(*[st.tuples(st.integers(0, 2), st.integers(0, 2))] * 2),
+        ),
+    ),
+}
