@@ -22,6 +22,7 @@ from minidl import (
     utils,
 )
 from minidl.backend import kernels_off
+from minidl.gradcheck import gradcheck
 from minidl.layers import Input, Layer
 from minidl.losses import Loss
 from minidl.metrics import Metric
@@ -33,7 +34,7 @@ from minidl.variable import Variable
 __version__ = "0.1.0"
 __all__ = [
     "Function", "Input", "Layer", "Loss", "Metric", "Model", "Optimizer", "Sequential", "Tensor", "Variable",
-    "activations", "backend", "callbacks", "config", "constraints", "datasets", "initializers",
+    "activations", "backend", "callbacks", "config", "constraints", "datasets", "gradcheck", "initializers",
     "kernels_off", "layers", "losses", "metrics", "models", "no_grad", "ops", "optimizers", "random",
     "regularizers", "utils",
 ]  # fmt: skip

@@ -71,9 +71,7 @@ def conv2d_gradients(dy, x, w, **options):
 def windows(x_shape, pool, strides, padding):
     """The size of y, and for each cell of y the cells of x in its window, in reading order."""
     n_images, height, width, channels = x_shape
-    rows, columns = (
-        starts(n, k, s, padding) for n, k, s in zip((height, width), pool, strides, strict=True)
-    )
+    rows, columns = (starts(n, k, s, padding) for n, k, s in zip((height, width), pool, strides, strict=True))
     found = {}
     for n, (i, top), (j, left), c in product(
         range(n_images), enumerate(rows), enumerate(columns), range(channels)

@@ -12,9 +12,10 @@ class Kernel(NamedTuple):
     forward(*arrays, **options) -> (output, cache) and backward(d_output, cache) -> the gradients of the
     inputs. They accept whatever `supports(*arrays, **options)` says yes to, in any memory layout; they
     never write to their inputs, and no output shares memory with an input, another output or a scratch buffer.
-    Only backward reads the cache of its own forward, any number of times.
+    Only backward reads the cache of its own forward, any number of times. An op without a way back, the update
+    rule of an optimizer, has no backward, and changes in place what it updates.
     """
 
     forward: Callable[..., tuple[Any, Any]]
-    backward: Callable[..., Sequence[Any]]
+    backward: Callable[..., Sequence[Any]] | None
     supports: Callable[..., bool]

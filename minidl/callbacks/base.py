@@ -18,7 +18,7 @@ class Callback:
     """
 
     model: Any = None
-    params: dict[str, Any]
+    params: dict[str, Any] | None = None  # "verbose", "epochs" and "steps" (per epoch) of the run
 
     def set_model(self, model: Any) -> None:
         self.model = model
@@ -98,9 +98,7 @@ class CallbackList:
             callback.set_model(model)
             callback.set_params(params)
         moments = [name for name in vars(Callback) if "_batch_" in name]
-        self._watched = {
-            m for m in moments if any(getattr(type(c), m) is not getattr(Callback, m) for c in given)
-        }
+        self._watched = {m for m in moments if any(_overrides(callback, m) for callback in given)}
         if {"on_batch_begin", "on_batch_end"} & self._watched:
             self._watched |= {"on_train_batch_begin", "on_train_batch_end"}
 
@@ -112,3 +110,8 @@ class CallbackList:
         """Call `moment` ("on_epoch_end" ...) of every callback."""
         for callback in self.callbacks:
             getattr(callback, moment)(*args)
+
+
+def _overrides(callback: Callback, moment: str) -> bool:
+    """Whether the callback has its own function for this moment, from its class or as an attribute."""
+    return getattr(getattr(callback, moment), "__func__", None) is not getattr(Callback, moment)

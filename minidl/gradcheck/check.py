@@ -32,8 +32,8 @@ def gradcheck(
             with its inputs; or, with x and y as inputs, a compiled Model with its loss and penalties.
         inputs: arrays, lists, tensors, or lists of arrays; for a model x, y and perhaps sample_weight. Floats
             are checked, whole numbers are passed on. Anything else (an axis, a name) is passed on too.
-        tolerance: the largest error allowed, as a part of the largest slope by the same input or weight.
-            Rounding in the differences is allowed for on top.
+        tolerance: the largest error allowed, as a part of the largest slope by the same input or weight. The
+            rounding of the differences, about 1e-11 for values up to 1, is allowed for on top.
         step: the largest distance to look at, for elements up to 1; larger elements move in proportion.
         training: whether layers run as in training. Dropout drops the same units in every run.
         max_elements: of an input or weight with more, that many are drawn at random and checked one by one,

@@ -90,7 +90,7 @@ def compared(target: Target, leaf: Leaf, analytic: Array, sums: Array, settings:
     found = [slopes(line, d.step, at_zero) for line, d in zip(lines, directions, strict=True)]
     measured = _largest(*(s.slope for s in found))
     largest = min(_largest(analytic), measured) if measured else _largest(analytic)
-    magnitude = max(_largest(at_zero), _largest(leaf.tensor.data))
+    magnitude = max(1.0, _largest(at_zero), largest * _largest(leaf.tensor.data))
     if len(sums) < len(at_zero):
         magnitude *= np.sqrt(len(at_zero))  # of a sum of roundings
     allowed = [settings.tolerance * largest + rounding(magnitude, d.step) for d in directions]
@@ -102,7 +102,7 @@ def compared(target: Target, leaf: Leaf, analytic: Array, sums: Array, settings:
             )
 
         if not convinced(found[j]):
-            smallest = rounding(magnitude, allowed[j]) if allowed[j] else d.step
+            smallest = rounding(magnitude, 4 * allowed[j])
             found[j] = refined(line, d.step, at_zero, smallest, convinced)
     return _judged(target, leaf, directions, found, by_backward, sums, allowed, largest)
 

@@ -39,7 +39,7 @@ class Slopes(NamedTuple):
 
 def rounding(magnitude: float, h: float) -> float:
     """A bound for what rounding adds to a slope over h, for values of this magnitude."""
-    return 64 * float(np.finfo(np.float64).eps) * magnitude / h
+    return 16 * float(np.finfo(np.float64).eps) * magnitude / h
 
 
 def slopes(line: Line, h: float, at_zero: Array) -> Slopes:

@@ -132,10 +132,10 @@ class Layer(WeightHolder):
         if _is_symbolic(inputs):
             return self._lay_out(inputs)
         inputs = self._as_tensors(inputs)
-        if not self.built:
-            self.build(_shape_of(inputs, without_batch=True))
         if self.input_spec is not None:
             self.input_spec.check(self, _shape_of(inputs))
+        if not self.built:
+            self.build(_shape_of(inputs, without_batch=True))
         outer = mode.training
         mode.training = outer if training is None else bool(training)
         if self._takes_training:
@@ -161,15 +161,15 @@ class Layer(WeightHolder):
         return x
 
     def _lay_out(self, inputs: Any) -> Any:
-        shape = _shape_of(inputs)
-        if not self.built:
-            self.build(shape)
-        if self.input_spec is not None:
-            self.input_spec.check(self, shape)
+        shape, restore = _shape_of(inputs), _memory(self)
+        try:
+            self.build(shape)  # of a layer that is built, this only checks the shape
+            output_shape = self.compute_output_shape(shape)
+        except BaseException:
+            restore()
+            raise
         self.input = inputs
-        self.output = SymbolicTensor(
-            self.compute_output_shape(shape), self.dtype, f"{self.name}_output", self
-        )
+        self.output = SymbolicTensor(output_shape, self.dtype, f"{self.name}_output", self)
         return self.output
 
     # --- configuration --------------------------------------------------------------------------------------
@@ -212,13 +212,11 @@ def _all_or_nothing(build: Callable[..., None]) -> Callable[..., None]:
             self.input_spec.check(self, shape)
         if self.built:
             return
-        before = dict(self.__dict__)
-        lists = {name: list(before[name]) for name in ("_variables", "_frozen_variables", "_noted_layers")}
+        restore = _memory(self)
         try:
             build(self, shape)
         except BaseException:
-            self.__dict__.clear()
-            self.__dict__.update(before, _containers=dict(before["_containers"]), **lists)
+            restore()
             raise
         self.built, self._built_for = True, shape
 
@@ -226,6 +224,22 @@ def _all_or_nothing(build: Callable[..., None]) -> Callable[..., None]:
 
 
 Layer.build = _all_or_nothing(Layer.build)  # type: ignore[method-assign]
+
+
+def _memory(layer: Layer) -> Callable[[], None]:
+    """A function that gives a layer, and the layers inside it, back what they hold now."""
+    state = dict(layer.__dict__)
+    state |= {name: list(state[name]) for name in ("_variables", "_frozen_variables", "_noted_layers")}
+    state["_containers"] = dict(state["_containers"])
+    inner = [_memory(part) for part in layer._layers]
+
+    def restore() -> None:
+        layer.__dict__.clear()
+        layer.__dict__.update(state)
+        for part in inner:
+            part()
+
+    return restore
 
 
 def _normal_shape(shape: Any) -> Any:

@@ -6,8 +6,30 @@ from typing import Any
 import numpy as np
 
 from minidl.models.data import Batch
+from minidl.utils.checks import number
 
-__all__ = ["class_weights"]
+__all__ = ["checked_class_weight", "class_weights"]
+
+
+def checked_class_weight(weights: Any) -> dict[int, float]:
+    """`weights`, if it is a dict from classes to weights.
+
+    Raises:
+        TypeError, ValueError: it is not.
+
+    >>> checked_class_weight({0: 1, np.int64(1): 2.5})
+    {0: 1.0, 1: 2.5}
+    """
+    if not isinstance(weights, Mapping):
+        raise TypeError(
+            f"class_weight expects a dict class -> weight, such as {{0: 1.0, 1: 5.0}}, got {weights!r:.80}."
+        )
+    checked = {}
+    for label, weight in weights.items():
+        if not isinstance(label, int | float | np.integer | np.floating) or int(label) != label:
+            raise TypeError(f"class_weight expects whole numbers as classes, got {label!r:.60}.")
+        checked[int(label)] = number("class_weight", f"the weight of class {label}", weight, minimum=0)
+    return checked
 
 
 def class_weights(batch: Batch, weights: Mapping[int, float]) -> Batch:
@@ -15,15 +37,21 @@ def class_weights(batch: Batch, weights: Mapping[int, float]) -> Batch:
 
     The class of a sample is the position of the 1 in a one-hot target, else the target itself.
 
+    Raises:
+        ValueError: there is no y, or the batch brings weights of its own.
+
     >>> batch = Batch(np.zeros((3, 1)), np.array([0, 1, 2]))
     >>> class_weights(batch, {0: 0.5, 1: 4.0}).sample_weight
     array([0.5, 4. , 1. ], dtype=float32)
     """
     if batch.y is None:
         raise ValueError("class_weight needs y.")
+    if batch.sample_weight is not None:
+        raise ValueError("Expected class_weight or sample_weight, not both: multiply them yourself.")
     y: Any = batch.y
-    labels = y.argmax(axis=-1) if y.ndim > 1 and y.shape[-1] > 1 else y.reshape(len(y))
-    sample_weight = np.ones(labels.shape, np.float32)
+    if y.ndim > 1:
+        y = y.argmax(axis=-1) if y.shape[-1] > 1 else y[..., 0]
+    sample_weight = np.ones(y.shape, np.float32)
     for label, weight in weights.items():
-        sample_weight[labels == label] = weight
+        sample_weight[y == label] = weight
     return batch._replace(sample_weight=sample_weight)

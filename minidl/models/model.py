@@ -1,5 +1,6 @@
 """Model: a layer made of layers, that can be trained and shown."""
 
+import difflib
 from collections.abc import Callable
 from typing import Any, ClassVar
 
@@ -35,6 +36,15 @@ class Model(Trainer, Layer):
         super().__init__(**kwargs)
         self._shuffler = random.SeedGenerator()
 
+    def __call__(self, inputs: Any, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return super().__call__(inputs, *args, **kwargs)
+        except BaseException:
+            # A first call that failed half-way has left layers without weights: the next one builds again.
+            if self.__dict__.get("built"):
+                self.built = all(layer.built for layer in self._layers)
+            raise
+
     @property
     def layers(self) -> list[Layer]:
         """The layers, in the order they were added."""
@@ -53,8 +63,10 @@ class Model(Trainer, Layer):
         for layer in self.layers:
             if layer.name == name:
                 return layer
-        known = ", ".join(layer.name for layer in self.layers)
-        raise ValueError(f"{self.name} has no layer {name!r}. Its layers: {known}.")
+        names = [layer.name for layer in self.layers]
+        close = difflib.get_close_matches(str(name), names, 1)
+        mend = f"Did you mean {close[0]!r}?" if close else f"Its layers: {', '.join(names):.250}."
+        raise ValueError(f"{self.name} has no layer {name!r:.60}. {mend}")
 
     def summary(
         self,

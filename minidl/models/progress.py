@@ -19,6 +19,8 @@ from numbers import Integral
 from time import perf_counter
 from typing import Any, TextIO
 
+import numpy as np
+
 __all__ = ["Progress"]
 
 _BAR = 20  # columns of the bar; less where the line gets too long
@@ -183,7 +185,7 @@ def _numbers(logs: Mapping[str, float]) -> list[str]:
     """ "name: value" for each number by name, those of the validation last."""
     shown = []
     for name in sorted(logs, key=lambda name: (name.startswith("val_"), name)):
-        value = float(logs[name])
+        value = float(np.mean(logs[name]))  # a metric may have a value for each class
         shown.append(f"{name}: {value:.4f}" if abs(value) > 1e-3 else f"{name}: {value:.4e}")
     return shown
 

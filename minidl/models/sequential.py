@@ -1,11 +1,13 @@
 """Sequential: layers one after the other, the output of each the input of the next."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from minidl.layers.base import Layer
 from minidl.layers.core.input import InputLayer
 from minidl.layers.symbolic import Shape, SymbolicTensor
+from minidl.models.described import from_config, to_config
+from minidl.models.entrance import DeclaredShape, of_rank
 from minidl.models.model import Model
 from minidl.tensor import Tensor
 
@@ -31,6 +33,9 @@ class Sequential(Model):
     def __init__(self, layers: Iterable[Any] | None = None, trainable: bool = True, name: str | None = None):
         super().__init__(name=name)
         self._front: SymbolicTensor | None = None
+        self._end: SymbolicTensor | None = None
+        if layers is not None and not isinstance(layers, Iterable):
+            raise TypeError(f"{self.name} expects a list of layers, got {layers!r:.80}. Put it in [].")
         for layer in layers or ():
             self.add(layer)
         if not trainable:
@@ -53,7 +58,7 @@ class Sequential(Model):
                 raise ValueError(
                     f"{self.name} already has its first layer: an Input goes in front of all others."
                 )
-            self._front = layer.output
+            self._front, self.input_spec = layer.output, DeclaredShape(layer.output.shape)
             return
         if any(layer is other for other in self._layers):
             raise ValueError(
@@ -64,22 +69,17 @@ class Sequential(Model):
             raise ValueError(
                 f"{self.name} has a layer called {layer.name!r} already. Give this one another name."
             )
-        before = self.built, self._front
         if self._front is None and not self._layers and layer.input_shape_hint is not None:
-            self._front = InputLayer(batch_shape=layer.input_shape_hint).output
+            front = InputLayer(batch_shape=layer.input_shape_hint).output
+            end = layer(front)
+            self._front, self.input_spec = front, DeclaredShape(front.shape)
+        else:
+            end = None if self._front is None else layer(self._end or self._front)
         self._layers.append(layer)
-        try:
-            if self._front is not None:
-                self._lay_out_layer(
-                    layer, self._layers[-2].output if len(self._layers) > 1 else self._front
-                )
-            else:
-                self.built = False
-        except Exception:
-            self._layers.pop()
-            self.built, self._front = before
-            raise
-        layer.trainable = layer.trainable and self.trainable
+        self._know(end)
+        self.built = end is not None
+        if not self.trainable:
+            layer.trainable = False
 
     def pop(self) -> Layer:
         """Take the last layer away.
@@ -91,16 +91,21 @@ class Sequential(Model):
             raise ValueError(f"{self.name} has no layer to remove.")
         layer = self._layers.pop()
         self.built = bool(self._layers) and self.built
+        self._know(self._symbolic_output() if self.built else None)
         return layer
 
-    def _lay_out_layer(self, layer: Layer, inputs: Any) -> None:
-        layer(inputs)
-        self.built = True
-        self.output = layer.output
-        self.input = self._front
+    def _know(self, end: SymbolicTensor | None) -> None:
+        """Keep the two ends of the chain: here, because a layer may stand in other models too."""
+        self.input, self._end = self._front, end
+        self.output = end
 
     def build(self, input_shape: Shape) -> None:
-        """Build all layers for inputs of this shape, batch axis included."""
+        """Build all layers for inputs of this shape, batch axis included.
+
+        Raises:
+            ValueError: there are no layers, one does not fit, or an Input has declared another shape. No
+                layer is built then.
+        """
         if not self._layers:
             raise ValueError(f"{self.name} has no layers. Add some with add().")
         if self._front is None:
@@ -108,39 +113,21 @@ class Sequential(Model):
         x: Any = self._front
         for layer in self._layers:
             x = layer(x)
-        self.input, self.output = self._front, x
+        self._know(x)
 
     def call(self, inputs: Tensor, training: bool = False) -> Tensor:
-        x = self._fit_rank(inputs)
+        x, shape = inputs, self._fitted(inputs.shape)
+        if len(shape) != x.ndim:
+            x = x.reshape(shape)
         for layer in self._layers:
             x = layer(x, training=training)
         return x
 
-    def _fit_rank(self, x: Tensor) -> Tensor:
-        """Features of size 1 may come without their axis, or with one too many, as in Keras."""
-        declared = self._front.shape if self._front is not None else None
-        if declared is None or len(declared) == x.ndim:
-            self._check_shape(x.shape, declared)
-            return x
-        if len(declared) == x.ndim + 1 and declared[-1] == 1:
-            x = x.reshape((*x.shape, 1))
-        elif len(declared) == x.ndim - 1 and x.shape[-1] == 1:
-            x = x.reshape(x.shape[:-1])
-        self._check_shape(x.shape, declared)
-        return x
-
-    def _check_shape(self, shape: Shape, declared: Shape | None) -> None:
-        if declared is None:
-            return
-        if len(declared) == len(shape) and all(
-            n is None or n == m for n, m in zip(declared[1:], shape[1:], strict=True)
-        ):
-            return
-        missing = " Add the missing last axis: x[..., None]." if len(shape) == len(declared) - 1 else ""
-        raise ValueError(f"{self} was made for inputs of shape {declared}, got {tuple(shape)}.{missing}")
+    def _fitted(self, shape: Shape) -> Shape:
+        return shape if self._front is None else of_rank(self._front.shape, shape)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
-        shape = tuple(input_shape)
+        shape = self._fitted(tuple(input_shape))
         for layer in self._layers:
             shape = layer.compute_output_shape(shape)
         return shape
@@ -176,10 +163,39 @@ class Sequential(Model):
             raise AttributeError(
                 f"{self.name} does not know its {end} shape yet: begin with an Input, or build it."
             )
-        return self._front if end == "input" else self._layers[-1].output
+        return self._front if end == "input" else self._end
+
+    def _symbolic_output(self) -> SymbolicTensor:
+        """The output of this model, whatever other models its layers are in."""
+        last = self._layers[-1]
+        front: Any = self._front
+        return SymbolicTensor(self.compute_output_shape(front.shape), last.dtype, f"{last.name}_output", last)
 
     def get_config(self) -> dict[str, Any]:
-        """Name and layers as plain data."""
-        described = [*([self._front.maker] if self._front is not None else []), *self._layers]
-        layers = [{"class_name": type(layer).__name__, "config": layer.get_config()} for layer in described]
-        return {"name": self.name, "layers": layers}
+        """Name and layers as plain data, with the shape of the input if it is known."""
+        declared = [self._front.maker] if self._front is not None and self.input_spec is not None else []
+        config: dict[str, Any] = {
+            "name": self.name,
+            "layers": [to_config(part) for part in (*declared, *self._layers)],
+        }
+        if self._front is not None and not declared:
+            config["build_input_shape"] = self._front.shape
+        return config
+
+    @classmethod
+    def from_config(
+        cls, config: Mapping[str, Any], custom_objects: Mapping[str, Any] | None = None
+    ) -> "Sequential":
+        """A new model with new weights from `get_config`; `custom_objects` are your own layers by name.
+
+        Raises:
+            ValueError: `config` is not of that form, or names a layer that is not known.
+        """
+        if not isinstance(config, Mapping) or not isinstance(config.get("layers"), list | tuple):
+            raise ValueError(f"{cls.__name__} expects a config with name and layers, got {config!r:.120}.")
+        model = cls(name=config.get("name"))
+        for part in config["layers"]:
+            model.add(from_config(part, {"Sequential": Sequential}, custom_objects))
+        if config.get("build_input_shape") is not None:
+            model.build(config["build_input_shape"])
+        return model

@@ -11,7 +11,7 @@ Everything before the update can fail, and then nothing has changed. The update 
 Ctrl-C waits until it is done. So whatever happens, the model is that of the last finished step.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Collection
 from typing import Any
 
 import numpy as np
@@ -20,10 +20,12 @@ from minidl import losses, optimizers, random
 from minidl.backend import Array
 from minidl.callbacks.base import CallbackList, History
 from minidl.layers.context import CallContext
-from minidl.models.class_weights import class_weights
-from minidl.models.data import Batch, Source, as_array, source, split
+from minidl.models.arguments import optional_count, validation_epochs, validation_source
+from minidl.models.class_weights import checked_class_weight, class_weights
+from minidl.models.data import Batch, as_array, one_batch, split
 from minidl.models.progress import Progress
 from minidl.models.scores import Scores
+from minidl.models.sources import Source, source
 from minidl.tensor import Tensor, no_grad
 from minidl.utils.checks import number, whole_number
 from minidl.utils.interrupts import postponed_interrupt
@@ -68,9 +70,12 @@ class Trainer:
                 for Keras. Every step here is eager, alone, and uses the kernels that are there.
 
         Raises:
-            ValueError, TypeError: an unknown name, or a class where an instance belongs.
+            ValueError, TypeError: an unknown name, or a class where an instance belongs. Nothing is changed
+                then.
         """
         chosen = optimizers.get(optimizer)
+        if chosen is None:
+            raise ValueError("compile expects an optimizer, such as 'adam' or SGD(0.1), got None.")
         loss_function = losses.get(loss)
         scores = Scores(metrics, weighted_metrics, loss_function)
         weight = loss_weights[0] if isinstance(loss_weights, list | tuple) and loss_weights else loss_weights
@@ -86,51 +91,68 @@ class Trainer:
         Raises:
             ValueError: there is neither a loss nor a penalty.
         """
-        terms = [v.regularizer(v) for v in self.trainable_weights if v.regularizer is not None]
-        if self._loss_function is not None:
-            if y_true is None:
-                raise ValueError(
-                    f"{self.name} is compiled with loss {self.loss!r}, which needs y. Pass y to fit."
-                )
-            main = self._loss_function(y_true, y_pred, sample_weight=sample_weight)
-            terms.append(main if self.loss_weight == 1 else main * self.loss_weight)
-        return _sum(terms)
+        penalties = _penalties(self.trainable_weights)
+        return _sum([*penalties, *self._data_loss(y_true, y_pred, sample_weight)])
 
-    def _loss_of(self, context: CallContext, batch: Batch, y_pred: Tensor) -> Tensor:
+    def _data_loss(self, y_true: Any, y_pred: Tensor, sample_weight: Any) -> list[Tensor]:
+        """The loss proper, in a list; empty if the model is compiled without one."""
+        if self._loss_function is None:
+            return []
+        if y_true is None:
+            raise ValueError(
+                f"{self.name} is compiled with loss {self._loss_function.name!r}, which needs y. Pass targets too: fit(x, y)."
+            )
+        loss = self._loss_function(y_true, y_pred, sample_weight=sample_weight)
+        if loss.ndim:
+            raise ValueError(
+                f"{self.name} needs one number as its loss, but {self._loss_function.name!r} gives an array of shape "
+                f"{loss.shape}. Make it with reduction='sum_over_batch_size'."
+            )
+        return [loss if self.loss_weight == 1 else loss * self.loss_weight]
+
+    def _loss_of(self, context: CallContext, batch: Batch, y_pred: Tensor, weights: list[Variable]) -> Tensor:
         """`compute_loss` and what the layers added while they ran."""
-        penalties = context.losses or [v for v in self.trainable_weights if v.regularizer is not None]
-        if self._loss_function is None and not penalties:
+        losses = self._data_loss(batch.y, y_pred, batch.sample_weight)
+        terms = [*_penalties(weights), *losses, *context.losses]
+        if not terms:
             raise ValueError(f"{self.name} has no loss. Choose one: compile(loss='mse') or another.")
-        return _sum([self.compute_loss(batch.y, y_pred, batch.sample_weight), *context.losses])
+        return _sum(terms)
 
     def _train_step(self, batch: Batch) -> None:
         optimizer = self.optimizer
         optimizer.flat.clear_gradients()
         with CallContext() as context, random.training_step(int(optimizer.iterations)):
             y_pred = self(batch.x, training=True)  # type: ignore[operator]
-            loss = self._loss_of(context, batch, y_pred)
-            learns = loss.requires_grad  # not where every weight is frozen
-            if learns:
+            weights = self.trainable_weights
+            if len(weights) > len(optimizer.flat.variables):  # of a layer that was called for the first time
+                raise self._unknown_weights()
+            loss = self._loss_of(context, batch, y_pred, weights)
+            if loss.requires_grad:
                 loss.backward()
+            elif weights:  # where all are frozen, there is nothing to learn
+                raise ValueError(
+                    f"{self.name} cannot learn: no operation connects its loss with a weight. In your own loss or "
+                    "layer use operators, NumPy functions or minidl.ops on the tensors, not .numpy() or .data."
+                )
         self.scores.update(float(loss), batch.y, y_pred, batch.sample_weight)  # type: ignore[union-attr]
         with postponed_interrupt():
-            if learns:
+            if weights:
                 optimizer.step()
             context.commit()
 
     def _test_step(self, batch: Batch) -> None:
         with no_grad(), CallContext() as context:
             y_pred = self(batch.x, training=False)  # type: ignore[operator]
-            loss = self._loss_of(context, batch, y_pred)
+            loss = self._loss_of(context, batch, y_pred, self.trainable_weights)
         self.scores.update(float(loss), batch.y, y_pred, batch.sample_weight)  # type: ignore[union-attr]
 
-    def _prepare(self, data: Source, training: bool) -> None:
+    def _prepare(self, peek: Callable[[], Batch], training: bool) -> None:
         """Build the model from a first batch, and make sure the optimizer holds its weights."""
         if self.scores is None:
             raise ValueError(f"{self.name} is not compiled. Call compile(optimizer=..., loss=...) first.")
         if not self.built:
-            with no_grad():
-                self(data.peek().x)  # type: ignore[operator]
+            with no_grad(), CallContext():
+                self(peek().x, training=training)  # type: ignore[operator]
         if training:
             trained = self.trainable_weights
             if not self.optimizer.built:
@@ -138,10 +160,13 @@ class Trainer:
             elif {id(v) for v in trained} <= {id(v) for v in self.optimizer.flat.variables}:
                 self.optimizer.rehome()  # a weight frozen since then gets no gradient and stays as it is
             else:
-                raise ValueError(
-                    f"{self.name} has weights to train that it was not compiled for: layers were added or "
-                    "unfrozen since. Call compile() again."
-                )
+                raise self._unknown_weights()
+
+    def _unknown_weights(self) -> ValueError:
+        return ValueError(
+            f"{self.name} has weights to train that its optimizer does not hold: layers were added, built or "
+            "unfrozen since, or it serves another model. Call compile() again, with a new optimizer."
+        )
 
     # --- fit, evaluate, predict -----------------------------------------------------------------------------
 
@@ -162,7 +187,7 @@ class Trainer:
         steps_per_epoch: int | None = None,
         validation_steps: int | None = None,
         validation_batch_size: int | None = None,
-        validation_freq: int | Sequence[int] = 1,
+        validation_freq: int | Collection[int] = 1,
     ) -> History:
         """Train for a number of epochs.
 
@@ -191,15 +216,26 @@ class Trainer:
         """
         epochs = whole_number("fit", "epochs", epochs, 0)
         initial_epoch = whole_number("fit", "initial_epoch", initial_epoch, 0)
-        if class_weight is not None and sample_weight is not None:
-            raise ValueError("fit expects class_weight or sample_weight, not both: multiply them yourself.")
-        if validation_split and validation_data is None:
+        batch_size = optional_count("fit", "batch_size", batch_size)
+        steps_per_epoch = optional_count("fit", "steps_per_epoch", steps_per_epoch)
+        validates = validation_epochs(validation_freq)
+        if class_weight is not None:
+            class_weight = checked_class_weight(class_weight)
+            if sample_weight is not None:
+                raise ValueError(
+                    "fit expects class_weight or sample_weight, not both: multiply them yourself."
+                )
+        if not isinstance(shuffle, bool | np.bool_):
+            raise TypeError(f"fit expects shuffle to be True or False, got {shuffle!r:.60}.")
+        if validation_split != 0 and validation_data is None:
             (x, y, sample_weight), validation_data = split(x, y, sample_weight, validation_split)
         data = source(x, y, sample_weight, batch_size, self._shuffler if shuffle else None, steps_per_epoch)
-        held_out = self._validation_source(
-            validation_data, validation_batch_size or batch_size, validation_steps
+        held_out = validation_source(
+            validation_data,
+            optional_count("fit", "validation_batch_size", validation_batch_size) or batch_size,
+            optional_count("fit", "validation_steps", validation_steps),
         )
-        self._prepare(data, training=True)
+        self._prepare(data.peek, training=True)
         scores: Scores = self.scores  # type: ignore[assignment]
         history = History()
         hooks = CallbackList(
@@ -228,7 +264,7 @@ class Trainer:
                     if self.stop_training:
                         break
                 logs = scores.values()
-                if held_out is not None and _validates(epoch + 1, validation_freq):
+                if held_out is not None and validates(epoch + 1):
                     logs |= {f"val_{k}": v for k, v in self._test_epoch(held_out, hooks).items()}
                 logs = _sorted(logs)
                 progress.epoch_end(logs)
@@ -240,18 +276,6 @@ class Trainer:
             progress.close()
         return history
 
-    def _validation_source(self, data: Any, batch_size: int | None, steps: int | None) -> Source | None:
-        if data is None:
-            return None
-        if isinstance(data, tuple | list) and len(data) in (2, 3):
-            x, y, *weight = data
-            return source(x, y, weight[0] if weight else None, batch_size, steps=steps)
-        if isinstance(data, tuple | list):
-            raise ValueError(
-                f"fit expects validation_data to be (x, y) or (x, y, weight), got {len(data)} entries."
-            )
-        return source(data, steps=steps)
-
     def _test_epoch(
         self, data: Source, hooks: CallbackList, progress: Progress | None = None
     ) -> dict[str, Any]:
@@ -260,7 +284,7 @@ class Trainer:
         scores.reset()
         hooks.call("on_test_begin", {})
         watch_begin, watch_end = hooks.watches("on_test_batch_begin"), hooks.watches("on_test_batch_end")
-        for i, batch in enumerate(data.epoch(0)):
+        for i, batch in enumerate(data.epoch()):
             if watch_begin:
                 hooks.call("on_test_batch_begin", i, {})
             self._test_step(batch)
@@ -288,9 +312,11 @@ class Trainer:
         Returns:
             The loss; with metrics [loss, metric, ...] in the order of `compile`; a dict with `return_dict`.
         """
+        batch_size = optional_count("evaluate", "batch_size", batch_size)
+        steps = optional_count("evaluate", "steps", steps)
         data = source(x, y, sample_weight, batch_size, steps=steps)
-        self._prepare(data, training=False)
-        hooks = CallbackList(callbacks, self, steps=data.steps, verbose=verbose)
+        self._prepare(data.peek, training=False)
+        hooks = CallbackList(callbacks, self, epochs=1, steps=data.steps, verbose=verbose)
         progress = Progress(verbose, 1, data.steps)
         try:
             results = self._test_epoch(data, hooks, progress)
@@ -308,13 +334,15 @@ class Trainer:
         callbacks: Any = None,
     ) -> Array:
         """The model's output for `x`, as a NumPy array, in inference mode."""
+        batch_size = optional_count("predict", "batch_size", batch_size)
+        steps = optional_count("predict", "steps", steps)
         data = source(x, batch_size=batch_size, steps=steps)
-        hooks = CallbackList(callbacks, self, steps=data.steps, verbose=verbose)
+        hooks = CallbackList(callbacks, self, epochs=1, steps=data.steps, verbose=verbose)
         progress = Progress(verbose, 1, data.steps)
         hooks.call("on_predict_begin", {})
         outputs: list[Array] = []
         try:
-            for i, batch in enumerate(data.epoch(0)):
+            for i, batch in enumerate(data.epoch()):
                 hooks.call("on_predict_batch_begin", i, {})
                 outputs.append(self.predict_on_batch(batch.x))
                 progress.step(i + 1)
@@ -339,24 +367,22 @@ class Trainer:
         return_dict: bool = False,
     ) -> Any:
         """One step on one batch. Metrics begin anew. Returns what `evaluate` returns."""
-        if class_weight is not None and sample_weight is not None:
-            raise ValueError("train_on_batch expects class_weight or sample_weight, not both.")
-        data = source(x, y, sample_weight, batch_size=max(len(x), 1))
-        self._prepare(data, training=True)
+        batch = one_batch(x, y, sample_weight)
+        if class_weight is not None:
+            batch = class_weights(batch, checked_class_weight(class_weight))
+        self._prepare(lambda: batch, training=True)
         self.scores.reset()  # type: ignore[union-attr]
-        self._train_step(
-            class_weights(data.peek(), class_weight) if class_weight is not None else data.peek()
-        )
+        self._train_step(batch)
         return _answer(self.scores.values(), return_dict)  # type: ignore[union-attr]
 
     def test_on_batch(
         self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False
     ) -> Any:
         """Loss and metrics on one batch. Metrics begin anew. Returns what `evaluate` returns."""
-        data = source(x, y, sample_weight, batch_size=max(len(x), 1))
-        self._prepare(data, training=False)
+        batch = one_batch(x, y, sample_weight)
+        self._prepare(lambda: batch, training=False)
         self.scores.reset()  # type: ignore[union-attr]
-        self._test_step(data.peek())
+        self._test_step(batch)
         return _answer(self.scores.values(), return_dict)  # type: ignore[union-attr]
 
     def reset_metrics(self) -> None:
@@ -368,6 +394,10 @@ class Trainer:
     def metrics_names(self) -> list[str]:
         """The names of what `evaluate` returns."""
         return list(self.scores.values()) if self.scores is not None else []
+
+
+def _penalties(weights: list[Variable]) -> list[Tensor]:
+    return [v.regularizer(v) for v in weights if v.regularizer is not None]
 
 
 def _sum(terms: list[Tensor]) -> Tensor:
@@ -391,8 +421,3 @@ def _answer(results: dict[str, Any], return_dict: bool) -> Any:
 
 def _as_list(value: Any) -> list[Any]:
     return list(value) if isinstance(value, list | tuple) else [] if value is None else [value]
-
-
-def _validates(epoch: int, frequency: int | Sequence[int]) -> bool:
-    """Whether epoch number `epoch`, counted from 1, ends with a validation."""
-    return epoch in frequency if isinstance(frequency, Sequence) else epoch % frequency == 0

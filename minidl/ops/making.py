@@ -86,7 +86,7 @@ def arange(start: Any, stop: Any = None, step: Any = None, dtype: Any = None) ->
 
 
 def linspace(
-    start: Any, stop: Any, num: int = 50, endpoint: bool = True, dtype: Any = None, axis: int = 0
+    start: Any, stop: Any, num: int = 50, endpoint: bool = True, *, dtype: Any = None, axis: int = 0
 ) -> Tensor:
     """`num` numbers at equal distances from start to stop."""
     ends = tensor(start).data, tensor(stop).data

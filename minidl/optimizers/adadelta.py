@@ -7,7 +7,7 @@ import numpy as np
 
 from minidl.backend import Array
 from minidl.optimizers.arguments import SharedArguments
-from minidl.optimizers.arithmetic import decayed, limited
+from minidl.optimizers.arithmetic import in_blocks, limited
 from minidl.optimizers.base import Optimizer
 from minidl.optimizers.one_step import Step
 from minidl.optimizers.schedules import LearningRateSchedule
@@ -15,6 +15,7 @@ from minidl.optimizers.schedules import LearningRateSchedule
 __all__ = ["Adadelta", "adadelta"]
 
 
+@in_blocks
 def adadelta(
     w: Array,
     g: Array,
@@ -24,10 +25,8 @@ def adadelta(
     learning_rate: float,
     rho: float,
     epsilon: float,
-    weight_decay: float,
 ) -> tuple[Array, Array, Array]:
     """The equations of `Adadelta`; a and d are the averages of g² and of Δ²."""
-    w = decayed(w, learning_rate, weight_decay)
     g = limited(g)
     a = rho * a + (1 - rho) * (g * g)
     delta = np.sqrt(d + epsilon) * g / np.sqrt(a + epsilon)
@@ -77,10 +76,7 @@ class Adadelta(Optimizer):
         return [{"accumulated_grad": 0.0, "accumulated_delta_var": 0.0}]
 
     def update(self, w: Array, g: Array, slots: tuple[Array, ...], step: Step) -> tuple[Array, ...]:
-        return adadelta(
-            w, g, *slots, learning_rate=step.learning_rate, rho=self.rho, epsilon=self.epsilon,
-            weight_decay=step.weight_decay,
-        )  # fmt: skip
+        return adadelta(w, g, *slots, learning_rate=step.learning_rate, rho=self.rho, epsilon=self.epsilon)
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "rho": self.rho, "epsilon": self.epsilon}

@@ -7,7 +7,7 @@ import numpy as np
 
 from minidl.backend import Array
 from minidl.optimizers.arguments import SharedArguments
-from minidl.optimizers.arithmetic import decayed, limited
+from minidl.optimizers.arithmetic import in_blocks, limited
 from minidl.optimizers.base import Optimizer
 from minidl.optimizers.one_step import Step
 from minidl.optimizers.schedules import LearningRateSchedule
@@ -15,11 +15,9 @@ from minidl.optimizers.schedules import LearningRateSchedule
 __all__ = ["Adagrad", "adagrad"]
 
 
-def adagrad(
-    w: Array, g: Array, a: Array, *, learning_rate: float, epsilon: float, weight_decay: float
-) -> tuple[Array, Array]:
+@in_blocks
+def adagrad(w: Array, g: Array, a: Array, *, learning_rate: float, epsilon: float) -> tuple[Array, Array]:
     """a <- a + g²,  w <- w − lr · g / √(a + ε)"""
-    w = decayed(w, learning_rate, weight_decay)
     g = limited(g)
     a = a + g * g
     return w - learning_rate * g / np.sqrt(a + epsilon), a
@@ -68,14 +66,7 @@ class Adagrad(Optimizer):
         return [{"accumulator": self.initial_accumulator_value}]
 
     def update(self, w: Array, g: Array, slots: tuple[Array, ...], step: Step) -> tuple[Array, ...]:
-        return adagrad(
-            w,
-            g,
-            *slots,
-            learning_rate=step.learning_rate,
-            epsilon=self.epsilon,
-            weight_decay=step.weight_decay,
-        )
+        return adagrad(w, g, *slots, learning_rate=step.learning_rate, epsilon=self.epsilon)
 
     def get_config(self) -> dict[str, Any]:
         return {

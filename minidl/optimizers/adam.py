@@ -8,7 +8,7 @@ import numpy as np
 
 from minidl.backend import Array, Pair, implementation
 from minidl.optimizers.arguments import SharedArguments
-from minidl.optimizers.arithmetic import decayed, limited
+from minidl.optimizers.arithmetic import decayed, in_blocks, limited
 from minidl.optimizers.base import Optimizer
 from minidl.optimizers.one_step import Step
 from minidl.optimizers.schedules import LearningRateSchedule
@@ -27,6 +27,7 @@ def _corrected(learning_rate: float, beta_1: float, beta_2: float, step: int) ->
     return learning_rate * math.sqrt(1 - beta_2**step) / (1 - beta_1**step)
 
 
+@in_blocks
 def adam(
     w: Array,
     g: Array,
@@ -47,6 +48,7 @@ def adam(
     return w - m * _corrected(learning_rate, beta_1, beta_2, step) / (np.sqrt(v) + epsilon), m, v
 
 
+@in_blocks
 def amsgrad(
     w: Array,
     g: Array,
@@ -116,6 +118,8 @@ class Adam(Optimizer):
         self.beta_2 = self._number("beta_2", beta_2, minimum=0, below=1)
         self.epsilon = self._number("epsilon", epsilon, above=0)
         self.amsgrad = amsgrad
+
+    decays_in_rule = True  # so that a kernel does all in one pass
 
     def slots(self) -> Sequence[Mapping[str, float]]:
         averages = {"momentum": 0.0, "velocity": 0.0}

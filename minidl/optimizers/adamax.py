@@ -7,7 +7,7 @@ import numpy as np
 
 from minidl.backend import Array
 from minidl.optimizers.arguments import SharedArguments
-from minidl.optimizers.arithmetic import decayed
+from minidl.optimizers.arithmetic import in_blocks
 from minidl.optimizers.base import Optimizer
 from minidl.optimizers.one_step import Step
 from minidl.optimizers.schedules import LearningRateSchedule
@@ -15,6 +15,7 @@ from minidl.optimizers.schedules import LearningRateSchedule
 __all__ = ["Adamax", "adamax"]
 
 
+@in_blocks
 def adamax(
     w: Array,
     g: Array,
@@ -26,10 +27,8 @@ def adamax(
     beta_2: float,
     epsilon: float,
     step: int,
-    weight_decay: float,
 ) -> tuple[Array, Array, Array]:
     """The equations of `Adamax`. Nothing is squared, so gradients of any size are as good as any other."""
-    w = decayed(w, learning_rate, weight_decay)
     m = beta_1 * m + (1 - beta_1) * g
     u = np.maximum(beta_2 * u, np.abs(g))
     return w - learning_rate / (1 - beta_1**step) * m / (u + epsilon), m, u
@@ -81,7 +80,7 @@ class Adamax(Optimizer):
     def update(self, w: Array, g: Array, slots: tuple[Array, ...], step: Step) -> tuple[Array, ...]:
         return adamax(
             w, g, *slots, learning_rate=step.learning_rate, beta_1=self.beta_1, beta_2=self.beta_2,
-            epsilon=self.epsilon, step=step.number, weight_decay=step.weight_decay,
+            epsilon=self.epsilon, step=step.number,
         )  # fmt: skip
 
     def get_config(self) -> dict[str, Any]:

@@ -52,8 +52,7 @@ class Optimizer(Settings, ABC):
     array([0.5, 2.5], dtype=float32)
     """
 
-    _flat: FlatWeights | None = None
-    _state: State | None = None
+    _state: State | None = None  # with the variables; None before `build`
 
     # --- the rule -------------------------------------------------------------------------------------------
 
@@ -69,7 +68,8 @@ class Optimizer(Settings, ABC):
 
         Args:
             w, g, slots: weights, gradients and state, arrays of one length and dtype.
-            step: its number (1 for the first), learning rate and weight decay (0 for none).
+            step: its number (1 for the first) and learning rate; also the weight decay, which is 0 unless this
+                rule takes care of it (`decays_in_rule`).
         """
 
     # --- variables and state --------------------------------------------------------------------------------
@@ -84,8 +84,8 @@ class Optimizer(Settings, ABC):
             ValueError: one is there twice, or this optimizer has other variables already.
         """
         variables = list(variables)
-        if self._flat is not None:
-            if [id(v) for v in variables] != [id(v) for v in self._flat.variables]:
+        if self._state is not None:
+            if [id(v) for v in variables] != [id(v) for v in self.flat.variables]:
                 raise ValueError(
                     f"{self.name} was built for other variables and keeps state for them. Build a new one: "
                     f"{type(self).__name__}.from_config(optimizer.get_config())."
@@ -97,13 +97,12 @@ class Optimizer(Settings, ABC):
                 raise TypeError(f"{self.name} trains variables of floats, got {v!r:.100}.")
         if len({id(v) for v in variables}) < len(variables):
             raise ValueError(f"{self.name} expects each variable once, got one twice.")
-        self._flat = FlatWeights(variables)
-        self._state = State(self._flat, self.slots())
+        self._state = State(FlatWeights(variables), self.slots())
 
     @property
     def built(self) -> bool:
         """Whether it has taken charge of variables."""
-        return self._flat is not None
+        return self._state is not None
 
     @property
     def flat(self) -> FlatWeights:
@@ -112,9 +111,12 @@ class Optimizer(Settings, ABC):
         Raises:
             ValueError: `build` was not called yet.
         """
-        if self._flat is None:
+        return self._taken().flat
+
+    def _taken(self) -> State:
+        if self._state is None:
             raise ValueError(f"{self.name} has no variables yet. Call optimizer.build(variables) first.")
-        return self._flat
+        return self._state
 
     @property
     def variables(self) -> list[Variable]:
@@ -130,15 +132,15 @@ class Optimizer(Settings, ABC):
 
         Their values, gradients that wait for a step, and the state stay as they are.
         """
-        variables = self.flat.variables
-        if not self.flat.holds(variables):
+        state, variables = self._taken(), self.flat.variables
+        if not state.flat.holds(variables):
             gradients = [v.grad for v in variables]
-            self._flat = FlatWeights(variables)
+            state.flat = FlatWeights(variables)
             self._fill(gradients, variables)
 
     def reset(self) -> None:
         """Let go of the variables, forget all state, and count steps from 0. The learning rate stays."""
-        self._flat = self._state = None
+        self._state = None
         self._iterations.assign(0)
 
     # --- one step -------------------------------------------------------------------------------------------
@@ -196,8 +198,8 @@ class Optimizer(Settings, ABC):
             ValueError: no variable has a gradient, or a schedule or constraint gave something unusable.
         """
         self.rehome()
-        flat, state = self.flat, self._state
-        if state is None or (flat.variables and all(v.grad is None for v in flat.variables)):
+        flat, slots_of = self.flat, self._taken().groups
+        if flat.variables and all(v.grad is None for v in flat.variables):
             raise ValueError(
                 f"{self.name} found no gradients. Call loss.backward() on a loss that depends on the variables."
             )
@@ -207,12 +209,12 @@ class Optimizer(Settings, ABC):
         results: list[tuple[Array, Array]] = []
         with np.errstate(all="ignore"):  # an overflow ends as inf or NaN in the weights, where it is seen
             gradients = clipped_gradients(self, flat.groups)
-            for group, g, slots in zip(flat.groups, gradients, state.groups, strict=True):
+            for group, g, slots in zip(flat.groups, gradients, slots_of, strict=True):
                 new = new_values(self.update, self, group, g, slots, step, in_place)
                 results += zip((group.values, *slots), new, strict=True)
         for old, after in results:
             if after is not old:
-                np.copyto(old, after, casting="same_kind")
+                np.copyto(old, after, casting="unsafe")  # nothing is left here that could fail
         self._iterations.data[...] = step.number
 
 

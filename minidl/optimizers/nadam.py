@@ -7,7 +7,7 @@ import numpy as np
 
 from minidl.backend import Array
 from minidl.optimizers.arguments import SharedArguments
-from minidl.optimizers.arithmetic import decayed, limited
+from minidl.optimizers.arithmetic import in_blocks, limited
 from minidl.optimizers.base import Optimizer
 from minidl.optimizers.one_step import Step
 from minidl.optimizers.schedules import LearningRateSchedule
@@ -33,6 +33,7 @@ def momentum_product(step: int, beta_1: float) -> float:
     return float(beta_1**step * np.prod(1 - 0.5 * 0.96**t))
 
 
+@in_blocks
 def nadam(
     w: Array,
     g: Array,
@@ -44,10 +45,8 @@ def nadam(
     beta_2: float,
     epsilon: float,
     step: int,
-    weight_decay: float,
 ) -> tuple[Array, Array, Array]:
     """The equations of `Nadam`; `step` is 1 for the first."""
-    w = decayed(w, learning_rate, weight_decay)
     g = limited(g)
     u, u_next, product = (
         momentum_at(step, beta_1),
@@ -110,7 +109,7 @@ class Nadam(Optimizer):
     def update(self, w: Array, g: Array, slots: tuple[Array, ...], step: Step) -> tuple[Array, ...]:
         return nadam(
             w, g, *slots, learning_rate=step.learning_rate, beta_1=self.beta_1, beta_2=self.beta_2,
-            epsilon=self.epsilon, step=step.number, weight_decay=step.weight_decay,
+            epsilon=self.epsilon, step=step.number,
         )  # fmt: skip
 
     def get_config(self) -> dict[str, Any]:

@@ -52,7 +52,7 @@ def new_values(
 
     Args:
         rule: the `update` of an optimizer.
-        settings: say which variables are spared from weight decay.
+        settings: say how the weights decay.
         group: the variables. One whose `grad` is None keeps its value and its slots.
         g: flat gradients, clipped.
         slots: flat arrays, what the rule remembers.
@@ -65,13 +65,20 @@ def new_values(
     bound = [(v, part) for v, part in placed if v.constraint is not None and v.grad is not None]
     old = (group.values, *slots)
     w, *rest = old if in_place and not absent and not bound else [array.copy() for array in old]
-    if step.weight_decay and not all(settings.decays(v) for v in group.variables):
+    if step.weight_decay and not (
+        settings.decays_in_rule and all(settings.decays(v) for v in group.variables)
+    ):
         w = w.copy()
         for v, part in placed:
             if settings.decays(v):
                 w[part] = decayed(w[part], step.learning_rate, step.weight_decay)
         step = step._replace(weight_decay=0.0)
     new = rule(w, g, tuple(rest), step)
+    if [np.shape(after) for after in new] != [before.shape for before in old]:
+        raise ValueError(
+            f"{settings.name}: update must return the new weights and {len(slots)} slots, arrays of shape "
+            f"{w.shape}; got shapes {[np.shape(after) for after in new]!s:.100}."
+        )
     for part in absent:
         for after, before in zip(new, old, strict=True):
             after[part] = before[part]

@@ -7,7 +7,7 @@ import numpy as np
 
 from minidl.backend import Array
 from minidl.optimizers.arguments import SharedArguments
-from minidl.optimizers.arithmetic import decayed, limited
+from minidl.optimizers.arithmetic import in_blocks, limited
 from minidl.optimizers.base import Optimizer
 from minidl.optimizers.one_step import Step
 from minidl.optimizers.schedules import LearningRateSchedule
@@ -15,6 +15,7 @@ from minidl.optimizers.schedules import LearningRateSchedule
 __all__ = ["RMSprop", "rmsprop"]
 
 
+@in_blocks
 def rmsprop(
     w: Array,
     g: Array,
@@ -26,10 +27,8 @@ def rmsprop(
     rho: float,
     momentum: float,
     epsilon: float,
-    weight_decay: float,
 ) -> tuple[Array, Array, Array | None, Array | None]:
     """The equations of `RMSprop`. Without momentum m is None, without centring the mean is."""
-    w = decayed(w, learning_rate, weight_decay)
     g = limited(g)
     v = rho * v + (1 - rho) * (g * g)
     spread = v
@@ -98,7 +97,7 @@ class RMSprop(Optimizer):
         mean = optional.pop(0) if self.centered else None
         new = rmsprop(
             w, g, v, m, mean, learning_rate=step.learning_rate, rho=self.rho, momentum=self.momentum,
-            epsilon=self.epsilon, weight_decay=step.weight_decay,
+            epsilon=self.epsilon,
         )  # fmt: skip
         return tuple(array for array in new if array is not None)
 

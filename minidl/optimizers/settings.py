@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterable, Mapping
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
@@ -20,6 +20,9 @@ __all__ = ["Settings"]
 
 class Settings(Configurable):
     """The hyper-parameters that do not belong to one rule; see `Optimizer` for the arguments."""
+
+    decays_in_rule: ClassVar[bool] = False
+    """Whether the rule takes care of weight decay. If not, the weights have shrunk before it sees them."""
 
     def __init__(
         self,

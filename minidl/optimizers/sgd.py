@@ -5,7 +5,7 @@ from typing import Any, Unpack
 
 from minidl.backend import Array
 from minidl.optimizers.arguments import SharedArguments
-from minidl.optimizers.arithmetic import decayed
+from minidl.optimizers.arithmetic import in_blocks
 from minidl.optimizers.base import Optimizer
 from minidl.optimizers.one_step import Step
 from minidl.optimizers.schedules import LearningRateSchedule
@@ -13,11 +13,12 @@ from minidl.optimizers.schedules import LearningRateSchedule
 __all__ = ["SGD", "sgd", "sgd_momentum"]
 
 
-def sgd(w: Array, g: Array, *, learning_rate: float, weight_decay: float) -> tuple[Array]:
+def sgd(w: Array, g: Array, *, learning_rate: float) -> tuple[Array]:
     """w <- w − lr · g"""
-    return (decayed(w, learning_rate, weight_decay) - learning_rate * g,)
+    return (w - learning_rate * g,)
 
 
+@in_blocks
 def sgd_momentum(
     w: Array,
     g: Array,
@@ -26,10 +27,8 @@ def sgd_momentum(
     learning_rate: float,
     momentum: float,
     nesterov: bool,
-    weight_decay: float,
 ) -> tuple[Array, Array]:
     """m <- μ m − lr · g,  then w <- w + m, or w <- w + μ m − lr · g (Nesterov)."""
-    w = decayed(w, learning_rate, weight_decay)
     m = momentum * m - learning_rate * g
     if nesterov:
         return w + momentum * m - learning_rate * g, m
@@ -83,10 +82,11 @@ class SGD(Optimizer):
         return [{"momentum": 0.0}] if self.momentum else []
 
     def update(self, w: Array, g: Array, slots: tuple[Array, ...], step: Step) -> tuple[Array, ...]:
-        rates: dict[str, Any] = {"learning_rate": step.learning_rate, "weight_decay": step.weight_decay}
         if not slots:
-            return sgd(w, g, **rates)
-        return sgd_momentum(w, g, *slots, momentum=self.momentum, nesterov=self.nesterov, **rates)
+            return sgd(w, g, learning_rate=step.learning_rate)
+        return sgd_momentum(
+            w, g, *slots, learning_rate=step.learning_rate, momentum=self.momentum, nesterov=self.nesterov
+        )
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "momentum": self.momentum, "nesterov": self.nesterov}

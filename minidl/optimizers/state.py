@@ -12,7 +12,7 @@ __all__ = ["State"]
 
 
 class State:
-    """The slots of every weight, flat for the rule, and as views of each variable's shape for saving.
+    """The slots of all weights: flat for the rule (`groups`), and variable by variable to save (`variables`).
 
     Args:
         flat: the weights.
@@ -27,6 +27,7 @@ class State:
     """
 
     def __init__(self, flat: FlatWeights, blocks: Sequence[Mapping[str, float]]):
+        self.flat = flat
         first = {name: value for block in blocks for name, value in block.items()}
         self.groups = [tuple(np.full_like(g.values, x) for x in first.values()) for g in flat.groups]
         at = {

@@ -146,7 +146,7 @@ def idx(array: np.ndarray, kind: int = 8) -> bytes:
 @pytest.mark.parametrize("shape", [(5,), (3, 4, 2), (300,), (0,)])
 def test_reads_idx(tmp_path, shape):
     array = np.random.default_rng(1).integers(0, 256, shape).astype(np.uint8)
-    path = written(tmp_path, gzip.compress(idx(array)))
+    path = written(tmp_path, gzip.compress(idx(array), mtime=0))
     got = formats.read_idx(path, shape)
     np.testing.assert_array_equal(got, array)
     assert got.dtype == np.uint8
@@ -161,12 +161,12 @@ A = np.arange(6, dtype=np.uint8).reshape(3, 2)
     [idx(A)[:-1], idx(A) + b"\0", idx(A, kind=13), idx(A.T), idx(A.ravel()), b"", b"\0" * len(idx(A))],
 )
 def test_idx_of_another_size_or_kind_is_refused(tmp_path, content):
-    path = written(tmp_path, gzip.compress(content))
+    path = written(tmp_path, gzip.compress(content, mtime=0))
     with pytest.raises(ValueError, match=r"unsigned bytes of shape \(3, 2\)"):
         formats.read_idx(path, (3, 2))
 
 
-@pytest.mark.parametrize("content", [gzip.compress(idx(A))[:-9], idx(A), b"\x1f\x8b" + b"\0" * 20])
+@pytest.mark.parametrize("content", [gzip.compress(idx(A), mtime=0)[:-9], idx(A), b"\x1f\x8b" + b"\0" * 20])
 def test_damaged_gzip_is_refused(tmp_path, content):
     with pytest.raises(OSError, match="cannot be read"):
         formats.read_idx(written(tmp_path, content), (3, 2))

@@ -9,6 +9,11 @@ from minidl import optimizers
 from minidl.optimizers import schedules
 from minidl.variable import Variable
 
+pytestmark = [
+    pytest.mark.oracle,
+    pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning"),  # inside Keras
+]
+
 
 @pytest.fixture(scope="module")
 def keras():
@@ -31,35 +36,42 @@ CASES = [
 ]  # fmt: skip
 
 
-@pytest.mark.oracle
-@pytest.mark.parametrize(("name", "options"), CASES)
-@pytest.mark.parametrize("scheduled", [False, True])
-def test_keras_takes_the_same_100_steps(keras, name, options, scheduled):
+@pytest.mark.parametrize(
+    ("name", "options", "scheduled", "steps"),
+    [
+        *((name, options, False, 12) for name, options in CASES),
+        ("Adam", {}, False, 100),
+        ("Adam", {"weight_decay": 0.1}, True, 25),
+        ("SGD", {"momentum": 0.9}, True, 25),
+    ],
+)
+def test_keras_takes_the_same_steps(keras, name, options, scheduled, steps):
     rate = options.get("learning_rate", 0.01)
     made = []
     for library in (keras.optimizers, optimizers):
-        schedule = library.schedules.CosineDecay(rate, 80, 0.1, warmup_target=2 * rate, warmup_steps=10)
+        schedule = library.schedules.CosineDecay(rate, 15, 0.1, warmup_target=2 * rate, warmup_steps=5)
         made.append(getattr(library, name)(**{**options, "learning_rate": schedule if scheduled else rate}))
     rng = np.random.default_rng(0)
     values = [np.sign(x) + x / 4 for x in (rng.normal(size=(3, 2)), rng.normal(size=4))]  # away from 0
     values = [x.astype("float32") for x in values]
     theirs = [keras.Variable(x, name=n) for x, n in zip(values, "ab", strict=True)]
     ours = [Variable(x, name=n) for x, n in zip(values, "ab", strict=True)]
-    for t in range(100):
+    for t in range(steps):
         gradients = [rng.normal(0, 10.0 ** rng.integers(-2, 2), x.shape).astype("float32") for x in values]
         made[0].apply([keras.ops.convert_to_tensor(g) for g in gradients], theirs)
         made[1].apply(gradients, ours)
-        if t in (0, 4, 99):
+        if t in (0, 4, steps - 1):
             for a, b in zip(ours, theirs, strict=True):
-                np.testing.assert_allclose(a.numpy(), np.asarray(b), rtol=2e-6, atol=2e-6)
-    state = [v for v in made[0].variables if v.name != "variable"]  # Nadam's product, which we compute from t
+                np.testing.assert_allclose(a.numpy(), np.asarray(b), rtol=1e-6, atol=1e-6)
+    state = [
+        v for v in made[0].variables if not v.name.startswith("variable")
+    ]  # Nadam's product, which we compute from t
     assert [v.name for v in made[1].variables] == [v.name for v in state]
     for a, b in zip(made[1].variables, state, strict=True):
         np.testing.assert_allclose(a.numpy(), np.asarray(b), rtol=2e-5, atol=1e-6)
     assert made[1].learning_rate == pytest.approx(float(made[0].learning_rate), rel=1e-5)
 
 
-@pytest.mark.oracle
 @pytest.mark.parametrize("name", sorted({name for name, _ in CASES}))
 def test_keras_reads_our_config_and_we_read_theirs(keras, name):
     theirs, ours = getattr(keras.optimizers, name)(), getattr(optimizers, name)()
@@ -67,10 +79,9 @@ def test_keras_reads_our_config_and_we_read_theirs(keras, name):
     again = optimizers.deserialize(keras.optimizers.serialize(theirs))
     for key, value in ours.get_config().items():
         if key != "name":
-            assert again.get_config()[key] == pytest.approx(value, rel=1e-6), key
+            assert again.get_config()[key] == (pytest.approx(value, rel=1e-6) if value else value), key
 
 
-@pytest.mark.oracle
 def test_keras_constrains_after_the_update(keras):
     def clip(w):
         return w * (w > 0)
@@ -94,7 +105,6 @@ SCHEDULES = [
 ]  # fmt: skip
 
 
-@pytest.mark.oracle
 @pytest.mark.parametrize(("name", "arguments", "options"), SCHEDULES)
 def test_keras_has_the_same_schedules(keras, name, arguments, options):
     theirs = getattr(keras.optimizers.schedules, name)(*arguments, **options)

@@ -1,6 +1,7 @@
 """A step on variables: flat arrays of several types, missing gradients, and all or nothing."""
 
 import re
+import signal
 
 import numpy as np
 import pytest
@@ -263,6 +264,29 @@ def test_a_kernel_in_place_cannot_break_what_fails_later(reason):
     with pytest.raises(BrokenError):
         optimizer.apply(gradients, variables)
     assert same(before, snapshot(optimizer, variables))
+
+
+@pytest.mark.parametrize("returned", [(), (1.0,), (np.ones(2), np.ones(1)), (np.ones(1), np.ones(2))])
+def test_a_rule_that_returns_something_else_changes_nothing(returned, monkeypatch):
+    w = Variable([1.0, 2.0])
+    optimizer = optimizers.SGD(0.1, momentum=0.9, name="mine")
+    monkeypatch.setattr(optimizer, "update", lambda w, g, slots, step: returned)
+    with pytest.raises(ValueError, match=r"mine: update must return the new weights and 1 slots, .* \(2,\)"):
+        optimizer.apply([[1.0, 1.0]], [w])
+    assert w.numpy().tolist() == [1, 2]
+
+
+def test_an_interrupt_waits_for_the_end_of_the_step():
+    def interrupted(w):
+        signal.raise_signal(signal.SIGINT)
+        return w
+
+    a, b = Variable([1.0]), Variable([1.0], constraint=interrupted)
+    optimizer = optimizers.SGD(1.0, momentum=0.5)
+    with pytest.raises(KeyboardInterrupt):
+        optimizer.apply([[1.0], [2.0]], [a, b])
+    assert [a.numpy().tolist(), b.numpy().tolist()] == [[0], [-1]]
+    assert [v.numpy().tolist() for v in optimizer.variables] == [1, 1.0, [-1], [-2]]
 
 
 # --- constraints --------------------------------------------------------------------------------------------

@@ -187,6 +187,16 @@ def test_weight_decay_comes_before_the_update_on_all_variables(cls):
         assert v.numpy() == pytest.approx(wanted.numpy(), rel=1e-5)
 
 
+def test_weight_decay_acts_on_optimizers_of_ones_own():
+    class Sign(optimizers.Optimizer):
+        def update(self, w, g, slots, step):
+            return (w - step.learning_rate * np.sign(g),)
+
+    w = Variable([1.0])
+    Sign(0.5, weight_decay=0.5).apply([[3.0]], [w])
+    assert w.numpy().tolist() == [0.25]
+
+
 def test_variables_spared_from_weight_decay():
     def run(**excluded):
         variables = [
@@ -263,7 +273,7 @@ def test_variables_spared_from_weight_decay():
         (lambda: optimizers.get("adan"), ValueError, "Unknown optimizer 'adan'. Did you mean 'Adam'"),
         (lambda: optimizers.get(optimizers.Adam), TypeError, "got the class Adam. Make one of it: Adam()."),
         (lambda: optimizers.get(0.001), TypeError, "Expected an optimizer: a name such as 'adam'"),
-        (lambda: optimizers.get({"class_name": "Adam"}), ValueError, "description of a optimizer"),
+        (lambda: optimizers.get({"class_name": "Adam"}), ValueError, "The description of a"),
         (
             lambda: optimizers.get({"class_name": "Adam", "config": {"beta_1": "x"}}),
             ValueError,

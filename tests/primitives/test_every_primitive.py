@@ -284,7 +284,7 @@ def sorts(draw: Any) -> Call:
 def matrix_products(draw: Any) -> Call:
     n, i, u = draw(SIZES), draw(SIZES), draw(SIZES)
     stack = draw(st.lists(SIZES, max_size=1).map(tuple))
-    a = draw(st.sampled_from([(i,), (n, i), (*stack, n, i), (2, *broadcastable(draw, stack), n, i)]))
+    a = draw(st.sampled_from([(i,), (n, i), (*stack, n, i), (2, *stack, n, i)]))
     b = draw(st.sampled_from([(i,), (i, u), (*broadcastable(draw, stack), i, u)]))
     return Call(np.matmul, (numbers(draw, a), numbers(draw, b)))
 

@@ -1,5 +1,32 @@
-KERNELS = {}
+"""Kernels for the processor, compiled by Numba when they are first used. Nothing is compiled by importing this."""
+
+import numba
+
+from minidl_kernels.contract import Kernel
+from minidl_kernels.cpu import (
+    activations,
+    adam,
+    batch_normalization,
+    convolution,
+    crossentropy,
+    dense,
+    pool,
+    pooling,
+)  # fmt: skip
+
+__all__ = ["KERNELS", "compiler"]
+
+KERNELS: dict[str, Kernel] = {
+    **activations.KERNELS,
+    **adam.KERNELS,
+    **batch_normalization.KERNELS,
+    **convolution.KERNELS,
+    **crossentropy.KERNELS,
+    **dense.KERNELS,
+    **pooling.KERNELS,
+}
 
 
-def compiler():
-    return "none"
+def compiler() -> str:
+    """What compiles them, and how many threads they use."""
+    return f"Numba {numba.__version__}, {pool.threads()} threads"

@@ -17,7 +17,7 @@ def floats(first: Any, *others: Any) -> bool:
         isinstance(first, np.ndarray)
         and first.dtype in _FLOATS
         and first.size > 0
-        and all([isinstance(x, np.ndarray) and x.dtype == first.dtype and x.size > 0 for x in others])
+        and all(isinstance(x, np.ndarray) and x.dtype == first.dtype and x.size > 0 for x in others)
     )
 
 

@@ -51,7 +51,8 @@ def _supports(
 def _geometry(padded: Any, w: Any, strides: Size, dilation: Size, groups: int) -> loops.Geometry:
     n, h, wide, c = padded.shape
     kh, kw, _, f = w.shape
-    oh, ow = (h - (kh - 1) * dilation[0] - 1) // strides[0] + 1, (wide - (kw - 1) * dilation[1] - 1) // strides[1] + 1
+    oh = (h - (kh - 1) * dilation[0] - 1) // strides[0] + 1
+    ow = (wide - (kw - 1) * dilation[1] - 1) // strides[1] + 1
     return loops.Geometry(n, h, wide, c, kh, kw, f, oh, ow, *strides, *dilation, groups)
 
 
@@ -83,7 +84,8 @@ def _backward(dy: Any, cache: _Cache, needs: tuple[bool, ...] = (True, True, Tru
     padded, w, biased, y, padding, g = cache
     dtype, pixels = w.dtype, g.n * g.oh * g.ow
     dy = ready(np.asarray(dy, dtype)).reshape(pixels, g.f)
-    dz = scratch("dz", pixels * g.f + columns(dtype.itemsize), dtype)  # a tile may read beyond its last column
+    beyond = columns(dtype.itemsize)  # a tile reads whole vectors, past the last column if need be
+    dz = scratch("dz", pixels * g.f + beyond, dtype)
     parts = min(32, -(-pixels // 128))
     sums = np.empty((parts, g.f))
     seen = dy if y is None else y.reshape(pixels, g.f)

@@ -17,7 +17,16 @@ from minidl_kernels.cpu.atomic import take
 from minidl_kernels.cpu.cache import compiled
 from minidl_kernels.cpu.tile import ROWS, VECTOR_BYTES, tile
 
-__all__ = ["PIXELS", "Geometry", "input_gradient", "pack", "pack_transposed", "rectified", "weight_gradient", "windows"]
+__all__ = [
+    "PIXELS",
+    "Geometry",
+    "input_gradient",
+    "pack",
+    "pack_transposed",
+    "rectified",
+    "weight_gradient",
+    "windows",
+]
 
 PIXELS = 256  # in one go: enough to use a panel of weights often, few enough to stay near the processor
 TERMS = 512  # of a float32 sum in one go, before it is added to the total: keeps rounding small

@@ -25,7 +25,9 @@ from typing import Any
 import numpy as np
 from numba import config
 
-__all__ = ["limited_to", "run", "threads"]
+__all__ = ["limited_to", "run", "shares", "threads"]
+
+SHARE = 32768  # numbers: a pass over fewer takes less time than to call a helper
 
 
 class _Job:
@@ -123,6 +125,11 @@ def limited_to(n: int) -> Iterator[None]:
         yield
     finally:
         _pool.threads = before
+
+
+def shares(size: int) -> int:
+    """How many parts to cut a pass over `size` numbers into. It must not depend on the number of threads."""
+    return min(32, max(1, size // SHARE))
 
 
 def run(function: Callable[..., None], parts: int, *arguments: Any) -> None:

@@ -16,13 +16,12 @@ from minidl_kernels.contract import Kernel
 from minidl_kernels.cpu.arrays import floats, ready
 from minidl_kernels.cpu.atomic import take
 from minidl_kernels.cpu.cache import compiled
-from minidl_kernels.cpu.pool import run
+from minidl_kernels.cpu.pool import run, shares
 
 __all__ = ["KERNELS"]
 
 Padding = tuple[tuple[int, int], tuple[int, int]]
 Size = tuple[int, int]
-PARTS = 16
 
 
 class _Windows(NamedTuple):
@@ -67,7 +66,10 @@ def _max(counter, parts, x, y, winner, lowest, g):
                     for l in range(l_begin, l_end):  # noqa: E741
                         cell = np.uint8(k * g.kw + l)
                         for c in range(channels):
-                            best, v = y[image, i, j, c], x[image, i * g.sh + k - g.top, j * g.sw + l - g.left, c]
+                            best, v = (
+                                y[image, i, j, c],
+                                x[image, i * g.sh + k - g.top, j * g.sw + l - g.left, c],
+                            )
                             wins = (not v <= best) & (best == best)
                             y[image, i, j, c] = v if wins else best
                             winner[image, i, j, c] = cell if wins else winner[image, i, j, c]
@@ -196,30 +198,30 @@ def max_pool2d_forward(x: Any, *, pool: Size, strides: Size, padding: Padding) -
     x, y, g = _prepare(x, pool, strides, padding)
     winner = np.empty(y.shape, np.uint8)
     if g[:4] == (2, 2, 2, 2) and not any(before or after for before, after in padding):
-        run(_max_of_four, PARTS, x, y, winner)
+        run(_max_of_four, shares(x.size), x, y, winner)
     else:
-        run(_max, PARTS, x, y, winner, x.dtype.type(-np.inf), g)
+        run(_max, shares(x.size), x, y, winner, x.dtype.type(-np.inf), g)
     return y, _Cache(x.shape, winner, g)
 
 
 def max_pool2d_backward(dy: Any, cache: _Cache) -> tuple[Any]:
     """dy (N, OH, OW, C) -> dx."""
     dx = np.empty(cache.shape, dy.dtype)
-    run(_max_backward, PARTS, ready(dy), cache.winner, dx, cache.windows)
+    run(_max_backward, shares(dx.size), ready(dy), cache.winner, dx, cache.windows)
     return (dx,)
 
 
 def average_pool2d_forward(x: Any, *, pool: Size, strides: Size, padding: Padding) -> tuple[Any, _Cache]:
     """x (N, H, W, C) -> y (N, OH, OW, C)."""
     x, y, g = _prepare(x, pool, strides, padding)
-    run(_mean, PARTS, x, y, g)
+    run(_mean, shares(x.size), x, y, g)
     return y, _Cache(x.shape, None, g)
 
 
 def average_pool2d_backward(dy: Any, cache: _Cache) -> tuple[Any]:
     """dy (N, OH, OW, C) -> dx."""
     dx = np.empty(cache.shape, dy.dtype)
-    run(_mean_backward, PARTS, ready(dy), dx, cache.windows)
+    run(_mean_backward, shares(dx.size), ready(dy), dx, cache.windows)
     return (dx,)
 
 

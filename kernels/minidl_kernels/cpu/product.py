@@ -29,7 +29,7 @@ def _product(counter, parts, a, a_i, a_k, b, b_k, b_j, plus, c, no_floor, m, dep
     """A part is a panel of columns for a share of the rows. c (m, n)."""
     width = 2 * VECTOR_BYTES // a.itemsize
     panels = (n + width - 1) // width
-    block = np.empty(DEPTH * width, a.dtype)
+    block = np.zeros(DEPTH * width, a.dtype)
     a_rows, c_rows = np.empty(HEIGHT + ROWS, np.int64), np.empty(HEIGHT + ROWS, np.int64)
     plus_rows, segments = np.zeros(HEIGHT + ROWS, np.int64), np.zeros(1, np.int64)
     while True:
@@ -43,11 +43,14 @@ def _product(counter, parts, a, a_i, a_k, b, b_k, b_j, plus, c, no_floor, m, dep
             a_rows[i], c_rows[i] = row * a_i, row * n
         for first in range(0, depth, DEPTH):
             n_k = min(DEPTH, depth - first)
-            for k in range(n_k):
+            if b_j == 1 and wide == width:  # a loop of known length becomes two instructions
+                for k in range(n_k):
+                    for j in range(width):
+                        block[k * width + j] = b[(first + k) * b_k + left + j]
+            else:
                 for j in range(wide):
-                    block[k * width + j] = b[(first + k) * b_k + (left + j) * b_j]
-                for j in range(wide, width):
-                    block[k * width + j] = 0
+                    for k in range(n_k):
+                        block[k * width + j] = b[(first + k) * b_k + (left + j) * b_j]
             for at in range(0, height, ROWS):
                 tile(
                     c, c_rows, left, min(ROWS, height - at), wide,

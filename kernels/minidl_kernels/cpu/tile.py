@@ -169,7 +169,9 @@ class _Emitter:
 
             def step(k: Any, state: Sequence[Any]) -> Sequence[Any]:
                 column, moved, *sums = state
-                vectors = [self.load(column, self.vector, _integer(v * self.lanes)) for v in range(self.width)]
+                vectors = [
+                    self.load(column, self.vector, _integer(v * self.lanes)) for v in range(self.width)
+                ]
                 results = []
                 for i, window in enumerate(windows):
                     number = self.spread(b.load(b.gep(window, [moved])))

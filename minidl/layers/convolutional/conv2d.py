@@ -236,7 +236,7 @@ class Conv2D(Layer):
 
     def parameter_formula(self) -> str:
         k, l, c, f = self.kernel.shape  # noqa: E741 the letters of the equation
-        return f"({k}·{l}·{c}{' + 1' if self.use_bias else ''})·{f}"
+        return f"({k}·{l}·{c} + 1)·{f}" if self.use_bias else f"{k}·{l}·{c}·{f}"
 
     def shape_formulas(self) -> list[str]:
         return window_formulas(

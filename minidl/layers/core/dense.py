@@ -112,4 +112,5 @@ class Dense(Layer):
         return (*input_shape[:-1], self.units)
 
     def parameter_formula(self) -> str:
-        return f"({self.kernel.shape[0]}{' + 1' if self.use_bias else ''})·{self.units}"
+        features = self.kernel.shape[0]
+        return f"({features} + 1)·{self.units}" if self.use_bias else f"{features}·{self.units}"

@@ -158,7 +158,9 @@ def test_bias_gradient_of_float32_is_summed_in_float64():
 
 
 @settings(deadline=None, max_examples=25)
-@given(window=windows(both=False, largest=3), groups=small, activation=st.sampled_from([None, "relu", "tanh"]))
+@given(
+    window=windows(both=False, largest=3), groups=small, activation=st.sampled_from([None, "relu", "tanh"])
+)
 def test_layer_is_the_op_and_the_activation(window, groups, activation):
     layer = Conv2D(
         2 * groups, window.window, window.strides, window.padding, dilation_rate=window.dilation, groups=groups,
@@ -217,7 +219,9 @@ def test_strides_and_dilation_exclude_each_other():
 
 def test_a_kernel_larger_than_the_image_leaves_nothing_behind():
     layer = Conv2D(2, 5, name="eye")
-    with pytest.raises(ValueError, match=r"eye \(Conv2D\) has a window of \(5, 5\).*\(3, 9\).*padding='same'"):
+    with pytest.raises(
+        ValueError, match=r"eye \(Conv2D\) has a window of \(5, 5\).*\(3, 9\).*padding='same'"
+    ):
         layer(np.zeros((1, 3, 9, 1)))
     assert not layer.built
     assert layer.weights == []

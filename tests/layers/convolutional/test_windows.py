@@ -66,7 +66,10 @@ def test_tap_is_a_view_of_the_cells_that_a_loop_visits(n, cell, stride, dilation
 
 @settings(deadline=None, max_examples=100)
 @given(
-    border=st.tuples(*[st.tuples(st.integers(0, 3), st.integers(0, 3))] * 2), h=few, w=few, batch=st.integers(0, 2)
+    border=st.tuples(*[st.tuples(st.integers(0, 3), st.integers(0, 3))] * 2),
+    h=few,
+    w=few,
+    batch=st.integers(0, 2),
 )
 def test_crop_undoes_pad(border, h, w, batch):
     x = np.arange(float(batch * h * w * 2)).reshape(batch, h, w, 2)
@@ -80,7 +83,9 @@ def test_crop_undoes_pad(border, h, w, batch):
 
 def test_a_window_that_does_not_fit():
     layer = Dense(1, name="any")
-    with pytest.raises(ValueError, match=r"any \(Dense\) .*\(5, 2\).* does not fit .*\(4, 9\).*padding='same'"):
+    with pytest.raises(
+        ValueError, match=r"any \(Dense\) .*\(5, 2\).* does not fit .*\(4, 9\).*padding='same'"
+    ):
         windows.fitting_windows(layer, (None, 4, 9, 1), (5, 2), (1, 1), "valid", (1, 1))
     with pytest.raises(ValueError, match="does not fit"):  # three cells, 2 apart, span 5
         windows.fitting_windows(layer, (None, None, 4, 1), (1, 3), (1, 1), "valid", (1, 2))

@@ -60,5 +60,7 @@ def test_the_mean_of_many_float32_pixels():
 
 @BOTH
 def test_an_image_without_pixels_is_refused(layer_class):
-    with pytest.raises(ValueError, match=r"got input of shape \(2, 0, 3, 1\): only the batch axis may be empty"):
+    with pytest.raises(
+        ValueError, match=r"got input of shape \(2, 0, 3, 1\): only the batch axis may be empty"
+    ):
         layer_class()(np.zeros((2, 0, 3, 1)))

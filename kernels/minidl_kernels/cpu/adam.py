@@ -1,0 +1,71 @@
+"""adam: the update of all weights in one pass over four flat arrays, in place.
+
+    m += (1 − β₁)·(g − m)        v += (1 − β₂)·(g² − v)        w −= lr·√(1 − β₂ᵗ)/(1 − β₁ᵗ) · m/(√v + ε)
+
+A g too large to be squared counts as the largest power of two that is not; an infinite one is NaN, and is seen.
+"""
+
+import math
+from typing import Any
+
+import numpy as np
+
+from minidl_kernels.contract import Kernel
+from minidl_kernels.cpu.arrays import floats
+from minidl_kernels.cpu.atomic import take
+from minidl_kernels.cpu.cache import compiled
+from minidl_kernels.cpu.pool import run, shares
+
+__all__ = ["KERNELS"]
+
+
+@compiled
+def _adam(counter, parts, w, g, m, v, decay, top, rate, share_1, share_2, epsilon):
+    """`decay` is what weight decay takes of each weight, `top` the largest g that may be squared."""
+    infinity, nan, zero = w.dtype.type(np.inf), w.dtype.type(np.nan), w.dtype.type(0)
+    while True:
+        part = take(counter)
+        if part >= parts:
+            return
+        begin, end = part * len(w) // parts, (part + 1) * len(w) // parts
+        w_, g_, m_, v_ = w[begin:end], g[begin:end], m[begin:end], v[begin:end]
+        for i in range(len(w_)):
+            d = top if g_[i] > top else -top if g_[i] < -top else g_[i]
+            d = nan if abs(g_[i]) == infinity else d
+            m_[i] += (d - m_[i]) * share_1
+            v_[i] += (d * d - v_[i]) * share_2
+            kept = w_[i] if decay == zero else w_[i] - w_[i] * decay
+            w_[i] = kept - m_[i] * rate / (np.sqrt(v_[i]) + epsilon)
+
+
+def adam(
+    w: Any,
+    g: Any,
+    m: Any,
+    v: Any,
+    *,
+    learning_rate: float,
+    beta_1: float,
+    beta_2: float,
+    epsilon: float,
+    step: int,
+    weight_decay: float,
+) -> tuple[Any, Any, Any]:
+    """Changes w, m and v themselves, and returns them."""
+    rate = learning_rate * math.sqrt(1 - beta_2**step) / (1 - beta_1**step)
+    top = 2.0 ** (np.finfo(w.dtype).maxexp // 2 - 1)
+    settings = (weight_decay * learning_rate, top, rate, 1 - beta_1, 1 - beta_2, epsilon)
+    run(_adam, shares(w.size), *(x.reshape(-1) for x in (w, g, m, v)), *map(w.dtype.type, settings))
+    return w, m, v
+
+
+def _supports(w: Any, g: Any, m: Any, v: Any, **options: float) -> bool:
+    """Works in place, so the arrays must be in order as they are."""
+    return (
+        floats(w, g, m, v)
+        and w.shape == g.shape == m.shape == v.shape
+        and all(type(x) is np.ndarray and x.flags.carray for x in (w, g, m, v))
+    )
+
+
+KERNELS = {"adam": Kernel(adam, None, _supports)}

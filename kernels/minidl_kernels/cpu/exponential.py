@@ -1,0 +1,110 @@
+"""eˣ and log(1 + t) for compiled loops, in a form that lets the compiler take a whole vector of numbers at once.
+
+The functions of the C library take one number at a time. These are sums of powers over a short interval,
+where few terms give every digit, and there is no branch:
+
+    eˣ = 2ⁿ · e^r                       n = x/log 2, rounded    |r| ≤ log(2)/2      e^r = Σ r^k / k!
+    log(1 + t) = 2·artanh(t/(2 + t))                            t ≤ √2 − 1          artanh s = s · Σ s^2k / (2k + 1)
+               = log 2 + log(1 + (t − 1)/2)                     t > √2 − 1
+
+n·log 2 is subtracted in two pieces, of which the first has so few digits that its product is exact. 2ⁿ is made
+by writing n where a float keeps its exponent. x is not above 0, or NaN; an eˣ too small for a normal float is 0.
+"""
+
+import math
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+import numpy as np
+from numba.core import types
+from numba.extending import overload
+
+from minidl_kernels.cpu.cache import compiled
+
+__all__ = ["exp_of_negative", "log_1_plus"]
+
+
+class _Constants(NamedTuple):
+    """Of one float type; coefficients from the highest power down."""
+
+    inverse: Any  # 1/log 2
+    high: Any  # log 2 in two pieces
+    low: Any
+    exponential: Any
+    artanh: Any
+    smallest: Any  # x whose eˣ is a normal float
+
+
+def _constants(number: Any, digits: int, exponential: int, artanh: int, smallest: float) -> _Constants:
+    high = round(math.log(2) * 2**digits) / 2**digits
+    return _Constants(
+        number(1 / math.log(2)),
+        number(high),
+        number(float(Decimal(2).ln() - Decimal(high))),
+        tuple(number(1 / math.factorial(k)) for k in range(exponential, -1, -1)),
+        tuple(number(2 / (2 * k + 1)) for k in range(artanh, -1, -1)),
+        number(smallest),
+    )
+
+
+_32 = _constants(np.float32, 12, 7, 5, -87)
+_64 = _constants(np.float64, 40, 13, 10, -708)
+
+
+@compiled
+def _powers(coefficients, x):
+    total = coefficients[0]
+    for k in range(1, len(coefficients)):
+        total = total * x + coefficients[k]
+    return total
+
+
+@compiled
+def _exp_32(x):
+    safe = x if x > _32.smallest else _32.smallest  # −∞ and NaN are no integers
+    n = np.floor(safe * _32.inverse + np.float32(0.5))
+    scale = np.int32((np.int32(n) + 127) << 23).view(np.float32)
+    y = _powers(_32.exponential, safe - n * _32.high - n * _32.low) * scale
+    return np.float32(0) if x < _32.smallest else y if x == x else x
+
+
+@compiled
+def _exp_64(x):
+    safe = x if x > _64.smallest else _64.smallest
+    n = np.floor(safe * _64.inverse + 0.5)
+    scale = np.int64((np.int64(n) + 1023) << 52).view(np.float64)
+    y = _powers(_64.exponential, safe - n * _64.high - n * _64.low) * scale
+    return 0.0 if x < _64.smallest else y if x == x else x
+
+
+@compiled
+def _log(t, constants):
+    one = constants.exponential[-1]
+    two = one + one
+    far = t * t + two * t > one  # 1 + t > √2
+    s = (t - one) / (t + two + one) if far else t / (t + two)
+    return s * _powers(constants.artanh, s * s) + (constants.high + constants.low if far else one - one)
+
+
+def exp_of_negative(x):
+    """eˣ for x <= 0, −∞ included."""
+    return np.exp(x)
+
+
+def log_1_plus(t):
+    """log(1 + t) for t in [0, 1]."""
+    return np.log1p(t)
+
+
+@overload(exp_of_negative)
+def _exp_of_negative(x):
+    if x == types.float32:
+        return lambda x: _exp_32(x)
+    return lambda x: _exp_64(x)
+
+
+@overload(log_1_plus)
+def _log_1_plus(t):
+    if t == types.float32:
+        return lambda t: _log(t, _32)
+    return lambda t: _log(t, _64)

@@ -1,0 +1,193 @@
+"""Where batches come from: arrays cut into pieces, a generator, or an object that hands out batches by number.
+
+Each source yields (x, y, sample_weight) once around per epoch and knows how many steps that takes, if anyone
+does.
+"""
+
+import warnings
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from minidl.backend import Array
+from minidl.models.data import Batch, are_samples, as_batch, one_batch
+from minidl.random import SeedGenerator
+
+__all__ = ["ArraySource", "GeneratorSource", "SequenceSource", "Source", "source"]
+
+
+class Source:
+    """What the training loop sees of the data."""
+
+    steps: int | None = None  # batches in an epoch, None if only the end will tell
+
+    def epoch(self, number: int | None = None) -> Iterator[Batch]:
+        """The batches of one epoch.
+
+        Args:
+            number: the training step it begins with, which decides the order; None for no training: from the
+                first sample on, in their own order.
+        """
+        raise NotImplementedError
+
+    def peek(self) -> Batch:
+        """A batch to learn shapes from. It is not lost for training."""
+        raise NotImplementedError
+
+
+class _Numbered(Source):
+    """Batches that have numbers. An epoch that takes only some of them is followed by one that goes on from there.
+
+    Args:
+        in_all: number of batches.
+        shuffler: the randomness that gives each round its own order; None keeps that of the data.
+        steps: batches in an epoch, if not all.
+    """
+
+    def __init__(self, in_all: int, shuffler: SeedGenerator | None, steps: int | None):
+        if steps is not None and steps > in_all:
+            warnings.warn(
+                f"An epoch of {steps} steps was asked for, but the data makes {in_all} batches: it ends there.",
+                stacklevel=5,
+            )
+        self.in_all = in_all
+        self.steps: int = in_all if steps is None else min(steps, in_all)
+        self.shuffler = shuffler
+        self._next = 0
+        self._order: Array | None = None
+
+    def _numbers(self, number: int | None, n: int) -> Iterator[tuple[int, Array | None]]:
+        """For each batch of an epoch its number, and the order of the `n` things there are (None for their own)."""
+        if number is None:
+            self._next, self._order = 0, None
+        for step in range(number or 0, (number or 0) + self.steps):
+            if self._next == 0 and number is not None and self.shuffler is not None:
+                self._order = self.shuffler.at(step).permutation(n)
+            yield self._next, self._order
+            self._next = (self._next + 1) % self.in_all
+
+
+class ArraySource(_Numbered):
+    """Arrays cut into batches; the last one may be smaller. Samples are shuffled.
+
+    Args:
+        data: all samples.
+        batch_size: samples in a batch.
+        shuffler, steps: see above.
+    """
+
+    def __init__(
+        self, data: Batch, batch_size: int, shuffler: SeedGenerator | None = None, steps: int | None = None
+    ):
+        self.data = data
+        self.batch_size = batch_size
+        super().__init__(-(-len(data.x) // batch_size), shuffler, steps)
+
+    def epoch(self, number: int | None = None) -> Iterator[Batch]:
+        for i, order in self._numbers(number, len(self.data.x)):
+            yield self._rows(slice(i * self.batch_size, (i + 1) * self.batch_size), order)
+
+    def _rows(self, part: slice, order: Array | None) -> Batch:
+        rows = part if order is None else order[part]
+        return Batch(*[None if array is None else array[rows] for array in self.data])
+
+    def peek(self) -> Batch:
+        return self._rows(slice(self.batch_size), None)
+
+
+class GeneratorSource(Source):
+    """An iterator of (x,), (x, y) or (x, y, sample_weight).
+
+    With `steps` an epoch takes that many batches and the next one goes on from there. Without it the first
+    epoch runs to the end of the iterator, so a generator is empty afterwards; an iterable starts anew.
+    """
+
+    def __init__(self, iterable: Any, steps: int | None = None):
+        self.iterable = iterable
+        self.iterator = iter(iterable)
+        self.steps = steps
+        self.ahead: list[Batch] = []
+        self.ended = False
+
+    def epoch(self, number: int | None = None) -> Iterator[Batch]:
+        if self.ended and self.steps is None:
+            self.iterator = iter(self.iterable)
+        taken = 0
+        while self.steps is None or taken < self.steps:
+            batch = self.ahead.pop() if self.ahead else self._next()
+            if batch is None:
+                if self.steps is not None:
+                    raise ValueError(
+                        f"The generator ended after {taken} of {self.steps} batches of this epoch. Make it yield "
+                        "for ever, or lower steps_per_epoch or epochs."
+                    )
+                if taken == 0:
+                    raise ValueError(
+                        "The generator has no batch for this epoch: an earlier one used it up. Pass an object "
+                        "that can be iterated again, or an endless generator with steps_per_epoch."
+                    )
+                return
+            taken += 1
+            yield batch
+
+    def peek(self) -> Batch:
+        if not self.ahead:
+            first = self._next()
+            if first is None:
+                raise ValueError("The generator yields no batch.")
+            self.ahead.append(first)
+        return self.ahead[0]
+
+    def _next(self) -> Batch | None:
+        for batch in self.iterator:
+            return as_batch(batch)
+        self.ended = True
+        return None
+
+
+class SequenceSource(_Numbered):
+    """An object with `len()` batches and `object[i]` -> (x, y) or (x, y, sample_weight), as `keras.utils.Sequence`.
+
+    Its `on_epoch_end()` is called after each epoch, if it has one. Batches are shuffled, not samples.
+    """
+
+    def __init__(self, sequence: Any, shuffler: SeedGenerator | None, steps: int | None = None):
+        self.sequence = sequence
+        if len(sequence) == 0:
+            raise ValueError(f"{type(sequence).__name__} has length 0: no batches to train on.")
+        super().__init__(len(sequence), shuffler, steps)
+
+    def epoch(self, number: int | None = None) -> Iterator[Batch]:
+        for i, order in self._numbers(number, self.in_all):
+            yield as_batch(self.sequence[i if order is None else int(order[i])])
+        if hasattr(self.sequence, "on_epoch_end"):
+            self.sequence.on_epoch_end()
+
+    def peek(self) -> Batch:
+        return as_batch(self.sequence[0])
+
+
+def source(
+    x: Any,
+    y: Any = None,
+    sample_weight: Any = None,
+    batch_size: int | None = None,
+    shuffler: SeedGenerator | None = None,
+    steps: int | None = None,
+) -> Source:
+    """The source for whatever `fit`, `evaluate` or `predict` was given.
+
+    Raises:
+        TypeError, ValueError: x is missing; y or sample_weight stand beside a source that brings its own.
+    """
+    if x is None or are_samples(x):
+        return ArraySource(one_batch(x, y, sample_weight), batch_size or 32, shuffler, steps)
+    indexed = hasattr(x, "__getitem__") and hasattr(x, "__len__")
+    if isinstance(x, Mapping | str | bytes) or not (indexed or hasattr(x, "__iter__")):
+        mend = " Call it, and pass what it returns." if callable(x) else ""
+        raise TypeError(f"x expects arrays, lists, pandas objects or batches, got {type(x).__name__}.{mend}")
+    if y is not None or sample_weight is not None or batch_size is not None:
+        raise ValueError(
+            f"{type(x).__name__} yields whole batches (x, y, sample_weight): "
+            "leave out y, sample_weight and batch_size."
+        )
+    return SequenceSource(x, shuffler, steps) if indexed else GeneratorSource(x, steps)
