@@ -7,7 +7,15 @@ Every op has a reference, a pair of plain functions on arrays:
 
 A kernel set (`minidl_kernels.cpu`, compiled by Numba) may register a pair under the op's name. It has the
 same signature and the same result; `supports(*arrays, **options)` says which arrays and options it takes.
-`implementation` makes the choice, and it is the only place that does.
+`implementation` makes the choice, and it is the only place that does:
+
+    the reference   inside `kernels_off()`; for arrays that hold fewer than 4,096 numbers together; for what no
+                    kernel supports (float16, complex, mixed types, unusual options); without Numba
+    the kernel      for everything else, and inside `kernels_on()` for small arrays too
+
+A kernel takes seconds to compile, once per machine, and a quarter of a second to load, once per process. A
+small example that never needs it should not wait for it. The rule looks at the call alone and not at what ran
+before, so the same call gives the same bits, first or last, in this process or in the next.
 
 >>> from minidl import backend
 >>> "reference" in backend.available()
@@ -18,8 +26,9 @@ False
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
+from enum import Enum
 from functools import cache
 from types import ModuleType
 from typing import Any, NamedTuple, TypeAlias
@@ -27,7 +36,9 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Array", "Pair", "array_module", "available", "implementation", "kernels_enabled", "kernels_off"]
+__all__ = [
+    "Array", "Pair", "array_module", "available", "implementation", "kernels_enabled", "kernels_off", "kernels_on",
+]  # fmt: skip
 
 Array: TypeAlias = NDArray[Any]
 
@@ -36,30 +47,53 @@ class Pair(NamedTuple):
     """The two halves of an op. `backward` understands the cache of its own `forward`, and no other."""
 
     forward: Callable[..., tuple[Any, Any]]
-    backward: Callable[[Any, Any], Sequence[Any]]
+    backward: Callable[..., Sequence[Any]]
 
 
-_enabled: ContextVar[bool] = ContextVar("minidl_kernels_enabled", default=True)
+WORTHWHILE = 4096  # numbers in all arrays together; below, the reference is as fast or nearly
+
+
+class _Use(Enum):
+    NEVER, WORTHWHILE, ALWAYS = range(3)
+
+
+_use: ContextVar[_Use] = ContextVar("minidl_kernels", default=_Use.WORTHWHILE)
 
 
 @contextmanager
-def kernels_off() -> Iterator[None]:
+def _using(use: _Use) -> Iterator[None]:
+    token = _use.set(use)
+    try:
+        yield
+    finally:
+        _use.reset(token)
+
+
+def kernels_off() -> AbstractContextManager[None]:
     """Run the readable NumPy reference of every op inside this block.
 
     >>> import minidl
     >>> with minidl.kernels_off():
     ...     y = minidl.ops.relu(np.array([-1.0, 2.0]))
     """
-    token = _enabled.set(False)
-    try:
-        yield
-    finally:
-        _enabled.reset(token)
+    return _using(_Use.NEVER)
+
+
+def kernels_on() -> AbstractContextManager[None]:
+    """Run kernels inside this block wherever there is one, however small the arrays: for tests.
+
+    Raises:
+        ImportError: there are no kernels here; the message says why.
+    """
+    kernels, about = _cpu_kernels()
+    if not kernels:
+        raise ImportError(f"kernels_on() found no kernels, cpu is {about}")
+    return _using(_Use.ALWAYS)
 
 
 def kernels_enabled() -> bool:
     """Whether ops look for a kernel before they run their reference."""
-    return _enabled.get()
+    return _use.get() is not _Use.NEVER
 
 
 def array_module(x: Any) -> ModuleType:
@@ -72,7 +106,7 @@ def _cpu_kernels() -> tuple[Mapping[str, Any], str]:
     """The compiled kernels of the CPU and a line about them; none, and the reason, where they cannot load."""
     try:
         from minidl_kernels import cpu
-    except ImportError as error:
+    except Exception as error:  # Numba itself may fail in ways of its own, and no kernel is no failure here
         return {}, f"off: {error}"
     return cpu.KERNELS, f"{len(cpu.KERNELS)} kernels, {cpu.compiler()}"
 
@@ -86,7 +120,10 @@ def implementation(
     name: str | None, reference: Pair, arrays: Sequence[Any], options: Mapping[str, Any]
 ) -> Pair:
     """The pair to run for the op `name` on these arrays: a kernel that supports them, else the reference."""
-    if name is None or not _enabled.get():
+    use = _use.get()
+    if name is None or use is _Use.NEVER:
+        return reference
+    if use is _Use.WORTHWHILE and sum([getattr(x, "size", 0) for x in arrays]) < WORTHWHILE:
         return reference
     kernel = _cpu_kernels()[0].get(name)
     if kernel is None or not kernel.supports(*arrays, **options):

@@ -16,6 +16,7 @@ array([2., 4., 6.], dtype=float32)
 """
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any, ClassVar, TypeVar
 
 import numpy as np
@@ -32,9 +33,10 @@ class Function:
 
     `forward(*arrays, **options)` returns the output array (or a tuple of them) and a cache; `backward(dy,
     cache)` takes the gradient of the output (or a tuple of them) and returns the gradients of the inputs, in
-    order, None for an input that has none. A gradient may have the broadcast shape of the forward: it is
-    summed back to the input's shape here, once for all ops. `kernel` names a faster pair (see
-    `minidl.backend`).
+    order, None for an input that has none. A gradient may have the broadcast shape of the forward: the walk
+    sums it back to the input's shape, once for all ops. `kernel` names a faster pair (see
+    `minidl.backend`). A `selective` op is told which gradients are wanted, `backward(dy, cache, needs=(False,
+    True))`, and may give None for the others: nobody asks for the gradient of the first layer's images.
 
     >>> class Cube(Function):
     ...     @staticmethod
@@ -52,6 +54,7 @@ class Function:
     forward: ClassVar[Callable[..., Any]]
     backward: ClassVar[Callable[..., Any]]
     kernel: ClassVar[str | None] = None
+    selective: ClassVar[bool] = False
 
     @classmethod
     def apply(cls, *inputs: Any, **options: Any) -> Any:
@@ -64,7 +67,9 @@ class Function:
         node = None
         if mode.grad_enabled:
             sources = tuple([x if isinstance(x, Tensor) and x.requires_grad else None for x in inputs])
-            if any(x is not None for x in sources):
+            needs = tuple([x is not None for x in sources])
+            if any(needs):
+                backward = partial(backward, needs=needs) if cls.selective else backward
                 node = Node(cls.__name__, sources, backward, cache, outputs, several)
         tensors = tuple([Tensor._made(y, node, i) for i, y in enumerate(outputs)])
         return tensors if several else tensors[0]

@@ -40,10 +40,10 @@ def conv2d_terms(x_shape, w_shape, strides=(1, 1), padding="valid", dilation=(1,
         range(n_images), enumerate(rows), enumerate(columns), range(filters)
     ):
         first = f // (filters // groups) * seen  # the first channel that this filter's group sees
-        for k, l, c in product(range(kh), range(kw), range(seen)):
-            h, w = top + k * dilation[0], left + l * dilation[1]
+        for k, m, c in product(range(kh), range(kw), range(seen)):
+            h, w = top + k * dilation[0], left + m * dilation[1]
             if 0 <= h < height and 0 <= w < width:
-                terms.append(((n, i, j, f), (n, h, w, first + c), (k, l, c, f)))
+                terms.append(((n, i, j, f), (n, h, w, first + c), (k, m, c, f)))
     return (n_images, len(rows), len(columns), filters), terms
 
 

@@ -1,6 +1,6 @@
 """The checker checked: what is right must pass, an error of a millionth in one element must not."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -20,9 +20,8 @@ RNG = np.random.default_rng(0)
 
 
 @pytest.fixture(autouse=True)
-def _seed() -> Iterator[None]:
+def _seed() -> None:
     random.set_seed(0)
-    yield
 
 
 def off_by(error: float, element: int, function: Callable[..., Any]) -> Callable[[Any], Any]:
@@ -51,7 +50,7 @@ def report_of(*arguments: Any, **options: Any) -> Any:
     return gradcheck(*arguments, raise_on_failure=False, **options)
 
 
-# --- smooth functions: right ones pass, wrong ones do not ------------------------------------------------------------
+# --- smooth functions: right ones pass, wrong ones do not -----------------------------------------------
 
 SMOOTH: dict[str, Callable[[Any], Any]] = {
     "exp": np.exp,
@@ -84,7 +83,7 @@ def test_an_error_of_a_millionth_in_one_element_is_found(function: Callable[[Any
     @settings(deadline=None, max_examples=25)
     @given(larger, st.integers(0, 1000), st.data(), st.sampled_from([1e-6, -1e-6]))
     def check(shape: tuple[int, int], seed: int, data: Any, error: float) -> None:
-        x = np.random.default_rng(seed).standard_normal(shape)
+        x = 0.7 * np.random.default_rng(seed).standard_normal(shape)
         element = data.draw(st.integers(0, x.size - 1))
         wrong = report_of(off_by(error, element, function), x)
         assert not wrong.ok
@@ -145,7 +144,7 @@ def test_missing_graph_is_a_wrong_gradient() -> None:
     assert not report_of(lambda x: x.detach() * 2, A).ok
 
 
-# --- several inputs, outputs, and what is not checked -------------------------------------------------------------------
+# --- several inputs, outputs, and what is not checked ---------------------------------------------------
 
 
 def test_every_input_has_its_row() -> None:
@@ -219,7 +218,7 @@ def test_sampling_is_the_same_each_time_and_follows_the_seed() -> None:
     assert reports[0] == reports[1] != reports[2]
 
 
-# --- kinks ----------------------------------------------------------------------------------------------------------------
+# --- kinks ----------------------------------------------------------------------------------------------
 
 
 def relu(x: Any) -> Any:
@@ -262,6 +261,13 @@ def test_a_kink_nearby_does_not_disturb(distance: float) -> None:
 def test_a_wrong_gradient_is_not_excused_by_kinks(x: list[float], element: int) -> None:
     wrong = report_of(off_by(1e-6, element, lambda t: relu(t) + 0.5 * t), x)
     assert not wrong.ok
+
+
+@pytest.mark.parametrize("slope", [np.nan, np.inf])
+def test_a_slope_that_is_no_number_is_not_excused_by_kinks(monkeypatch: pytest.MonkeyPatch, slope: float) -> None:
+    monkeypatch.setattr(KinkEverywhere, "slope", slope)
+    where = [np.array([1.0, 2.0])]
+    assert not report_of(lambda t: KinkEverywhere.apply(t, where=where)[:1] + 0 * t[1:], where[0].copy()).ok
 
 
 def test_a_made_up_slope_at_a_step_is_wrong() -> None:
@@ -323,7 +329,7 @@ def test_only_the_second_derivative_jumps() -> None:
     assert report.rows[0].relative_error < 1e-7
 
 
-# --- what cannot be checked --------------------------------------------------------------------------------------------------
+# --- what cannot be checked -----------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -371,7 +377,7 @@ def test_nothing_to_check() -> None:
         gradcheck(A, A)
 
 
-# --- layers ------------------------------------------------------------------------------------------------------------------
+# --- layers ---------------------------------------------------------------------------------------------
 
 
 class Scaled(Layer):
@@ -389,7 +395,9 @@ class Scaled(Layer):
     def call(self, x: Any, training: bool = False) -> Any:
         self.calls.assign_add([1.0])
         mask = (self.seeds.next().random(x.shape) > 0.3) * 1.0 if training else 1.0
-        return np.tanh(off_by(self.error, 1, lambda f: f * 1.0)(self.factor) * x * mask + self.calls.data * 0.1)
+        return np.tanh(
+            off_by(self.error, 1, lambda f: f * 1.0)(self.factor) * x * mask + self.calls.data * 0.1
+        )
 
 
 def test_layer_with_state_and_mask_is_checked_and_left_as_it_was() -> None:
@@ -481,7 +489,7 @@ def test_batch_normalization_keeps_its_moving_averages(training: bool) -> None:
         np.testing.assert_array_equal(value, old)
 
 
-# --- models ------------------------------------------------------------------------------------------------------------------
+# --- models ---------------------------------------------------------------------------------------------
 
 
 def small_model(error: float = 0.0) -> models.Sequential:
@@ -538,7 +546,7 @@ def test_model_without_targets_is_checked_as_a_layer() -> None:
     assert gradcheck(small_model(), IMAGES, training=False).ok
 
 
-# --- the report ----------------------------------------------------------------------------------------------------------------
+# --- the report -----------------------------------------------------------------------------------------
 
 
 def test_report_is_a_table_of_80_columns() -> None:
@@ -547,7 +555,6 @@ def test_report_is_a_table_of_80_columns() -> None:
     assert text == repr(report)
     assert max(map(len, text.splitlines())) <= 80
     assert "WRONG" in text
-    assert "7 of 8" not in text.splitlines()[0] or len(report.rows) == 8
     for row in report.rows:
         assert row.error == pytest.approx(abs(row.analytic - row.numeric))
 
@@ -570,12 +577,14 @@ def test_output_is_named_by_number_and_index() -> None:
     assert "d output[1][0] is" in str(report_of(function, A))
 
 
-# --- the exact checks ----------------------------------------------------------------------------------------------------------
+# --- the exact checks -----------------------------------------------------------------------------------
 
 
 def test_complex_step_of_known_functions() -> None:
     (jacobian,) = complex_step(np.sin, A)
-    np.testing.assert_allclose(jacobian, np.cos(A)[..., None, None] * np.eye(6).reshape(2, 3, 2, 3), rtol=1e-15)
+    np.testing.assert_allclose(
+        jacobian, np.cos(A)[..., None, None] * np.eye(6).reshape(2, 3, 2, 3), rtol=1e-15
+    )
     one, other = complex_step(lambda a, b: a @ b, A, A.T)
     np.testing.assert_allclose(one, np.einsum("il,jk->ijlk", np.eye(2), A), rtol=1e-15)
     np.testing.assert_allclose(other, np.einsum("ik,jl->ijkl", A, np.eye(2)), rtol=1e-15)
@@ -606,7 +615,7 @@ def test_inner_product_at_a_point() -> None:
     assert inner_product(lambda a: a.detach() * 0, x) == 0
 
 
-# --- differences ----------------------------------------------------------------------------------------------------------------
+# --- differences ----------------------------------------------------------------------------------------
 
 
 def test_central_slope_is_of_fourth_order() -> None:

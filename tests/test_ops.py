@@ -155,7 +155,8 @@ OTHERS = {
 }  # not one tensor as result
 ACTIVATIONS = {
     "celu", "elu", "gelu", "glu", "hard_sigmoid", "hard_silu", "hard_swish", "hard_tanh", "leaky_relu", "log_sigmoid",
-    "log_softmax", "relu", "relu6", "selu", "sigmoid", "silu", "softmax", "softplus", "softsign", "swish", "tanh_shrink",
+    "log_softmax", "relu", "relu6", "selu", "sigmoid", "silu", "softmax", "softplus", "softsign", "swish",
+    "tanh_shrink",
 }  # fmt: skip  # tested with the activations
 
 
@@ -185,7 +186,7 @@ def test_not_tensors() -> None:
     assert [i.numpy().tolist() for i in ops.where(A > 1)] == [[0, 1], [0, 0]]
 
 
-# --- types, as Keras ----------------------------------------------------------------------------------------------
+# --- types, as Keras ------------------------------------------------------------------------------------
 
 WHOLE, SINGLE = np.array([1, 2]), np.array([0.5, 1.5], np.float32)
 
@@ -241,7 +242,7 @@ def test_floatx_is_followed() -> None:
         config.set_floatx("float32")
 
 
-# --- gradients -----------------------------------------------------------------------------------------------------
+# --- gradients ------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -282,7 +283,7 @@ def test_gradient_beside_whole_numbers() -> None:
     np.testing.assert_allclose(x.grad, -2 * (WHOLE - SINGLE))
 
 
-# --- extremes ---------------------------------------------------------------------------------------------------------
+# --- extremes -------------------------------------------------------------------------------------------
 
 
 def test_logsumexp_does_not_overflow() -> None:

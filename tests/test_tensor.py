@@ -52,7 +52,7 @@ def leaf(*values: float, dtype: Any = np.float64) -> Tensor:
     return Tensor(np.array(values, dtype), requires_grad=True)
 
 
-# --- the chain rule --------------------------------------------------------------------------------------------------
+# --- the chain rule -------------------------------------------------------------------------------------
 
 
 def test_input_used_several_times() -> None:
@@ -139,7 +139,7 @@ def test_unbroadcast_adds_up_in_float64_and_leaves_a_fitting_gradient_alone() ->
     assert unbroadcast(np.ones((0, 3)), (3,)).tolist() == [0, 0, 0]
 
 
-# --- no_grad, detach, retain ------------------------------------------------------------------------------------------
+# --- no_grad, detach, retain ----------------------------------------------------------------------------
 
 
 def test_no_grad_leaves_no_graph_and_ends_with_the_block() -> None:
@@ -228,7 +228,7 @@ def test_requires_grad_counts_when_the_operation_runs() -> None:
     assert not y.requires_grad
 
 
-# --- gradients are nobody else's arrays ---------------------------------------------------------------------------------
+# --- gradients are nobody else's arrays -----------------------------------------------------------------
 
 
 def test_gradients_share_no_memory() -> None:
@@ -292,7 +292,7 @@ def test_frozen_variable_gets_no_gradient() -> None:
     assert b.grad == 1
 
 
-# --- errors ----------------------------------------------------------------------------------------------------------------
+# --- errors ---------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -364,7 +364,7 @@ def test_none_as_gradient_means_there_is_none() -> None:
     assert b.grad == 1
 
 
-# --- types -----------------------------------------------------------------------------------------------------------------
+# --- types ----------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -422,7 +422,7 @@ def test_upstream_gradient_is_converted() -> None:
     assert (x.grad.dtype, x.grad.tolist()) == (np.float32, [2, 6])
 
 
-# --- NumPy and Python ---------------------------------------------------------------------------------------------------------
+# --- NumPy and Python -----------------------------------------------------------------------------------
 
 OPERATORS: list[Callable[[Any, Any], Any]] = [
     lambda a, b: a + b,

@@ -1,6 +1,5 @@
 """Callback: code that runs at given moments of training, without a change to the loop."""
 
-from collections.abc import Iterable
 from typing import Any
 
 __all__ = ["Callback", "CallbackList", "History"]
@@ -78,13 +77,8 @@ class CallbackList:
     """
 
     def __init__(self, callbacks: Any, model: Any, **params: Any):
-        given = (
-            list(callbacks)
-            if isinstance(callbacks, Iterable)
-            else [callbacks]
-            if callbacks is not None
-            else []
-        )
+        one_or_more = callbacks if isinstance(callbacks, list | tuple) else [callbacks]
+        given = [] if callbacks is None else list(one_or_more)
         for callback in given:
             if not isinstance(callback, Callback):
                 mend = (

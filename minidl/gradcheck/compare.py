@@ -40,6 +40,33 @@ class Direction(NamedTuple):
         return len(self.positions) == 1
 
 
+class Measured(NamedTuple):
+    """The slopes along a direction, by differences and by backward."""
+
+    direction: Direction
+    slopes: Slopes
+    analytic: Array  # of each sum
+    allowed: float  # the largest error
+
+    @property
+    def at_kink(self) -> bool:
+        return not (self.slopes.gap <= 4 * self.allowed).all()
+
+    def excess(self, sums: Array) -> Array:
+        """The error of each sum as a multiple of what is allowed. At a kink any slope between the sides will do."""
+        if self.at_kink:
+            one, other = sums * self.slopes.left, sums * self.slopes.right
+            low, high = np.minimum(one, other).sum(axis=1), np.maximum(one, other).sum(axis=1)
+            errors = np.maximum(low - self.analytic, self.analytic - high)
+        else:
+            errors = np.abs(sums @ self.slopes.slope - self.analytic)
+        unknown = np.where(np.isfinite(self.analytic), 0, np.inf)  # where the function is not finite nearby
+        return np.where(np.isfinite(errors), errors, unknown) / self.allowed
+
+    def agrees(self, sums: Array) -> bool:
+        return not self.at_kink and bool((self.excess(sums) <= 1).all())
+
+
 class Comparison(NamedTuple):
     """What was found for one leaf: its rows, and the elements at a kink with a word on each."""
 
@@ -85,72 +112,63 @@ def compared(target: Target, leaf: Leaf, analytic: Array, sums: Array, settings:
     """Differences against `analytic` (sums, elements) for the elements of one leaf, or a sample of them."""
     at_zero = target.values()
     directions = _directions(leaf, settings)
-    lines = [_line(target, leaf, d) for d in directions]
-    by_backward = [analytic[:, d.positions] @ d.amounts for d in directions]
-    found = [slopes(line, d.step, at_zero) for line, d in zip(lines, directions, strict=True)]
+    found = [slopes(_line(target, leaf, d), d.step, at_zero) for d in directions]
     measured = _largest(*(s.slope for s in found))
     largest = min(_largest(analytic), measured) if measured else _largest(analytic)
     magnitude = max(1.0, _largest(at_zero), largest * _largest(leaf.tensor.data))
     if len(sums) < len(at_zero):
         magnitude *= np.sqrt(len(at_zero))  # of a sum of roundings
-    allowed = [settings.tolerance * largest + rounding(magnitude, d.step) for d in directions]
-    for j, (line, d) in enumerate(zip(lines, directions, strict=True)):
+    results = []
+    for d, s in zip(directions, found, strict=True):
+        allowed = settings.tolerance * largest + rounding(magnitude, d.step)
+        result = Measured(d, s, analytic[:, d.positions] @ d.amounts, allowed)
+        if not result.agrees(sums):
+            smallest = rounding(magnitude, 8 * allowed)  # where rounding would spoil the slope; at most h/8
 
-        def convinced(s: Slopes, j: int = j) -> bool:
-            return bool(
-                (_errors(s, sums, by_backward[j]) <= allowed[j]).all() and (s.gap <= 4 * allowed[j]).all()
-            )
+            def convinced(s: Slopes, result: Measured = result) -> bool:
+                return result._replace(slopes=s).agrees(sums)
 
-        if not convinced(found[j]):
-            smallest = rounding(magnitude, 4 * allowed[j])
-            found[j] = refined(line, d.step, at_zero, smallest, convinced)
-    return _judged(target, leaf, directions, found, by_backward, sums, allowed, largest)
+            s = refined(_line(target, leaf, d), d.step, at_zero, smallest, convinced)
+            result = result._replace(slopes=s)
+        results.append(result)
+    return _judged(target, leaf, results, sums, largest)
 
 
-def _judged(
-    target: Target,
-    leaf: Leaf,
-    directions: list[Direction],
-    found: list[Slopes],
-    by_backward: list[Array],
-    sums: Array,
-    allowed: list[float],
-    largest: float,
-) -> Comparison:
-    """Rows for the single elements and for the rest. At a kink any slope between the two sides will do."""
+def _judged(target: Target, leaf: Leaf, results: list[Measured], sums: Array, largest: float) -> Comparison:
+    """The worst of the single elements and the rest, each in a row; kinks where nothing was wrong apart."""
     kinks: dict[int, str] = {}
-    worst: dict[bool, tuple[float, GradcheckRow]] = {}
-    for d, s, analytic, limit in zip(directions, found, by_backward, allowed, strict=True):
-        errors = _errors(s, sums, analytic)
-        if not (s.gap <= 4 * limit).all():
-            kinks[int(d.positions[0]) if d.single else REST] = _kink(s)
-            errors = _outside(s, sums, analytic)
-            if not (errors > limit).any():
+    worst: dict[bool, tuple[float, int, Measured]] = {}
+    for result in results:
+        d, excess = result.direction, result.excess(sums)
+        k = int(excess.argmax())
+        if result.at_kink:
+            kinks[int(d.positions[0]) if d.single else REST] = _kink(result.slopes)
+            if excess[k] <= 1:
                 continue
-        errors = np.where(np.isnan(errors), np.inf, errors)
-        k = int(errors.argmax())
-        excess = float(errors[k] / limit) if limit else float(errors[k] > 0) * 2
-        if d.single not in worst or excess > worst[d.single][0]:
-            worst[d.single] = (
-                excess,
-                GradcheckRow(
-                    leaf.name if d.single else f"{leaf.name}, the rest",
-                    leaf.tensor.shape,
-                    leaf.element(int(d.positions[0])) if d.single else None,
-                    target.output_name(k) if len(sums) == sums.shape[1] else "a random sum of the outputs",
-                    float(analytic[k]),
-                    float(sums[k] @ s.slope),
-                    float(errors[k]),
-                    float(errors[k] / largest) if largest else 0.0,
-                    bool(excess <= 1),
-                ),
-            )
-    rows = [row for _, row in worst.values()]
+        if d.single not in worst or excess[k] > worst[d.single][0]:
+            worst[d.single] = float(excess[k]), k, result
+    rows = [_row(target, leaf, k, result, sums, largest) for _, k, result in worst.values()]
     unknown = np.nan if kinks else 0.0  # every element is at a kink, or there is none
     empty = GradcheckRow(
-        leaf.name, leaf.tensor.shape, None, "", unknown, unknown, unknown, unknown, not kinks
+        leaf.name, leaf.tensor.shape, None, "", unknown, unknown, unknown, unknown, ok=not kinks
     )
     return Comparison(rows or [empty], kinks)
+
+
+def _row(target: Target, leaf: Leaf, k: int, result: Measured, sums: Array, largest: float) -> GradcheckRow:
+    analytic, numeric = float(result.analytic[k]), float(sums[k] @ result.slopes.slope)
+    single = result.direction.single
+    return GradcheckRow(
+        name=leaf.name if single else f"{leaf.name}, the rest",
+        shape=leaf.tensor.shape,
+        index=leaf.element(int(result.direction.positions[0])) if single else None,
+        output=target.output_name(k) if len(sums) == sums.shape[1] else "a random sum of the outputs",
+        analytic=analytic,
+        numeric=numeric,
+        error=abs(analytic - numeric),
+        relative_error=abs(analytic - numeric) / largest if largest else 0.0,
+        ok=bool(result.excess(sums)[k] <= 1),
+    )
 
 
 def _directions(leaf: Leaf, settings: Settings) -> list[Direction]:
@@ -186,17 +204,6 @@ def _line(target: Target, leaf: Leaf, direction: Direction) -> Line:
             flat[direction.positions] = here
 
     return line
-
-
-def _errors(s: Slopes, sums: Array, analytic: Array) -> Array:
-    return np.abs(sums @ s.slope - analytic)
-
-
-def _outside(s: Slopes, sums: Array, analytic: Array) -> Array:
-    """How far each slope by backward lies outside of what the two sides of a kink allow."""
-    one, other = sums * s.left, sums * s.right
-    low, high = np.minimum(one, other).sum(axis=1), np.maximum(one, other).sum(axis=1)
-    return np.maximum(low - analytic, analytic - high)
 
 
 def _kink(s: Slopes) -> str:

@@ -26,7 +26,7 @@ def checked_class_weight(weights: Any) -> dict[int, float]:
         )
     checked = {}
     for label, weight in weights.items():
-        if not isinstance(label, int | float | np.integer | np.floating) or int(label) != label:
+        if not isinstance(label, int | float | np.number) or not float(label).is_integer():
             raise TypeError(f"class_weight expects whole numbers as classes, got {label!r:.60}.")
         checked[int(label)] = number("class_weight", f"the weight of class {label}", weight, minimum=0)
     return checked

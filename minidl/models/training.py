@@ -100,7 +100,7 @@ class Trainer:
             return []
         if y_true is None:
             raise ValueError(
-                f"{self.name} is compiled with loss {self._loss_function.name!r}, which needs y. Pass targets too: fit(x, y)."
+                f"{self.name} is compiled with loss {self._loss_function.name!r}, which needs y. Pass y to fit."
             )
         loss = self._loss_function(y_true, y_pred, sample_weight=sample_weight)
         if loss.ndim:
@@ -112,8 +112,8 @@ class Trainer:
 
     def _loss_of(self, context: CallContext, batch: Batch, y_pred: Tensor, weights: list[Variable]) -> Tensor:
         """`compute_loss` and what the layers added while they ran."""
-        losses = self._data_loss(batch.y, y_pred, batch.sample_weight)
-        terms = [*_penalties(weights), *losses, *context.losses]
+        data_loss = self._data_loss(batch.y, y_pred, batch.sample_weight)
+        terms = [*_penalties(weights), *data_loss, *context.losses]
         if not terms:
             raise ValueError(f"{self.name} has no loss. Choose one: compile(loss='mse') or another.")
         return _sum(terms)

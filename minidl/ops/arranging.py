@@ -29,7 +29,7 @@ def size(x: Any) -> int:
     return tensor(x).size
 
 
-# --- one tensor -------------------------------------------------------------------------------------------------
+# --- one tensor -----------------------------------------------------------------------------------------
 
 
 def reshape(x: Any, newshape: Any) -> Tensor:
@@ -127,7 +127,7 @@ def split(x: Any, indices_or_sections: Any, axis: int = 0) -> list[Tensor]:
     return shaping.split(tensor(x), indices_or_sections, axis)
 
 
-# --- several ----------------------------------------------------------------------------------------------------
+# --- several --------------------------------------------------------------------------------------------
 
 
 def concatenate(xs: Sequence[Any], axis: int = 0) -> Tensor:

@@ -104,7 +104,7 @@ def cumsum(x: Any, axis: int | None = None) -> Tensor:
     return joining.cumsum(tensor(x), axis)
 
 
-# --- indices and truths: constants for gradients ----------------------------------------------------------------
+# --- indices and truths: constants for gradients --------------------------------------------------------
 
 
 def argmax(x: Any, axis: int | None = None, keepdims: bool = False) -> Tensor:

@@ -18,12 +18,13 @@ with warnings.catch_warnings():
     jax = pytest.importorskip("jax")
 
 pytestmark = [pytest.mark.oracle, pytest.mark.filterwarnings("ignore")]
-RANDOM = {layers.Dropout}
+TWO_MODES = {layers.BatchNormalization}  # and deterministic in both
 ONLY_KERAS = {  # arguments of Keras that minidl has no use for
-    "quantization_config", "synchronized", "renorm", "renorm_clipping", "renorm_momentum", "sparse", "ragged",
-    "optional",
+    "quantization_config", "synchronized", "renorm", "renorm_clipping", "renorm_momentum",
 }  # fmt: skip
-EVERY = pytest.mark.parametrize("layer_class", LAYERS, ids=lambda c: c.__name__)
+EVERY = pytest.mark.parametrize(
+    "layer_class", [c for c in LAYERS if c is not layers.InputLayer], ids=lambda c: c.__name__
+)
 
 
 def pair(layer_class, case):
@@ -32,8 +33,7 @@ def pair(layer_class, case):
     theirs = getattr(keras.layers, layer_class.__name__)(**case.arguments)
     shape = (None, *case.sample)
     ours.build(shape)
-    if layer_class is not layers.InputLayer:
-        theirs.build(shape)
+    theirs.build(shape)
     rng = np.random.default_rng(1)
     theirs.set_weights([np.abs(rng.normal(size=w.shape)).astype("float32") for w in theirs.get_weights()])
     assert [w.name for w in theirs.weights] == [v.name for v in ours.weights]
@@ -48,13 +48,13 @@ def close(a, b, tolerance=1e-5):
 
 
 @EVERY
-@settings(deadline=None, max_examples=15)
+@settings(deadline=None, max_examples=12)
 @given(data=st.data(), seed=seeds, training=st.booleans())
 def test_outputs_and_state(layer_class, data, seed, training):
     case = data.draw(LAYERS[layer_class])
     ours, theirs = pair(layer_class, case)
     (x,) = normal(seed, (3, *case.sample), dtype="float32")
-    options = {"training": training} if training and layer_class not in RANDOM else {}
+    options = {"training": training} if layer_class in TWO_MODES else {}
     close(ours(x, **options).numpy(), theirs(x, **options))
     for a, b in zip(ours.get_weights(), theirs.get_weights(), strict=True):
         close(a, b)
@@ -65,13 +65,13 @@ def test_outputs_and_state(layer_class, data, seed, training):
 
 
 @EVERY
-@settings(deadline=None, max_examples=10)
+@settings(deadline=None, max_examples=6)
 @given(data=st.data(), seed=seeds, training=st.booleans())
 def test_gradients(layer_class, data, seed, training):
     case = data.draw(LAYERS[layer_class])
     ours, theirs = pair(layer_class, case)
     (x,) = normal(seed, (3, *case.sample), dtype="float32")
-    options = {"training": training} if training and layer_class not in RANDOM else {}
+    options = {"training": training} if layer_class in TWO_MODES else {}
     t = Tensor(x, requires_grad=True)
     y = ours(t, **options)
     (dy,) = normal(seed + 1, y.shape, dtype="float32")

@@ -230,6 +230,7 @@ class InPlace:
 @pytest.fixture
 def in_place_kernel(monkeypatch):
     monkeypatch.setattr(backend, "_cpu_kernels", lambda: ({"adam": InPlace}, "for this test"))
+    monkeypatch.setattr(backend, "WORTHWHILE", 0)
     monkeypatch.setattr(InPlace, "calls", 0)
 
 

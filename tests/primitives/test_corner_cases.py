@@ -20,7 +20,7 @@ def slope(function: Callable[[Tensor], Any], x: Any) -> np.ndarray:
     return t.grad
 
 
-# --- kinks and ties ----------------------------------------------------------------------------------------------
+# --- kinks and ties -------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -82,7 +82,7 @@ def test_bounds_of_clip_get_gradients_when_they_want_them() -> None:
     assert np.clip(Tensor([-1.0, 3.0]), a_min=Tensor(0.0), a_max=None).numpy().tolist() == [0, 3]
 
 
-# --- products, with zeros among the factors ------------------------------------------------------------------------
+# --- products, with zeros among the factors -------------------------------------------------------------
 
 
 @pytest.mark.parametrize("zeros", [0, 1, 2])
@@ -102,7 +102,7 @@ def test_nothing_and_one() -> None:
         assert np.isnan(float(np.mean(Tensor(np.zeros(0)))))
 
 
-# --- an element used several times ----------------------------------------------------------------------------------
+# --- an element used several times ----------------------------------------------------------------------
 
 
 def test_index_given_twice_adds_up() -> None:
@@ -136,7 +136,9 @@ def test_float32_is_added_up_in_float64(reduce: Callable[..., Tensor]) -> None:
 
 def test_variance_far_from_zero() -> None:
     x = (1e4 + np.random.default_rng(0).standard_normal((1000, 3))).astype(np.float32)
-    np.testing.assert_allclose(np.var(Tensor(x), axis=0).numpy(), np.var(x.astype(np.float64), axis=0), rtol=1e-5)
+    np.testing.assert_allclose(
+        np.var(Tensor(x), axis=0).numpy(), np.var(x.astype(np.float64), axis=0), rtol=1e-5
+    )
 
 
 def test_weighted_average_of_a_tensor_and_lists() -> None:
@@ -144,7 +146,7 @@ def test_weighted_average_of_a_tensor_and_lists() -> None:
     np.testing.assert_allclose(y.numpy(), [1.75, 3.75])
 
 
-# --- matrices -------------------------------------------------------------------------------------------------------
+# --- matrices -------------------------------------------------------------------------------------------
 
 
 def test_einsum_spreads_the_gradient_over_freely_summed_indices() -> None:
@@ -193,7 +195,7 @@ def test_stacks_times_one_matrix_need_no_stack_of_gradients() -> None:
     np.testing.assert_allclose(da, np.einsum("ntu,iu->nti", dy, b))
 
 
-# --- types ----------------------------------------------------------------------------------------------------------
+# --- types ----------------------------------------------------------------------------------------------
 
 
 def test_whole_numbers_and_truths_pass_through() -> None:

@@ -26,7 +26,7 @@ class Call(NamedTuple):
     arrays: tuple[np.ndarray, ...]
 
 
-# --- drawing -----------------------------------------------------------------------------------------------------
+# --- drawing --------------------------------------------------------------------------------------------
 
 SIZES = st.sampled_from([3, 2, 4, 1, 0])
 shapes = st.lists(SIZES, max_size=3).map(tuple)
@@ -77,12 +77,16 @@ def of_two(
     return call()
 
 
-def reduction(function: Any, allow_empty: bool = True, low: float = -2.0, **options: Any) -> st.SearchStrategy[Call]:
+def reduction(
+    function: Any, allow_empty: bool = True, low: float = -2.0, **options: Any
+) -> st.SearchStrategy[Call]:
     @st.composite
     def call(draw: Any) -> Call:
         shape = draw(shapes if allow_empty else filled)
         axis, keepdims = some_axes(draw, len(shape)), draw(st.booleans())
-        return Call(lambda x: function(x, axis=axis, keepdims=keepdims, **options), (numbers(draw, shape, low),))
+        return Call(
+            lambda x: function(x, axis=axis, keepdims=keepdims, **options), (numbers(draw, shape, low),)
+        )
 
     return call()
 
@@ -181,7 +185,9 @@ def splits(draw: Any) -> Call:
     shape = draw(shapes.filter(len))
     axis = an_axis(draw, len(shape))
     n = shape[axis]
-    where = draw(st.one_of(st.sampled_from([k for k in (1, 2, 3, 4) if n % k == 0]), st.just([1, 2]), st.just([0, n])))
+    where = draw(
+        st.one_of(st.sampled_from([k for k in (1, 2, 3, 4) if n % k == 0]), st.just([1, 2]), st.just([0, n]))
+    )
     part = draw(st.integers(0, (where if isinstance(where, int) else len(where) + 1) - 1))
     return Call(lambda x: np.split(x, where, axis)[part], (numbers(draw, shape),))
 
@@ -229,7 +235,9 @@ def joins(draw: Any) -> Call:
 def stacks(draw: Any) -> Call:
     shape = draw(shapes)
     axis = draw(st.integers(-len(shape) - 1, len(shape)))
-    return Call(lambda *xs: np.stack(xs, axis), tuple(numbers(draw, shape) for _ in range(draw(st.integers(1, 3)))))
+    return Call(
+        lambda *xs: np.stack(xs, axis), tuple(numbers(draw, shape) for _ in range(draw(st.integers(1, 3))))
+    )
 
 
 @st.composite
@@ -292,7 +300,14 @@ def matrix_products(draw: Any) -> Call:
 @st.composite
 def dots(draw: Any) -> Call:
     n, i, u = draw(SIZES), draw(SIZES), draw(SIZES)
-    pairs = [((), (n, i)), ((n, i), ()), ((i,), (i,)), ((n, i), (i, u)), ((2, n, i), (2, i, u)), ((n, i), (2, i, u))]
+    pairs = [
+        ((), (n, i)),
+        ((n, i), ()),
+        ((i,), (i,)),
+        ((n, i), (i, u)),
+        ((2, n, i), (2, i, u)),
+        ((n, i), (2, i, u)),
+    ]
     a, b = draw(st.sampled_from(pairs))
     return Call(np.dot, (numbers(draw, a), numbers(draw, b)))
 
@@ -319,7 +334,17 @@ def einsums(draw: Any) -> Call:
     sizes = {letter: draw(SIZES) for letter in "ijkb"}
     formula = draw(
         st.sampled_from(
-            ["ij,jk->ik", "ij->ji", "ij->j", "ij->", "i,j->ij", "ij,ij->i", "bij,bjk->bik", "ij,jk,kb->ib", "i,i"]
+            [
+                "ij,jk->ik",
+                "ij->ji",
+                "ij->j",
+                "ij->",
+                "i,j->ij",
+                "ij,ij->i",
+                "bij,bjk->bik",
+                "ij,jk,kb->ib",
+                "i,i",
+            ]
             + ["ij,jk", "...ij,jk->...ik", "...i,...i->...", "bi...->...b", "ij,kj->"]
         )
     )
@@ -437,11 +462,13 @@ CALLS: dict[Any, st.SearchStrategy[Call]] = {
 
 _pair = (np.array([[1.0, -2.0], [0.0, 3.5]]), np.array([[1.0, 2.0], [0.5, -3.5]]))
 CONSTANTS: dict[Any, tuple[Any, ...]] = {
-    **{f: _pair for f in (np.equal, np.not_equal, np.less, np.less_equal, np.greater, np.greater_equal)},
-    **{f: _pair for f in (np.logical_and, np.logical_or, np.logical_xor, np.isclose, np.floor_divide)},
-    **{f: _pair[:1] for f in (np.logical_not, np.isnan, np.isinf, np.isfinite, np.sign, np.floor, np.ceil)},
-    **{f: _pair[:1] for f in (np.rint, np.trunc, np.round, np.argmax, np.argmin, np.argsort, np.count_nonzero)},
-    **{f: _pair[:1] for f in (np.any, np.all, np.zeros_like, np.ones_like)},
+    **dict.fromkeys((np.equal, np.not_equal, np.less, np.less_equal, np.greater, np.greater_equal), _pair),
+    **dict.fromkeys((np.logical_and, np.logical_or, np.logical_xor, np.isclose, np.floor_divide), _pair),
+    **dict.fromkeys((np.logical_not, np.isnan, np.isinf, np.isfinite, np.sign, np.floor, np.ceil), _pair[:1]),
+    **dict.fromkeys(
+        (np.rint, np.trunc, np.round, np.argmax, np.argmin, np.argsort, np.count_nonzero), _pair[:1]
+    ),
+    **dict.fromkeys((np.any, np.all, np.zeros_like, np.ones_like), _pair[:1]),
 }
 PLAIN = {
     np.shape: _pair[:1],
@@ -458,7 +485,7 @@ NOT_ANALYTIC = {
 named = pytest.mark.parametrize("function", CALLS, ids=lambda f: getattr(f, "__name__", f))
 
 
-# --- tests -------------------------------------------------------------------------------------------------------
+# --- tests ----------------------------------------------------------------------------------------------
 
 
 def test_every_traced_function_is_tested() -> None:
@@ -476,7 +503,9 @@ def test_value_and_type_are_numpys(function: Any) -> None:
             assert isinstance(y, Tensor)
             assert y.shape == np.shape(wanted)
             assert y.dtype == (np.float64 if "astype" in str(function) else dtype)
-            np.testing.assert_allclose(y.numpy(), wanted, rtol=2e-5 if dtype == np.float32 else 1e-12, atol=1e-6)
+            np.testing.assert_allclose(
+                y.numpy(), wanted, rtol=2e-5 if dtype == np.float32 else 1e-12, atol=1e-6
+            )
 
     check()
 
@@ -491,7 +520,9 @@ def test_gradients_agree_with_differences(function: Any) -> None:
     check()
 
 
-@pytest.mark.parametrize("function", [f for f in CALLS if f not in NOT_ANALYTIC], ids=lambda f: getattr(f, "__name__", f))
+@pytest.mark.parametrize(
+    "function", [f for f in CALLS if f not in NOT_ANALYTIC], ids=lambda f: getattr(f, "__name__", f)
+)
 def test_gradients_agree_with_the_complex_step(function: Any) -> None:
     @FEW
     @given(CALLS[function])

@@ -16,6 +16,7 @@ from minidl_kernels.cpu.arrays import floats, ready
 from minidl_kernels.cpu.atomic import take
 from minidl_kernels.cpu.cache import compiled
 from minidl_kernels.cpu.exponential import exp_of_negative
+from minidl_kernels.cpu.memory import empty
 from minidl_kernels.cpu.pool import run, shares
 
 __all__ = ["KERNELS", "probabilities"]
@@ -152,12 +153,12 @@ def _elementwise(forward: Any, backward: Any) -> tuple[Any, Any]:
 
     def of(x: Any) -> tuple[Any, Any]:
         x = ready(x)
-        y = np.empty_like(x)
+        y = empty(x.shape, x.dtype)
         run(forward, shares(x.size), x.reshape(-1), y.reshape(-1))
         return y, y
 
     def gradient(dy: Any, y: Any) -> tuple[Any]:
-        dx = np.empty_like(y)
+        dx = empty(y.shape, y.dtype)
         run(backward, shares(y.size), ready(dy).reshape(-1), y.reshape(-1), dx.reshape(-1))
         return (dx,)
 
@@ -171,7 +172,7 @@ sigmoid_forward, sigmoid_backward = _elementwise(_sigmoid, _sigmoid_backward)
 def softmax_forward(x: Any, *, axis: int) -> tuple[Any, Any]:
     """x (..., C) -> y (..., C)."""
     x = ready(x)
-    y = np.empty_like(x)
+    y = empty(x.shape, x.dtype)
     rows = x.reshape(-1, x.shape[-1])
     shift, total = np.empty((2, len(rows)), x.dtype)
     run(_softmax, shares(x.size), rows, y.reshape(rows.shape), shift, total)
@@ -180,7 +181,7 @@ def softmax_forward(x: Any, *, axis: int) -> tuple[Any, Any]:
 
 def softmax_backward(dy: Any, y: Any) -> tuple[Any]:
     """dy (..., C) -> dx (..., C)."""
-    dx = np.empty_like(y)
+    dx = empty(y.shape, y.dtype)
     shape = (-1, y.shape[-1])
     run(_softmax_backward, shares(y.size), ready(dy).reshape(shape), y.reshape(shape), dx.reshape(shape))
     return (dx,)

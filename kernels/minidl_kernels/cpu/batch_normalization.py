@@ -13,6 +13,7 @@ from minidl_kernels.contract import Kernel
 from minidl_kernels.cpu.arrays import floats, ready
 from minidl_kernels.cpu.atomic import take
 from minidl_kernels.cpu.cache import compiled
+from minidl_kernels.cpu.memory import empty
 from minidl_kernels.cpu.pool import run, shares
 
 __all__ = ["KERNELS"]
@@ -104,7 +105,7 @@ def batch_norm_forward(
     deviation = np.sqrt(variance + epsilon)
     scale = np.ones(channels) if gamma is None else np.array(gamma, np.float64)
     shift = np.zeros(channels) if beta is None else np.array(beta, np.float64)
-    y = np.empty_like(x)
+    y = empty(x.shape, x.dtype)
     run(_normalise, parts, rows, mean, scale / deviation, shift, y.reshape(rows.shape))
     statistics = mean.astype(x.dtype), variance.astype(x.dtype)
     return (y, *statistics), _Cache(x, mean, deviation, scale, (gamma is not None, beta is not None))
@@ -123,7 +124,7 @@ def batch_norm_backward(gradients: tuple[Any, Any, Any], cache: _Cache) -> tuple
     d_beta, d_gamma = sums.sum(axis=0), products.sum(axis=0) / deviation
     a = scale / deviation
     b, shift = (2 * d_variance - a * d_gamma / deviation) / n, (d_mean - a * d_beta) / n
-    dx = np.empty_like(x)
+    dx = empty(x.shape, x.dtype)
     run(_input_gradient, parts, dy, rows, mean, a, b, shift, dx.reshape(rows.shape))
     return dx, d_gamma.astype(x.dtype) if scaled else None, d_beta.astype(x.dtype) if shifted else None
 

@@ -12,7 +12,8 @@ import numpy as np
 
 from minidl_kernels.contract import Kernel
 from minidl_kernels.cpu import convolution_loops as loops
-from minidl_kernels.cpu.arrays import floats, ready, scratch
+from minidl_kernels.cpu.arrays import floats, ready
+from minidl_kernels.cpu.memory import empty, scratch
 from minidl_kernels.cpu.pool import run
 from minidl_kernels.cpu.tile import ROWS, columns
 
@@ -69,7 +70,7 @@ def _forward(
     panels = scratch("panels", cells * groups * _up(f // groups, width), dtype)
     loops.pack(w.reshape(cells, f), panels, cells, f, groups, width)
     bias = np.zeros(f, dtype) if b is None else ready(b)
-    y = np.empty((g.n, g.oh, g.ow, f), dtype)
+    y = empty((g.n, g.oh, g.ow, f), dtype)
     floor = dtype.type(0 if rectify else -np.inf)
     parts = -(-g.n * g.oh * g.ow // loops.PIXELS)
     run(loops.windows, parts, padded.reshape(-1), panels, bias, y.reshape(-1), floor, g)
@@ -101,7 +102,7 @@ def _weight_gradient(padded: Any, dz: Any, w: Any, g: loops.Geometry) -> Any:
     tiles = -(-(w.size // g.f) // ROWS)
     shares = min(tiles, 8)
     splits = max(1, min(g.n, 8 // shares))  # few cells, as in a first layer: let the images be shared out
-    dw = np.empty((splits, *w.shape), w.dtype)
+    dw = empty((splits, *w.shape), w.dtype)
     no_floor = w.dtype.type(-np.inf)
     run(loops.weight_gradient, shares * splits, padded.reshape(-1), dz, dw.reshape(-1), splits, no_floor, g)
     return dw[0] if splits == 1 else dw.sum(axis=0)
@@ -113,7 +114,7 @@ def _input_gradient(dz: Any, w: Any, padding: Padding, g: loops.Geometry) -> Any
     panels = scratch("panels", g.groups * _up(c, width) * kh * kw * (f // g.groups), w.dtype)
     loops.pack_transposed(w.reshape(kh * kw, c, f), panels, g.groups, width)
     (top, bottom), (left, right) = padding
-    dx = np.empty((g.n, g.h - top - bottom, g.w - left - right, g.c), w.dtype)
+    dx = empty((g.n, g.h - top - bottom, g.w - left - right, g.c), w.dtype)
     parts = g.n * g.groups * -(-c // width)
     run(loops.input_gradient, parts, dz, panels, dx, top, left, w.dtype.type(-np.inf), g)
     return dx

@@ -18,6 +18,7 @@ from minidl_kernels.cpu.arrays import floats, ready
 from minidl_kernels.cpu.atomic import take
 from minidl_kernels.cpu.cache import compiled
 from minidl_kernels.cpu.exponential import exp_of_negative, log_1_plus
+from minidl_kernels.cpu.memory import empty
 from minidl_kernels.cpu.pool import run, shares
 
 __all__ = ["KERNELS"]
@@ -110,7 +111,7 @@ def _sigmoid_backward(counter, parts, dy, p, t, dz):
 def softmax_cross_entropy_forward(logits: Any, targets: Any) -> tuple[Any, Any]:
     """z (..., C), t (..., C) -> L (...)."""
     z, t = (ready(x).reshape(-1, x.shape[-1]) for x in (logits, targets))
-    p, loss, rest = np.empty_like(z), np.empty(len(z), z.dtype), np.empty((2, len(z)), z.dtype)
+    p, loss, rest = empty(z.shape, z.dtype), np.empty(len(z), z.dtype), np.empty((2, len(z)), z.dtype)
     run(_softmax, shares(z.size), z, t, p, *rest, loss)
     return loss.reshape(logits.shape[:-1]), (p, t, logits.shape)
 
@@ -118,7 +119,7 @@ def softmax_cross_entropy_forward(logits: Any, targets: Any) -> tuple[Any, Any]:
 def softmax_cross_entropy_backward(dy: Any, cache: Any) -> tuple[Any, None]:
     """dL (...) -> dz (..., C)."""
     p, t, shape = cache
-    dz = np.empty_like(p)
+    dz = empty(p.shape, p.dtype)
     run(_softmax_backward, shares(p.size), ready(dy).reshape(-1), p, t, dz)
     return dz.reshape(shape), None
 
@@ -134,7 +135,7 @@ def sparse_softmax_cross_entropy_forward(logits: Any, labels: Any) -> tuple[Any,
     if not -classes <= numbers.min() <= numbers.max() < classes:
         raise IndexError(f"labels expects numbers below {classes}, got {numbers.min()} ... {numbers.max()}.")
     numbers[numbers < 0] += classes
-    p, loss, rest = np.empty_like(z), np.empty(len(z), z.dtype), np.empty((2, len(z)), z.dtype)
+    p, loss, rest = empty(z.shape, z.dtype), np.empty(len(z), z.dtype), np.empty((2, len(z)), z.dtype)
     run(_sparse, shares(z.size), z, numbers, p, *rest, loss)
     return loss.reshape(logits.shape[:-1]), (p, numbers, logits.shape)
 
@@ -142,7 +143,7 @@ def sparse_softmax_cross_entropy_forward(logits: Any, labels: Any) -> tuple[Any,
 def sparse_softmax_cross_entropy_backward(dy: Any, cache: Any) -> tuple[Any, None]:
     """dL (...) -> dz (..., C)."""
     p, numbers, shape = cache
-    dz = np.empty_like(p)
+    dz = empty(p.shape, p.dtype)
     run(_sparse_backward, shares(p.size), ready(dy).reshape(-1), p, numbers, dz)
     return dz.reshape(shape), None
 
@@ -150,7 +151,7 @@ def sparse_softmax_cross_entropy_backward(dy: Any, cache: Any) -> tuple[Any, Non
 def sigmoid_cross_entropy_forward(logits: Any, targets: Any) -> tuple[Any, Any]:
     """z, t -> L, all of one shape."""
     z, t = ready(logits).reshape(-1), ready(targets).reshape(-1)
-    p, loss = np.empty_like(z), np.empty_like(z)
+    p, loss = empty(z.shape, z.dtype), empty(z.shape, z.dtype)
     run(_sigmoid, shares(z.size), z, t, p, loss)
     return loss.reshape(logits.shape), (p, t, logits.shape)
 
@@ -158,7 +159,7 @@ def sigmoid_cross_entropy_forward(logits: Any, targets: Any) -> tuple[Any, Any]:
 def sigmoid_cross_entropy_backward(dy: Any, cache: Any) -> tuple[Any, None]:
     """dL -> dz."""
     p, t, shape = cache
-    dz = np.empty_like(p)
+    dz = empty(p.shape, p.dtype)
     run(_sigmoid_backward, shares(p.size), ready(dy).reshape(-1), p, t, dz)
     return dz.reshape(shape), None
 

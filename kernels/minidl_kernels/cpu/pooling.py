@@ -16,6 +16,7 @@ from minidl_kernels.contract import Kernel
 from minidl_kernels.cpu.arrays import floats, ready
 from minidl_kernels.cpu.atomic import take
 from minidl_kernels.cpu.cache import compiled
+from minidl_kernels.cpu.memory import empty
 from minidl_kernels.cpu.pool import run, shares
 
 __all__ = ["KERNELS"]
@@ -190,13 +191,13 @@ def _prepare(x: Any, pool: Size, strides: Size, padding: Padding) -> tuple[Any, 
     n, h, w, c = x.shape
     (top, bottom), (left, right) = padding
     oh, ow = (h + top + bottom - pool[0]) // strides[0] + 1, (w + left + right - pool[1]) // strides[1] + 1
-    return ready(x), np.empty((n, oh, ow, c), x.dtype), _Windows(*pool, *strides, top, left)
+    return ready(x), empty((n, oh, ow, c), x.dtype), _Windows(*pool, *strides, top, left)
 
 
 def max_pool2d_forward(x: Any, *, pool: Size, strides: Size, padding: Padding) -> tuple[Any, _Cache]:
     """x (N, H, W, C) -> y (N, OH, OW, C)."""
     x, y, g = _prepare(x, pool, strides, padding)
-    winner = np.empty(y.shape, np.uint8)
+    winner = empty(y.shape, np.uint8)
     if g[:4] == (2, 2, 2, 2) and not any(before or after for before, after in padding):
         run(_max_of_four, shares(x.size), x, y, winner)
     else:
@@ -206,7 +207,7 @@ def max_pool2d_forward(x: Any, *, pool: Size, strides: Size, padding: Padding) -
 
 def max_pool2d_backward(dy: Any, cache: _Cache) -> tuple[Any]:
     """dy (N, OH, OW, C) -> dx."""
-    dx = np.empty(cache.shape, dy.dtype)
+    dx = empty(cache.shape, dy.dtype)
     run(_max_backward, shares(dx.size), ready(dy), cache.winner, dx, cache.windows)
     return (dx,)
 
@@ -220,7 +221,7 @@ def average_pool2d_forward(x: Any, *, pool: Size, strides: Size, padding: Paddin
 
 def average_pool2d_backward(dy: Any, cache: _Cache) -> tuple[Any]:
     """dy (N, OH, OW, C) -> dx."""
-    dx = np.empty(cache.shape, dy.dtype)
+    dx = empty(cache.shape, dy.dtype)
     run(_mean_backward, shares(dx.size), ready(dy), dx, cache.windows)
     return (dx,)
 

@@ -16,6 +16,7 @@ import numpy as np
 
 from minidl_kernels.cpu.atomic import take
 from minidl_kernels.cpu.cache import compiled
+from minidl_kernels.cpu.memory import empty
 from minidl_kernels.cpu.pool import run
 from minidl_kernels.cpu.tile import ROWS, VECTOR_BYTES, columns, tile
 
@@ -63,7 +64,7 @@ def _product(counter, parts, a, a_i, a_k, b, b_k, b_j, plus, c, no_floor, m, dep
 def product(a: Any, b: Any, plus: Any = None) -> Any:
     """a (M, K) · b (K, N) + plus (N,) -> (M, N), for a and b that are in order or transposed."""
     (m, depth), n = a.shape, b.shape[1]
-    c = np.empty((m, n), a.dtype)
+    c = empty((m, n), a.dtype)
     parts = -(-n // columns(a.itemsize)) * -(-m // HEIGHT)
     a_strides, b_strides = ([stride // x.itemsize for stride in x.strides] for x in (a, b))
     run(

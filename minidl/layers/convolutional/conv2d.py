@@ -77,24 +77,28 @@ def conv2d_forward(
     return y, Conv2DCache(padded, w, b is not None, strides, padding, dilation, groups)
 
 
-def conv2d_backward(dy: Array, cache: Conv2DCache) -> tuple[Array, Array, Array | None]:
-    """dy (N, OH, OW, F) -> dx, dw, db."""
+def conv2d_backward(
+    dy: Array, cache: Conv2DCache, needs: tuple[bool, ...] = (True, True, True)
+) -> tuple[Array | None, Array, Array | None]:
+    """dy (N, OH, OW, F) -> dx, dw, db; dx is None where `needs` has no use for it."""
     padded, w, biased, strides, padding, dilation, groups = cache
     out = dy.shape[1:3]
     dw, d_padded = np.zeros_like(w), np.zeros_like(padded)
     for cell, channels, filters in _cells(w, groups):
         seen = tap(padded, cell, out, strides, dilation)[..., channels]
         dw[cell][:, filters] = np.tensordot(seen, dy[..., filters], axes=([0, 1, 2], [0, 1, 2]))
-        d_seen = tap(d_padded, cell, out, strides, dilation)[..., channels]
-        d_seen += np.tensordot(dy[..., filters], w[cell][:, filters].T, axes=1)
+        if needs[0]:
+            d_seen = tap(d_padded, cell, out, strides, dilation)[..., channels]
+            d_seen += np.tensordot(dy[..., filters], w[cell][:, filters].T, axes=1)
     db = dy.sum(axis=(0, 1, 2), dtype=np.result_type(dy, np.float64)).astype(dy.dtype) if biased else None
-    return crop(d_padded, padding), dw, db
+    return crop(d_padded, padding) if needs[0] else None, dw, db
 
 
 class Conv2DFunction(Function):
     """The convolution as a node on the graph."""
 
     forward, backward, kernel = staticmethod(conv2d_forward), staticmethod(conv2d_backward), "conv2d"
+    selective = True
 
 
 def conv2d_relu_forward(x: Array, w: Array, b: Array | None, **options: Any) -> tuple[Array, Any]:
@@ -104,11 +108,13 @@ def conv2d_relu_forward(x: Array, w: Array, b: Array | None, **options: Any) -> 
     return y, (convolved, rectified)
 
 
-def conv2d_relu_backward(dy: Array, cache: Any) -> tuple[Array, Array, Array | None]:
+def conv2d_relu_backward(
+    dy: Array, cache: Any, needs: tuple[bool, ...] = (True, True, True)
+) -> tuple[Array | None, Array, Array | None]:
     """The gradient of the rectifier, then that of the convolution."""
     convolved, rectified = cache
     (dz,) = ReLU.backward(dy, rectified)
-    return conv2d_backward(dz, convolved)
+    return conv2d_backward(dz, convolved, needs)
 
 
 class Conv2DReLU(Function):
@@ -119,6 +125,7 @@ class Conv2DReLU(Function):
         staticmethod(conv2d_relu_backward),
         "conv2d_relu",
     )
+    selective = True
 
 
 class Conv2D(Layer):

@@ -29,18 +29,21 @@ def dense_forward(x: Array, w: Array, b: Array | None) -> tuple[Array, Any]:
     return z if b is None else z + b, (x, w, b is not None)
 
 
-def dense_backward(dz: Array, cache: Any) -> tuple[Array, Array, Array | None]:
-    """dz (..., U) -> dx (..., I), dw (I, U), db (U,)."""
+def dense_backward(
+    dz: Array, cache: Any, needs: tuple[bool, ...] = (True, True, True)
+) -> tuple[Array | None, Array, Array | None]:
+    """dz (..., U) -> dx (..., I), dw (I, U), db (U,); dx is None where `needs` has no use for it."""
     x, w, biased = cache
     x_rows, dz_rows = x.reshape(-1, x.shape[-1]), dz.reshape(-1, dz.shape[-1])
     db = dz_rows.sum(axis=0, dtype=np.result_type(dz, np.float64)).astype(dz.dtype) if biased else None
-    return dz @ w.T, x_rows.T @ dz_rows, db
+    return dz @ w.T if needs[0] else None, x_rows.T @ dz_rows, db
 
 
 class DenseFunction(Function):
     """The affine map as a node on the graph."""
 
-    forward, backward = staticmethod(dense_forward), staticmethod(dense_backward)
+    forward, backward, kernel = staticmethod(dense_forward), staticmethod(dense_backward), "dense"
+    selective = True
 
 
 class Dense(Layer):

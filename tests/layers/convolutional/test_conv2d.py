@@ -145,13 +145,36 @@ def test_inner_product_of_a_large_convolution(kernels):
     assert max(by_x, by_w) < 1e-12
 
 
-def test_bias_gradient_of_float32_is_summed_in_float64():
+@KERNELS
+def test_bias_gradient_of_float32_is_summed_in_float64(kernels):
     x = np.zeros((1, 512, 512, 1), np.float32)
-    arrays = (x, np.zeros((1, 1, 1, 1), np.float32), np.zeros(1, np.float32))
+    arrays = (x, np.zeros((1, 1, 1, 2), np.float32), np.zeros(2, np.float32))
     options = {"strides": (1, 1), "padding": ((0, 0), (0, 0)), "dilation": (1, 1), "groups": 1}
-    dy = np.full(x.shape, 0.1, np.float32)
-    _, (_, _, db) = run(Conv2DFunction, arrays, dy, **options)
-    assert db[0] == pytest.approx(512 * 512 * float(np.float32(0.1)), rel=1e-7)
+    dy = np.full((1, 512, 512, 2), 0.1, np.float32)
+    with using(kernels, Conv2DFunction):
+        _, (_, _, db) = run(Conv2DFunction, arrays, dy, **options)
+    assert db[1] == pytest.approx(512 * 512 * float(np.float32(0.1)), rel=1e-7)
+
+
+@KERNELS
+@pytest.mark.parametrize("function", [Conv2DFunction, Conv2DReLU])
+@settings(deadline=None, max_examples=20)
+@given(setting=convolutions, seed=seeds, wanted=st.tuples(st.booleans(), st.booleans(), st.booleans()))
+def test_gradients_that_nobody_wants_change_nothing(kernels, function, setting, seed, wanted):
+    dy = setting.dy(seed)
+    with using(kernels, function):
+        _, all_of_them = run(function, setting.arrays, dy, **setting.op)
+        tensors = [
+            None if a is None else Tensor(a, requires_grad=want)
+            for a, want in zip(setting.arrays, wanted, strict=True)
+        ]
+        y = function.apply(*tensors, **setting.op)
+        if y.requires_grad:
+            y.backward(gradient=dy)
+    for t, want, gradient in zip(tensors, wanted, all_of_them, strict=True):
+        if t is not None:
+            assert want or t.grad is None
+            assert not want or assert_close(t.grad, gradient, 1e-12) is None
 
 
 # --- the layer ---------------------------------------------------------------------------------------------

@@ -18,7 +18,7 @@ def test_activation_by_name_function_and_none():
     assert row(Activation(activations.relu), -1, 2) == [0, 2]
     assert row(Activation(None), -1, 2) == [-1, 2]
     assert row(Activation(lambda x: x * 2), -1, 2) == [-2, 4]
-    with pytest.raises(ValueError, match="Unknown activation 'reul'. Did you mean 'relu'"):
+    with pytest.raises(ValueError, match=r"Unknown activation 'reul'\. Did you mean 'relu'"):
         Activation("reul")
 
 

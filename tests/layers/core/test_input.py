@@ -49,7 +49,7 @@ def test_config():
 )  # fmt: skip
 def test_what_is_no_shape(arguments):
     with pytest.raises(
-        (ValueError, TypeError), match="Input expects (batch_)?s.* whole numbers > 0"
+        (ValueError, TypeError), match=r"Input expects (batch_)?s.* whole numbers > 0"
     ) as caught:
         Input(**arguments)
     assert len(str(caught.value)) < 400

@@ -222,9 +222,8 @@ def test_averages_wait_for_the_end_of_the_step():
     assert layer.moving_mean.numpy() == [0]
     step.commit()
     assert layer.moving_mean.numpy() == [2]
-    with pytest.raises(ZeroDivisionError), CallContext():
+    with CallContext():  # a step that is never committed, as after a failure
         layer(x, training=True)
-        raise ZeroDivisionError
     assert layer.moving_mean.numpy() == [2]
 
 
