@@ -230,6 +230,7 @@ def relu(x: Any) -> Any:
     [
         (relu, [0.0, 1.0, -1.0]),
         (np.abs, [0.0, 1.0]),
+        (lambda x: x + 1e-5 * np.abs(x), [0.0, 1.0]),
         (lambda x: np.max(x, axis=1), np.zeros((2, 3))),
         (lambda x: np.clip(x, 0, 1), [0.0, 1.0]),
         (np.floor, [1.0, 2.0]),
@@ -264,7 +265,9 @@ def test_a_wrong_gradient_is_not_excused_by_kinks(x: list[float], element: int) 
 
 
 @pytest.mark.parametrize("slope", [np.nan, np.inf])
-def test_a_slope_that_is_no_number_is_not_excused_by_kinks(monkeypatch: pytest.MonkeyPatch, slope: float) -> None:
+def test_a_slope_that_is_no_number_is_not_excused_by_kinks(
+    monkeypatch: pytest.MonkeyPatch, slope: float
+) -> None:
     monkeypatch.setattr(KinkEverywhere, "slope", slope)
     where = [np.array([1.0, 2.0])]
     assert not report_of(lambda t: KinkEverywhere.apply(t, where=where)[:1] + 0 * t[1:], where[0].copy()).ok

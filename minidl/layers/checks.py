@@ -97,7 +97,7 @@ def channels_last(layer: Any, data_format: str | None) -> str:
     """Refuse any layout but (batch, ..., channels)."""
     if data_format not in (None, "channels_last"):
         raise ValueError(
-            f"{type(layer).__name__} expects data_format to be 'channels_last', (batch, ..., channels), got {data_format!r}. "
-            "Move the channels of your data to the end with np.moveaxis(x, 1, -1)."
+            f"{type(layer).__name__} expects data_format to be 'channels_last', (batch, ..., channels), "
+            f"got {data_format!r}. Move the channels of your data to the end with np.moveaxis(x, 1, -1)."
         )
     return "channels_last"

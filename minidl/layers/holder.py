@@ -53,7 +53,8 @@ class WeightHolder:
             replaced is not kept for kept in self.__dict__.values()
         ):
             self._noted_layers[:] = [layer for layer in self._noted_layers if layer is not replaced]
-        if isinstance(value, list | dict):
+        self._containers.pop(name, None)
+        if isinstance(value, list | dict) and (not value or any(map(_may_hold_weights, _items(value)))):
             self._containers[name] = value  # to look into it again: more may be put in
         self._note(value)
 
@@ -65,7 +66,7 @@ class WeightHolder:
             if not self._trainable:
                 value.trainable = False
         elif isinstance(value, list | tuple | dict):
-            for item in value.values() if isinstance(value, dict) else value:
+            for item in _items(value):
                 self._note(item)
 
     def _note_variable(self, variable: Variable) -> None:
@@ -189,6 +190,14 @@ class WeightHolder:
                 raise TypeError(f"{self}: {variable.path} holds real numbers, got {value.dtype}.")
         for variable, value in zip(own, values, strict=True):
             variable.assign(value)
+
+
+def _items(container: Any) -> Iterable[Any]:
+    return container.values() if isinstance(container, dict) else container
+
+
+def _may_hold_weights(value: Any) -> bool:
+    return isinstance(value, WeightHolder | Variable | list | tuple | dict)
 
 
 def _unique(items: Iterable[Any]) -> list[Any]:

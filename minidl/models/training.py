@@ -23,6 +23,7 @@ from minidl.layers.context import CallContext
 from minidl.models.arguments import optional_count, validation_epochs, validation_source
 from minidl.models.class_weights import checked_class_weight, class_weights
 from minidl.models.data import Batch, as_array, one_batch, split
+from minidl.models.modes import modes_restored
 from minidl.models.progress import Progress
 from minidl.models.scores import Scores
 from minidl.models.sources import Source, source
@@ -170,6 +171,7 @@ class Trainer:
 
     # --- fit, evaluate, predict -----------------------------------------------------------------------------
 
+    @modes_restored
     def fit(
         self,
         x: Any = None,
@@ -296,6 +298,7 @@ class Trainer:
         hooks.call("on_test_end", _sorted(results))
         return results
 
+    @modes_restored
     def evaluate(
         self,
         x: Any = None,
@@ -325,6 +328,7 @@ class Trainer:
             progress.close()
         return _answer(results, return_dict)
 
+    @modes_restored
     def predict(
         self,
         x: Any,
@@ -353,11 +357,13 @@ class Trainer:
         hooks.call("on_predict_end", {})
         return np.concatenate(outputs)
 
+    @modes_restored
     def predict_on_batch(self, x: Any) -> Array:
         """The model's output for one batch."""
         with no_grad():
             return self(as_array(x, "x"), training=False).data  # type: ignore[operator]
 
+    @modes_restored
     def train_on_batch(
         self,
         x: Any,
@@ -375,6 +381,7 @@ class Trainer:
         self._train_step(batch)
         return _answer(self.scores.values(), return_dict)  # type: ignore[union-attr]
 
+    @modes_restored
     def test_on_batch(
         self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False
     ) -> Any:

@@ -161,7 +161,7 @@ class Root(Function):
 
     @staticmethod
     def backward(dy: Array, y: Array) -> tuple[Array]:
-        return (np.where(y == 0, 0, dy) / np.where(y == 0, 1, 2 * y),)
+        return (dy / np.where(y == 0, np.inf, 2 * y),)
 
 
 class Where(Function):

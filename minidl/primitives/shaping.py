@@ -77,10 +77,7 @@ class GetItem(Function):
 def _is_basic(index: Any) -> bool:
     """Whether an index has whole numbers, slices, None and ... only: no arrays, lists or masks."""
     entries = index if isinstance(index, tuple) else (index,)
-    return all(
-        i is None or i is ... or (isinstance(i, int | np.integer | slice) and not isinstance(i, bool))
-        for i in entries
-    )
+    return all(i is None or i is ... or isinstance(i, int | np.integer | slice) for i in entries)
 
 
 def _plain(index: Any) -> Any:

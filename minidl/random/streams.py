@@ -163,6 +163,16 @@ def training_step(step: int) -> Iterator[None]:
         _step.reset(token)
 
 
+def current_step() -> Any:
+    """What draws belong to at this moment, for `resume_step`."""
+    return _step.get()
+
+
+def resume_step(step: Any) -> None:
+    """Let draws belong again to what `current_step` gave."""
+    _step.set(step)
+
+
 class SeedGenerator(Configurable):
     """The source of random numbers that one layer owns.
 

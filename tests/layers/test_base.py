@@ -149,6 +149,7 @@ def test_lists_and_dicts_may_be_filled_later():
             return x
 
     layer = Stack()
+    assert "numbers" not in layer._containers  # a long list of words is not looked through again and again
     layer(np.ones((1, 3)))
     assert [v.shape for v in layer.weights] == [(3, 2), (2,), (2, 2), (2,), (2, 1), (1,)]
     layer.trainable = False
@@ -305,6 +306,25 @@ def test_a_failed_build_leaves_nothing():
     layer(np.ones((1, 2)))
     assert layer.built
     assert [v.shape for v in layer.weights] == [(2,), (2, 2), (2,)]
+
+
+def test_a_failed_build_leaves_nothing_in_the_layers_inside_either():
+    class Outer(Layer):
+        def __init__(self):
+            super().__init__()
+            self.inner = Dense(2)
+
+        def build(self, input_shape):
+            self.inner.build(input_shape)
+            raise ZeroDivisionError
+
+    layer = Outer()
+    with pytest.raises(ZeroDivisionError):
+        layer.build((None, 3))
+    assert not layer.inner.built
+    assert layer.weights == layer.inner.weights == []
+    layer.inner.build((None, 5))
+    assert layer.inner.kernel.shape == (5, 2)
 
 
 def test_building_twice_keeps_the_weights():

@@ -133,7 +133,7 @@ def test_what_a_generator_may_yield(kind):
         batch = as_batch(kind(parts))
         assert [part is not None for part in batch] == [True, len(parts) > 1, len(parts) > 2]
     assert as_batch(x).x is x
-    with pytest.raises(ValueError, match="A batch is .* got 4 entries"):
+    with pytest.raises(ValueError, match=r"A batch is .* got 4 entries"):
         as_batch(kind([x, y, w, w]))
     with pytest.raises(ValueError, match="got 0 entries"):
         as_batch(kind([]))
@@ -248,7 +248,7 @@ def test_an_iterable_starts_anew():
 def test_a_generator_that_ends_too_early():
     data = GeneratorSource(counting(3), steps=2)
     assert len(list(data.epoch(0))) == 2
-    with pytest.raises(ValueError, match="ended after 1 of 2 batches of this epoch. Make it yield for ever"):
+    with pytest.raises(ValueError, match=r"ended after 1 of 2 batches of this epoch. Make it yield for ever"):
         list(data.epoch(2))
     with pytest.raises(ValueError, match="yields no batch"):
         GeneratorSource(iter([])).peek()
@@ -284,7 +284,7 @@ def test_what_is_no_source(x, message):
 
 @pytest.mark.parametrize("extra", [{"y": np.ones(2)}, {"sample_weight": np.ones(2)}, {"batch_size": 4}])
 def test_a_generator_brings_its_own(extra):
-    with pytest.raises(ValueError, match="generator yields whole batches .* leave out y, sample_weight"):
+    with pytest.raises(ValueError, match=r"generator yields whole batches .* leave out y, sample_weight"):
         source(counting(), **extra)
 
 

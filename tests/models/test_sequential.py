@@ -69,7 +69,7 @@ def test_without_a_shape_the_first_data_builds():
     assert not model.built
     assert model.weights == []
     for end in ("input_shape", "output_shape", "inputs", "outputs"):
-        with pytest.raises(AttributeError, match="does not know its .* shape yet: begin with an Input"):
+        with pytest.raises(AttributeError, match=r"does not know its .* shape yet: begin with an Input"):
             getattr(model, end)
     with pytest.raises(ValueError, match="has no weights yet"):
         model.count_params()
@@ -103,7 +103,7 @@ def test_a_batch_size_may_be_fixed():
 
 
 def test_build_needs_layers_and_keeps_what_an_input_declared():
-    with pytest.raises(ValueError, match="has no layers. Add some with add"):
+    with pytest.raises(ValueError, match=r"has no layers. Add some with add"):
         Sequential().build((None, 4))
     with pytest.raises(ValueError, match="has no layers"):
         Sequential([Input(shape=(4,))]).predict(X, verbose=0)
@@ -166,9 +166,9 @@ def test_get_layer():
     assert model.get_layer("out") is model.layers[1]
     assert model.get_layer(index=0) is model.layers[0]
     assert model.get_layer(index=-1).name == "out"
-    with pytest.raises(ValueError, match="has no layer 'hiden'. Did you mean 'hidden'?"):
+    with pytest.raises(ValueError, match=r"has no layer 'hiden'. Did you mean 'hidden'?"):
         model.get_layer("hiden")
-    with pytest.raises(ValueError, match="has no layer 'xyz'. Its layers: hidden, out"):
+    with pytest.raises(ValueError, match=r"has no layer 'xyz'. Its layers: hidden, out"):
         model.get_layer("xyz")
     with pytest.raises(ValueError, match="has 2 layers, there is no number 2"):
         model.get_layer(index=2)
@@ -183,7 +183,7 @@ def test_layers_is_a_list_of_its_own():
 def test_names_are_unique_and_a_layer_is_used_once():
     layer = Dense(3, name="a")
     model = Sequential([Input(shape=(4,)), layer])
-    with pytest.raises(ValueError, match="has a layer called 'a' already. Give this one another name"):
+    with pytest.raises(ValueError, match=r"has a layer called 'a' already. Give this one another name"):
         model.add(Dense(3, name="a"))
     with pytest.raises(ValueError, match=r"has a \(Dense\) already. A Sequential uses a layer once"):
         model.add(layer)

@@ -625,7 +625,7 @@ def test_an_optimizer_serves_one_model():
     shared = optimizers.SGD(0.1)
     first, second = linear(optimizer=shared), linear(optimizer=shared)
     first.fit(X, Y, verbose=0)
-    with pytest.raises(ValueError, match="or it serves another model. .* with a new optimizer"):
+    with pytest.raises(ValueError, match=r"or it serves another model. .* with a new optimizer"):
         second.fit(X, Y, verbose=0)
 
 

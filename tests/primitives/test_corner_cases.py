@@ -35,6 +35,7 @@ def slope(function: Callable[[Tensor], Any], x: Any) -> np.ndarray:
         (np.min, [1.0, 1.0, 1.0, 2.0], [1 / 3, 1 / 3, 1 / 3, 0]),
         (np.std, [2.0, 2.0, 2.0], [0, 0, 0]),
         (np.linalg.norm, [0.0, 0.0], [0, 0]),
+        (primitives.elementwise.Root.apply, [0.0, 4.0], [0, 0.25]),
         (np.sign, [1.0], None),
         (lambda x: x**0, [0.0, 2.0], [0, 0]),
         (lambda x: x**1, [0.0, 2.0], [1, 1]),
@@ -99,7 +100,9 @@ def test_nothing_and_one() -> None:
     assert slope(lambda x: np.sum(x, axis=0), np.ones((0, 3))).shape == (0, 3)
     assert slope(lambda x: np.mean(x, axis=1), np.ones((0, 3))).shape == (0, 3)
     with pytest.warns(RuntimeWarning, match="Mean of empty slice"), np.errstate(invalid="ignore"):
-        assert np.isnan(float(np.mean(Tensor(np.zeros(0)))))
+        y = np.mean(Tensor(np.zeros((0, 3)), requires_grad=True), axis=0)
+    assert np.isnan(y.numpy()).all()
+    y.backward(np.ones(3))
 
 
 # --- an element used several times ----------------------------------------------------------------------
@@ -115,6 +118,7 @@ def test_index_may_be_a_tensor() -> None:
     y = x[Tensor([1, 0]), 0]
     assert y.numpy().tolist() == [3, 1]
     assert x[x > 2].numpy().tolist() == [3, 4]
+    assert slope(lambda t: t[True] * 3, [1.0, 2.0]).tolist() == [3, 3]
 
 
 def test_repeated_rows_add_up_in_float64() -> None:

@@ -1,0 +1,36 @@
+"""What is switched on while a model runs is off again when it has run, whatever happened."""
+
+import functools
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from minidl import graph
+from minidl.layers import context
+from minidl.random import streams
+
+__all__ = ["modes_restored"]
+
+Call = TypeVar("Call", bound=Callable[..., Any])
+
+
+def modes_restored(call: Call) -> Call:
+    """Decorator for the calls of a model from outside.
+
+    Each `with` block restores what it has changed, but a Ctrl-C can arrive in the very moment when one begins
+    or ends, and then its end does not run: gradients stay off, say, and the next `fit` finds no graph. Around
+    the whole call it is put right.
+    """
+
+    @functools.wraps(call)
+    def wrapped(*args: Any, **kwargs: Any) -> Any:
+        running, training = context.mode.context, context.mode.training
+        gradients, step = graph.mode.grad_enabled, streams.current_step()
+        try:
+            return call(*args, **kwargs)
+        finally:
+            context.mode.context, context.mode.training = running, training
+            graph.mode.grad_enabled = gradients
+            if streams.current_step() is not step:
+                streams.resume_step(step)
+
+    return wrapped  # type: ignore[return-value]

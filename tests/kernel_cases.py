@@ -1,0 +1,185 @@
+"""For every op that has a kernel: its reference, and arguments to try both with.
+
+`CASES` must have an entry for each registered kernel. An entry draws arrays of float64 (they are converted to the
+type under test) and options. Sizes lie on both sides of those at which compiled code changes its ways: whole and
+broken tiles of rows and columns, one panel and several.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from hypothesis import strategies as st
+from layouts import LAYOUTS, laid_out
+from strategies import normal, seeds, windows
+
+import minidl.layers  # noqa: F401 so that all Functions exist
+import minidl.losses  # noqa: F401
+from minidl.backend import Pair
+from minidl.layers.convolutional.windows import borders
+from minidl.optimizers.adam import adam
+from minidl.tensor import Function
+from minidl_kernels.cpu import KERNELS
+
+
+def _functions(base=Function):
+    for function in base.__subclasses__():
+        yield function
+        yield from _functions(function)
+
+
+FUNCTIONS = {f.kernel: f for f in _functions() if f.kernel in KERNELS and f.__module__.startswith("minidl.")}
+REFERENCES = {name: Pair(f.forward, f.backward) for name, f in FUNCTIONS.items()} | {"adam": Pair(adam, None)}
+
+
+class Case(NamedTuple):
+    """Arguments of an op."""
+
+    arrays: tuple
+    options: dict
+
+
+BATCH = st.integers(1, 5)
+WIDE = st.sampled_from([1, 2, 3, 5, 8, 15, 16, 17, 31, 32, 33, 40])
+SHAPES = st.lists(st.integers(1, 7), min_size=1, max_size=4).map(tuple)
+ROWS = st.tuples(st.lists(st.integers(1, 5), min_size=1, max_size=2).map(tuple), WIDE).map(lambda s: (*s[0], s[1]))
+maybe = st.booleans()
+
+
+@st.composite
+def _conv2d(draw):
+    image = draw(windows(largest=3))
+    groups = draw(st.sampled_from([1, 1, 1, 2, 3]))
+    channels, filters = draw(WIDE), draw(WIDE)
+    shape = (*image.window, channels, filters * groups)
+    x, w, b = normal(draw(seeds), (draw(BATCH), *image.sizes, channels * groups), shape, shape[-1:])
+    border = borders(image.sizes, image.window, image.strides, image.padding, image.dilation)
+    options = {"strides": image.strides, "padding": border, "dilation": image.dilation, "groups": groups}
+    return Case((x, w, b if draw(maybe) else None), options)
+
+
+@st.composite
+def _pool2d(draw):
+    image = draw(windows(dilated=False))
+    if draw(maybe):  # the kernel has loops of its own for this one
+        image = image._replace(window=(2, 2), strides=(2, 2), sizes=tuple(n + 1 for n in image.sizes))
+    (x,) = normal(draw(seeds), (draw(BATCH), *image.sizes, draw(WIDE)))
+    if draw(maybe):
+        x = np.round(x)  # ties
+    border = borders(image.sizes, image.window, image.strides, image.padding, (1, 1))
+    return Case((x,), {"pool": image.window, "strides": image.strides, "padding": border})
+
+
+@st.composite
+def _dense(draw):
+    inputs, units = draw(WIDE), draw(WIDE)
+    x, w, b = normal(draw(seeds), (*draw(SHAPES), inputs), (inputs, units), (units,))
+    return Case((x, w, b if draw(maybe) else None), {})
+
+
+@st.composite
+def _batch_normalization(draw):
+    shape = (2, *draw(SHAPES))
+    x, gamma, beta = normal(draw(seeds), shape, shape[-1:], shape[-1:])
+    x = x + draw(st.sampled_from([0, 3]))
+    options = {"axis": draw(st.sampled_from([-1, len(shape) - 1])), "epsilon": draw(st.sampled_from([1e-3, 0.1]))}
+    return Case((x, gamma if draw(maybe) else None, beta if draw(maybe) else None), options)
+
+
+@st.composite
+def _elementwise(draw):
+    (x,) = normal(draw(seeds), draw(SHAPES))
+    return Case((x * draw(st.sampled_from([1, 30])),), {})
+
+
+@st.composite
+def _softmax(draw):
+    shape = draw(ROWS)
+    (x,) = normal(draw(seeds), shape)
+    return Case((x * draw(st.sampled_from([1, 30])),), {"axis": draw(st.sampled_from([-1, len(shape) - 1]))})
+
+
+@st.composite
+def _softmax_cross_entropy(draw):
+    shape = draw(ROWS)
+    z, t = normal(draw(seeds), shape, shape)
+    t = np.abs(t) if draw(maybe) else (t == t.max(axis=-1, keepdims=True)).astype(t.dtype)
+    return Case((5 * z, t), {})
+
+
+@st.composite
+def _sparse_softmax_cross_entropy(draw):
+    shape, seed = draw(ROWS), draw(seeds)
+    kind = draw(st.sampled_from(["int64", "int32", "uint8"]))
+    labels = np.random.default_rng(seed).integers(0, shape[-1], shape[:-1]).astype(kind)
+    return Case((5 * normal(seed, shape)[0], labels), {})
+
+
+@st.composite
+def _sigmoid_cross_entropy(draw):
+    shape = draw(SHAPES)
+    z, t = normal(draw(seeds), shape, shape)
+    return Case((5 * z, np.abs(np.tanh(t))), {})
+
+
+@st.composite
+def _adam(draw):
+    arrays = normal(draw(seeds), *[(draw(st.integers(1, 100)),)] * 4)
+    options = {
+        "learning_rate": draw(st.sampled_from([0.001, 1.0])), "beta_1": draw(st.sampled_from([0.0, 0.9])),
+        "beta_2": draw(st.sampled_from([0.9, 0.999])), "epsilon": draw(st.sampled_from([1e-7, 0.1])),
+        "step": draw(st.integers(1, 1000)), "weight_decay": draw(st.sampled_from([0.0, 0.01])),
+    }  # fmt: skip
+    return Case((*arrays[:3], np.abs(arrays[3])), options)
+
+
+CASES = {
+    "adam": _adam(),
+    "average_pool2d": _pool2d(),
+    "batch_normalization": _batch_normalization(),
+    "conv2d": _conv2d(),
+    "conv2d_relu": _conv2d(),
+    "dense": _dense(),
+    "max_pool2d": _pool2d(),
+    "relu": _elementwise(),
+    "sigmoid": _elementwise(),
+    "sigmoid_cross_entropy": _sigmoid_cross_entropy(),
+    "softmax": _softmax(),
+    "softmax_cross_entropy": _softmax_cross_entropy(),
+    "sparse_softmax_cross_entropy": _sparse_softmax_cross_entropy(),
+}
+
+_plain = {"strides": (1, 1), "padding": ((1, 0), (0, 1)), "dilation": (1, 1), "groups": 1}
+_pooled = {"pool": (2, 2), "strides": (2, 2), "padding": ((0, 0), (0, 0))}
+_labels = np.random.default_rng(0).integers(0, 10, 9000)
+LARGE = [  # enough for several parts, blocks and threads
+    ("conv2d", Case(normal(1, (3, 40, 30, 3), (3, 3, 3, 40), (40,)), _plain)),
+    ("conv2d_relu", Case(normal(2, (2, 3, 600, 9), (2, 3, 9, 70), (70,)), _plain)),
+    ("conv2d", Case(normal(3, (1, 9, 9, 128), (3, 3, 128, 66), (66,)), _plain)),
+    ("dense", Case(normal(4, (700, 600), (600, 70), (70,)), {})),
+    ("max_pool2d", Case(normal(5, (6, 40, 41, 16)), _pooled)),
+    ("max_pool2d", Case(normal(6, (6, 40, 41, 16)), _pooled | {"pool": (3, 3), "padding": ((1, 1), (1, 0))})),
+    ("average_pool2d", Case(normal(7, (6, 40, 41, 16)), _pooled)),
+    ("batch_normalization", Case(normal(8, (50, 40, 40), (40,), (40,)), {"axis": -1, "epsilon": 1e-3})),
+    ("relu", Case(normal(9, (300, 301)), {})),
+    ("sigmoid", Case(normal(10, (300, 301)), {})),
+    ("softmax", Case(normal(11, (9000, 10)), {"axis": -1})),
+    ("softmax", Case(normal(12, (30, 3001)), {"axis": -1})),
+    ("softmax_cross_entropy", Case((normal(13, (9000, 10))[0], np.eye(10)[_labels]), {})),
+    ("sparse_softmax_cross_entropy", Case((normal(14, (9000, 10))[0], _labels), {})),
+    ("sigmoid_cross_entropy", Case((normal(15, (300, 301))[0], np.eye(300, 301)), {})),
+]
+
+
+def converted(arrays, dtype):
+    """The arrays with floats as `dtype`; whole numbers and None stay."""
+    return [a if a is None or a.dtype.kind != "f" else a.astype(dtype) for a in arrays]
+
+
+def in_memory(x, layout):
+    """`laid_out`, and one layout more: "repeated", the first row at stride 0 (other numbers, if there are more)."""
+    if x is None or layout == "repeated":
+        return x if x is None or x.ndim == 0 else np.broadcast_to(x[:1].copy(), x.shape)
+    return laid_out(x, "c" if x.dtype.kind != "f" and layout in ("gaps", "middle") else layout)
+
+
+layouts = st.sampled_from(["c", *LAYOUTS, "repeated"])

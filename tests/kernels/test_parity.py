@@ -1,0 +1,260 @@
+"""Every kernel against its reference: the same signature, the same numbers, and the manners of a good function.
+
+The tests run over all that is registered. A new kernel is tested by being registered, once it has a case.
+"""
+
+import inspect
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from kernel_cases import CASES, FUNCTIONS, LARGE, REFERENCES, converted, in_memory, layouts
+from strategies import normal, seeds
+
+from minidl import gradcheck
+from minidl.backend import kernels_on
+from minidl_kernels.cpu import KERNELS, pool
+
+TOLERANCE = {"float32": 1e-5, "float64": 1e-12}
+NAMES = sorted(KERNELS)
+PAIRS = [name for name in NAMES if name != "adam"]  # which have a way back
+every = pytest.mark.parametrize
+several = settings(deadline=None, max_examples=25)
+dtypes = st.sampled_from(sorted(TOLERANCE))
+
+
+def as_tuple(x):
+    return x if isinstance(x, tuple) else (x,)
+
+
+def largest(*arrays):
+    return max((float(np.max(np.abs(a))) for a in arrays if a is not None and a.size), default=0.0)
+
+
+def assert_same_numbers(got, wanted, scale=0.0):
+    assert type(got) is type(wanted)
+    if wanted is None:
+        return
+    assert got.shape == wanted.shape
+    assert got.dtype == wanted.dtype
+    if got.size:
+        np.testing.assert_allclose(
+            got, wanted, rtol=0, atol=TOLERANCE[str(wanted.dtype)] * max(scale, largest(wanted))
+        )
+
+
+def run_pair(pair, arrays, options, gradients):
+    """Outputs and input gradients."""
+    result, cache = pair.forward(*arrays, **options)
+    dxs = pair.backward(gradients if isinstance(result, tuple) else gradients[0], cache)
+    return as_tuple(result), tuple(dxs)
+
+
+def some_gradients(name, arrays, options, seed):
+    outputs = as_tuple(REFERENCES[name].forward(*arrays, **options)[0])
+    return tuple(normal(seed, *[np.shape(y) for y in outputs], dtype=outputs[0].dtype))
+
+
+def test_every_kernel_has_a_case_and_a_reference():
+    assert sorted(CASES) == NAMES
+    assert sorted(REFERENCES) == NAMES
+
+
+@every("name", NAMES)
+@every("half", ["forward", "backward"])
+def test_signatures_are_equal(name, half):
+    ours, theirs = getattr(KERNELS[name], half), getattr(REFERENCES[name], half)
+    if theirs is None:
+        assert ours is None
+        return
+    one, other = (
+        [(p.kind, p.default, p.name if half == "forward" else "") for p in inspect.signature(f).parameters.values()]
+        for f in (ours, theirs)
+    )
+    if inspect.Parameter.VAR_KEYWORD in [p[0] for p in other]:  # conv2d_relu hands its options on
+        other = [*other[:-1], *one[len(other) - 1 :]]
+    assert one == other
+
+
+@every("name", PAIRS)
+@several
+@given(st.data())
+def test_the_numbers_are_those_of_the_reference(name, data):
+    case = data.draw(CASES[name])
+    arrays = [in_memory(a, data.draw(layouts)) for a in converted(case.arrays, data.draw(dtypes))]
+    given_gradients = some_gradients(name, arrays, case.options, data.draw(seeds))
+    gradients = tuple(in_memory(g, data.draw(layouts)) for g in given_gradients)
+    before = [None if a is None else a.copy() for a in (*arrays, *gradients)]
+    assert KERNELS[name].supports(*arrays, **case.options)
+    outputs, dxs = run_pair(KERNELS[name], arrays, case.options, gradients)
+    wanted_outputs, wanted_dxs = run_pair(REFERENCES[name], arrays, case.options, gradients)
+    assert len(outputs) == len(wanted_outputs)
+    assert len(dxs) == len(wanted_dxs)
+    for got, wanted in zip(outputs, wanted_outputs, strict=True):
+        assert_same_numbers(got, wanted, scale=largest(wanted) or largest(*arrays))
+    for got, wanted in zip(dxs, wanted_dxs, strict=True):
+        assert_same_numbers(got, wanted, scale=largest(*gradients))
+    for a, b in zip((*arrays, *gradients), before, strict=True):
+        assert a is None or np.array_equal(a, b, equal_nan=a.dtype.kind == "f"), "an argument was changed"
+
+
+@every("name", PAIRS)
+@settings(deadline=None, max_examples=8)
+@given(st.data())
+def test_results_have_memory_of_their_own(name, data):
+    case = data.draw(CASES[name])
+    arrays = converted(case.arrays, "float32")
+    gradients = some_gradients(name, arrays, case.options, 0)
+    kernel = KERNELS[name]
+    outputs, dxs = run_pair(kernel, arrays, case.options, gradients)
+    results = [a for a in (*outputs, *dxs) if a is not None]
+    kept = [a.copy() for a in results]
+    for i, a in enumerate(results):
+        assert type(a) is np.ndarray
+        assert a.flags.writeable
+        others = (*arrays, *gradients, *results[:i])
+        assert not any(b is not None and np.may_share_memory(a, b) for b in others)
+    again = [None if a is None else a[::-1].copy() for a in arrays]
+    run_pair(kernel, again, case.options, [g[::-1].copy() if g.ndim else g for g in gradients])
+    for a, b in zip(results, kept, strict=True):
+        assert np.array_equal(a, b), "a later call wrote into an earlier result"
+
+
+@every("name", PAIRS)
+def test_a_cache_serves_twice(name):
+    case = next(case for n, case in LARGE if n == name)
+    arrays = converted(case.arrays, "float32")
+    result, cache = KERNELS[name].forward(*arrays, **case.options)
+    gradients = some_gradients(name, arrays, case.options, 0)
+    dy = gradients if isinstance(result, tuple) else gradients[0]
+    one, two = KERNELS[name].backward(dy, cache), KERNELS[name].backward(dy, cache)
+    assert all(np.array_equal(a, b) for a, b in zip(one, two, strict=True))
+
+
+@every("dtype", sorted(TOLERANCE))
+@every(("name", "case"), LARGE, ids=[f"{i}-{name}" for i, (name, _) in enumerate(LARGE)])
+def test_large_arrays_and_any_number_of_threads(name, case, dtype):
+    arrays = converted(case.arrays, dtype)
+    gradients = some_gradients(name, arrays, case.options, 0)
+    results = run_pair(KERNELS[name], arrays, case.options, gradients)
+    wanted = run_pair(REFERENCES[name], arrays, case.options, gradients)
+    for got, want in zip(sum(results, ()), sum(wanted, ()), strict=True):
+        assert_same_numbers(got, want)
+    with pool.limited_to(1):
+        alone = run_pair(KERNELS[name], arrays, case.options, gradients)
+    for got, want in zip(sum(results, ()), sum(alone, ()), strict=True):
+        assert want is None or np.array_equal(got, want), "the number of threads changes the bits"
+
+
+SPECIAL = [n for n in PAIRS if n != "batch_normalization"]  # whose reference differs by when ∞ − ∞ comes up
+
+
+@every("dtype", sorted(TOLERANCE))
+@every("value", [np.nan, np.inf, -np.inf])
+@every("name", SPECIAL)
+def test_nan_and_infinity_are_where_they_belong(name, value, dtype):
+    case = next(case for n, case in LARGE if n == name)
+    rng = np.random.default_rng(0)
+    arrays = converted([None if a is None else np.array(a) for a in case.arrays], dtype)
+    arrays[0].flat[rng.integers(0, arrays[0].size, 5)] = value
+    with np.errstate(all="ignore"):
+        gradients = some_gradients(name, arrays, case.options, 0)
+        gradients[0].flat[rng.integers(0, gradients[0].size, 3)] = value
+        results = run_pair(KERNELS[name], arrays, case.options, gradients)
+        wanted = run_pair(REFERENCES[name], arrays, case.options, gradients)
+    for got, want in zip(sum(results, ()), sum(wanted, ()), strict=True):
+        if want is not None:
+            assert np.array_equal(np.isnan(got), np.isnan(want))
+            infinite = np.isinf(want)
+            assert np.array_equal(got[infinite], want[infinite])
+
+
+@every("name", PAIRS)
+@every("kind", ["float16", "complex64", "int32", ">f4", "list", "mixed", "empty"])
+def test_what_a_kernel_does_not_take_is_left_to_the_reference(name, kind):
+    case = next(case for n, case in LARGE if n == name)
+    arrays = converted(case.arrays, "float32")
+    if kind == "list":
+        arrays[0] = [[1.0, 2.0]]
+    elif kind == "empty":
+        arrays[0] = arrays[0][:0]
+    elif kind != "mixed":
+        arrays = converted(case.arrays, kind)
+    elif len(arrays) == 1 or arrays[1].dtype.kind != "f":
+        return
+    else:
+        arrays[1] = arrays[1].astype("float64")
+    assert not KERNELS[name].supports(*arrays, **case.options)
+
+
+@every("name", PAIRS)
+def test_an_empty_batch_works(name):
+    case = next(case for n, case in LARGE if n == name)
+    arrays = converted(case.arrays, "float32")
+    arrays[0] = arrays[0][:0]
+    if "cross_entropy" in name:
+        arrays[1] = arrays[1][:0]
+    with kernels_on():
+        outputs = as_tuple(FUNCTIONS[name].apply(*arrays, **case.options))
+    assert outputs[0].shape[0] == 0
+
+
+@every("name", PAIRS)
+def test_gradcheck_with_kernels(name):
+    rng = np.random.default_rng(0)
+    shapes = {
+        "batch_normalization": ((3, 4, 2), (2,), (2,)), "conv2d": ((2, 4, 5, 2), (3, 2, 2, 3), (3,)),
+        "dense": ((3, 4), (4, 2), (2,)), "average_pool2d": ((2, 5, 4, 3),), "softmax_cross_entropy": ((3, 4), (3, 4)),
+        "sigmoid_cross_entropy": ((3, 4), (3, 4)), "sparse_softmax_cross_entropy": ((3, 4),),
+    }  # fmt: skip
+    shapes["conv2d_relu"], shapes["max_pool2d"] = shapes["conv2d"], shapes["average_pool2d"]
+    arrays = [rng.standard_normal(shape) for shape in shapes.get(name, ((3, 4),))]
+    options = next(case for n, case in LARGE if n == name).options
+    constants = arrays[1:] if "cross_entropy" in name else []
+    if name.startswith("sparse"):
+        constants = [np.array([0, 3, 1])]
+    inputs = arrays[:1] if constants else arrays
+    with kernels_on():
+        assert gradcheck(lambda *xs: FUNCTIONS[name].apply(*xs, *constants, **options), *inputs)
+
+
+# --- adam, which works in place ---------------------------------------------------------------------------------
+
+
+@several
+@given(CASES["adam"], dtypes)
+def test_adam_is_that_of_the_reference(case, dtype):
+    arrays = converted(case.arrays, dtype)
+    wanted = REFERENCES["adam"].forward(*arrays, **case.options)
+    w, g, m, v = (a.copy() for a in arrays)
+    assert KERNELS["adam"].supports(w, g, m, v, **case.options)
+    results = KERNELS["adam"].forward(w, g, m, v, **case.options)
+    assert [id(a) for a in results] == [id(w), id(m), id(v)]
+    assert np.array_equal(g, arrays[1])
+    for got, want in zip(results, wanted, strict=True):
+        assert_same_numbers(got, want)
+
+
+@every("dtype", sorted(TOLERANCE))
+def test_adam_at_the_edges(dtype):
+    n = 100_000
+    w, m, v = (np.full(n, x, dtype) for x in (0.3, 0.0, 0.0))
+    g = np.zeros(n, dtype)
+    g[:4] = [2e20, -3e38, np.nan, np.inf]
+    options = {"beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-7, "step": 1, "weight_decay": 0.0}
+    KERNELS["adam"].forward(w, g, m, v, learning_rate=0.1, **options)
+    np.testing.assert_allclose(w[:2], [0.2, 0.4], rtol=1e-5)
+    assert np.isnan(w[2:4]).all()
+    assert (w[4:] == np.asarray(0.3, dtype)).all(), "a weight without a gradient moved"
+
+
+@every("spoil", ["strided", "read-only", "mixed", "shape"])
+def test_adam_leaves_what_it_cannot_change_in_place(spoil):
+    w, g, m, v = (np.ones(6, np.float32) for _ in range(4))
+    spoilt = {
+        "strided": np.ones(12, np.float32)[::2], "read-only": np.broadcast_to(np.float32(1), 6),
+        "mixed": np.ones(6), "shape": np.ones((6, 1), np.float32),
+    }[spoil]  # fmt: skip
+    assert not KERNELS["adam"].supports(spoilt, g, m, v)
+    assert not KERNELS["adam"].supports(w, g, m, spoilt)
