@@ -108,6 +108,8 @@ def _cpu_kernels() -> tuple[Mapping[str, Any], str]:
         from minidl_kernels import cpu
     except Exception as error:  # Numba itself may fail in ways of its own, and no kernel is no failure here
         return {}, f"off: {error}"
+    if not cpu.COMPILED:
+        return {}, "off: NUMBA_DISABLE_JIT is set"
     return cpu.KERNELS, f"{len(cpu.KERNELS)} kernels, {cpu.compiler()}"
 
 

@@ -6,14 +6,14 @@ from typing import Any, ClassVar
 
 from minidl import random
 from minidl.layers.base import Layer
+from minidl.models.loops import Loops
 from minidl.models.summary import print_summary
-from minidl.models.training import Trainer
 from minidl.tensor import Tensor
 
 __all__ = ["Model"]
 
 
-class Model(Trainer, Layer):
+class Model(Loops, Layer):
     """The base of models. Derive from it, keep layers as attributes and connect them in `call`.
 
     >>> from minidl.layers import Dense

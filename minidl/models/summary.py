@@ -2,8 +2,11 @@
 
 import io
 import shutil
+import sys
 from collections.abc import Callable
 from typing import Any
+
+from minidl.utils.checks import whole_number
 
 __all__ = ["print_summary"]
 
@@ -15,9 +18,27 @@ def print_summary(
     explain: bool = False,
 ) -> None:
     """Print the table of `model`'s layers, or give its text to `print_fn`."""
-    text = _table(model, line_length or min(shutil.get_terminal_size().columns, 110), explain)
-    text += "\n" + _totals(model)
-    (print_fn or print)(text)
+    if line_length is None:
+        width = min(shutil.get_terminal_size().columns, 110)
+    else:
+        width = whole_number("summary", "line_length", line_length, 20)
+    text = f"{_table(model, width, explain)}\n{_totals(model)}"
+    if print_fn is None:
+        print(_writable(text, getattr(sys.stdout, "encoding", None) or "utf-8"))
+    else:
+        print_fn(text)
+
+
+_PLAIN = str.maketrans("┏┳┓┡╇┩├┼┤└┴┘━─┃│·−⌈⌉⌊⌋", "++++++++++++--||*-[][]")
+
+
+def _writable(text: str, encoding: str) -> str:
+    """`text`, in plain characters where the screen or file has no others."""
+    try:
+        text.encode(encoding)
+    except UnicodeEncodeError:
+        return text.translate(_PLAIN).encode(encoding, "replace").decode(encoding)
+    return text
 
 
 def _table(model: Any, width: int, explain: bool) -> str:
@@ -27,7 +48,10 @@ def _table(model: Any, width: int, explain: bool) -> str:
     from rich.text import Text
 
     table = Table(
-        box=box.HEAVY_HEAD, show_lines=True, width=width, title=Text(f'Model: "{model.name}"', style="")
+        box=box.HEAVY_HEAD,
+        show_lines=True,
+        width=width,
+        title=Text(f'Model: "{model.name}"', style=""),
     )
     table.title_justify = "left"
     formulas_fit = explain and width >= 80
@@ -43,15 +67,27 @@ def _table(model: Any, width: int, explain: bool) -> str:
 
 def _row(layer: Any, explain: bool) -> tuple[str, str, str]:
     name = f"{layer.name} ({type(layer).__name__})"
-    shape = str(tuple(layer.output.shape)) if layer.output is not None else "?"
+    shape = _output_shape(layer)
     if not layer.built:
         return name, shape, "0 (unbuilt)"
     count = f"{layer.count_params():,}"
     if not explain:
         return name, shape, count
-    reasons = layer.shape_formulas() if layer.output is not None else []
+    reasons = layer.shape_formulas() if shape != "?" else []
     formula = f"{layer.parameter_formula()} = {count}" if layer.count_params() else count
     return name, "\n".join([shape, *reasons]), formula
+
+
+def _output_shape(layer: Any) -> str:
+    """Of a layer that was laid out, or that has run inside a model with its own `call`; "?" if nobody knows."""
+    if layer.output is not None:
+        return str(tuple(layer.output.shape))
+    if not layer.built or layer._built_for is None:
+        return "?"
+    try:
+        return str(tuple(layer.compute_output_shape(layer._built_for)))
+    except (TypeError, ValueError):
+        return "?"
 
 
 def _totals(model: Any) -> str:

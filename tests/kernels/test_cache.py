@@ -234,8 +234,8 @@ def test_a_process_without_a_place_warns_once_and_works(tmp_path):
 
 
 def test_importing_compiles_nothing_and_writes_nothing(tmp_path):
-    code = "from minidl_kernels.cpu import KERNELS, activations; print(activations._relu.stats.cache_misses)"
-    assert process(code, MINIDL_HOME=str(tmp_path)) == ("Counter()", "")
+    code = "from minidl_kernels.cpu import KERNELS, activations; print(dict(activations._relu.stats.cache_misses))"
+    assert process(code, MINIDL_HOME=str(tmp_path)) == ("{}", "")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -244,10 +244,9 @@ def test_numba_without_its_compiler(tmp_path):
 
 
 def test_numba_whose_insides_have_changed(tmp_path):
-    code = "import numba.core.caching as c; del c._Cache\n"
-    out, err = process(code + USE, MINIDL_HOME=str(tmp_path))
-    assert out == "(0, 1)"
-    assert err == ""
+    code = "import numba.core.compiler as c; del c.CompileResult._reduce\n"
+    for _ in range(2):
+        assert process(code + USE, MINIDL_HOME=str(tmp_path)) == ("(0, 1)", "")
 
 
 def test_one_line_on_a_terminal_says_what_is_being_waited_for(monkeypatch, capsys, place):

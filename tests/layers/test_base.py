@@ -183,6 +183,22 @@ def test_a_layer_used_twice_counts_once():
     assert [v.shape for v in layer.weights] == [(2, 2), (2,)]
 
 
+def test_a_weight_of_two_layers_counts_once():
+    class Tied(Layer):
+        def __init__(self):
+            super().__init__()
+            self.first, self.second = Scale(), Scale()
+
+        def build(self, input_shape):
+            self.first.build(input_shape)
+            self.second.factor = self.first.factor
+
+    layer = Tied()
+    layer.build((None, 3))
+    assert layer.first.weights == layer.second.weights
+    assert layer.count_params() == 3
+
+
 def test_variables_as_attributes():
     class Own(Layer):
         def __init__(self):

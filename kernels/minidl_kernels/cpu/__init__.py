@@ -14,7 +14,11 @@ from minidl_kernels.cpu import (
     pooling,
 )  # fmt: skip
 
-__all__ = ["KERNELS", "compiler"]
+__all__ = ["COMPILED", "KERNELS", "compiler"]
+
+COMPILED = (
+    not numba.config.DISABLE_JIT
+)  # otherwise the loops run in Python: to step through them, not for use
 
 KERNELS: dict[str, Kernel] = {
     **activations.KERNELS,

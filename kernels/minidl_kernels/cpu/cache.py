@@ -33,15 +33,21 @@ from typing import Any
 import llvmlite
 import numba
 from numba import config, njit
-from numba.core import caching, compiler
+from numba.core.compiler_lock import global_compiler_lock
 from numba.core.registry import cpu_target
-from numba.core.serialize import dumps
 
 from minidl_kernels import __version__
 
 __all__ = ["compiled", "folder"]
 
 _PACKAGE = Path(__file__).resolve().parent.parent
+
+if hasattr(os, "register_at_fork"):  # a child that inherits the lock of a compilation would wait for ever
+    os.register_at_fork(
+        before=global_compiler_lock.acquire,
+        after_in_parent=global_compiler_lock.release,
+        after_in_child=global_compiler_lock.release,
+    )
 
 
 def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -51,9 +57,8 @@ def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
     addition that follows may become one operation. Division by 0 gives infinity, as in NumPy.
     """
     dispatcher = njit(nogil=True, error_model="numpy", fastmath={"contract"})(function)
-    with contextlib.suppress(AttributeError):  # NUMBA_DISABLE_JIT=1 leaves a plain function
-        if isinstance(dispatcher._cache, caching._Cache):
-            dispatcher._cache = _Cache(function)
+    if hasattr(dispatcher, "_cache"):  # with NUMBA_DISABLE_JIT=1 it is the plain function
+        dispatcher._cache = _Cache(function)
     return dispatcher
 
 
@@ -112,16 +117,13 @@ class _Notice:
             print("minidl: compiling kernels for this processor, a few seconds, once ...", file=sys.stderr)
 
 
-class _Cache(caching._Cache):
+class _Cache:
     """Numba asks it before it compiles, and hands it what it has compiled."""
+
+    cache_path = None  # one for all functions: see `folder`
 
     def __init__(self, function: Callable[..., Any]):
         self.name = f"{function.__module__.rpartition('.')[2]}.{function.__qualname__}"
-        self.function = function
-
-    @property
-    def cache_path(self) -> str:
-        return str(folder())
 
     def file(self, signature: Any, codegen: Any) -> Path | None:
         """Where the code for these types is, or will be."""
@@ -138,12 +140,8 @@ class _Cache(caching._Cache):
         path = self.file(signature, target_context.codegen())
         if path is not None and path.is_file():
             try:
-                content = path.read_bytes()
-                digest, code = content[:32], content[32:]
-                if hashlib.sha256(code).digest() != digest:
-                    raise ValueError("damaged")
-                return compiler.CompileResult._rebuild(target_context, *pickle.loads(code))  # noqa: S301
-            except Exception:
+                return _read(path, target_context)
+            except Exception:  # damaged, or of a Numba that works otherwise
                 with contextlib.suppress(OSError):
                     path.unlink()
         _Notice.show()
@@ -156,9 +154,7 @@ class _Cache(caching._Cache):
             return
         temporary = path.with_name(f"{path.name}.{os.getpid()}.{threading.get_ident()}")
         try:
-            code = dumps(result._reduce())
-            with open(temporary, "xb", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
-                file.write(hashlib.sha256(code).digest() + code)
+            _write(temporary, result)
             os.replace(temporary, path)
         except Exception:
             with contextlib.suppress(OSError):
@@ -172,3 +168,21 @@ class _Cache(caching._Cache):
 
     def flush(self) -> None:
         """Keys are hashes of all that matters: nothing here goes stale."""
+
+
+def _read(path: Path, target_context: Any) -> Any:
+    from numba.core.compiler import CompileResult
+
+    content = path.read_bytes()
+    digest, code = content[:32], content[32:]
+    if hashlib.sha256(code).digest() != digest:
+        raise ValueError("damaged")
+    return CompileResult._rebuild(target_context, *pickle.loads(code))  # noqa: S301 checked, from our own folder
+
+
+def _write(path: Path, result: Any) -> None:
+    from numba.core.serialize import dumps
+
+    code = dumps(result._reduce())
+    with open(path, "xb", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
+        file.write(hashlib.sha256(code).digest() + code)

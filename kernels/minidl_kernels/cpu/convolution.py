@@ -19,6 +19,8 @@ from minidl_kernels.cpu.tile import ROWS, columns
 
 __all__ = ["KERNELS"]
 
+LARGEST_SHARES = 16 << 20  # bytes for the shares of dw, one for each part
+
 Padding = tuple[tuple[int, int], tuple[int, int]]
 Size = tuple[int, int]
 
@@ -83,41 +85,43 @@ def _up(n: int, step: int) -> int:
 
 def _backward(dy: Any, cache: _Cache, needs: tuple[bool, ...] = (True, True, True)) -> tuple[Any, Any, Any]:
     padded, w, biased, y, padding, g = cache
-    dtype, pixels = w.dtype, g.n * g.oh * g.ow
-    dy = ready(np.asarray(dy, dtype)).reshape(pixels, g.f)
-    beyond = columns(dtype.itemsize)  # a tile reads whole vectors, past the last column if need be
-    dz = scratch("dz", pixels * g.f + beyond, dtype)
-    parts = min(32, -(-pixels // 128))
-    sums = np.empty((parts, g.f))
-    seen = dy if y is None else y.reshape(pixels, g.f)
-    run(loops.rectified, parts, dy, seen, dz[: pixels * g.f].reshape(pixels, g.f), sums, y is not None)
-    return (
-        _input_gradient(dz, w, padding, g) if needs[0] else None,
-        _weight_gradient(padded, dz, w, g) if needs[1] else None,
-        sums.sum(axis=0).astype(dtype) if biased and needs[2] else None,
+    pixels = g.n * g.oh * g.ow
+    dy = ready(np.asarray(dy, w.dtype)).reshape(pixels, g.f)
+    masked = y is not None
+    y = y.reshape(pixels, g.f) if masked else dy
+    dx, panels = (
+        _input_gradient_arrays(w, padding, g) if needs[0] else (np.empty((0,) * 4, w.dtype), w.reshape(-1))
     )
-
-
-def _weight_gradient(padded: Any, dz: Any, w: Any, g: loops.Geometry) -> Any:
-    tiles = -(-(w.size // g.f) // ROWS)
-    shares = min(tiles, 8)
-    splits = max(1, min(g.n, 8 // shares))  # few cells, as in a first layer: let the images be shared out
-    dw = empty((splits, *w.shape), w.dtype)
+    corner = padding[0][0], padding[1][0]
     no_floor = w.dtype.type(-np.inf)
-    run(loops.weight_gradient, shares * splits, padded.reshape(-1), dz, dw.reshape(-1), splits, no_floor, g)
-    return dw[0] if splits == 1 else dw.sum(axis=0)
+    if g.n >= 4 and 8 * w.nbytes <= LARGEST_SHARES:
+        parts = min(g.n, 8)
+        dws, dbs = empty((parts, *w.shape), w.dtype), np.empty((parts, g.f))
+        arguments = (padded.reshape(-1), dy, y, masked, panels, dx, needs[0], dws.reshape(-1), dbs)
+        run(loops.gradients, parts, *arguments, *corner, no_floor, g)
+        dw = dws.sum(axis=0)
+    else:
+        parts = min(32, -(-pixels // 128))
+        beyond = columns(w.itemsize)  # a tile reads whole vectors, past the last column if need be
+        dz, dbs = scratch("dz", pixels * g.f + beyond, w.dtype), np.empty((parts, g.f))
+        run(loops.rectify, parts, dy, y, masked, dz[: pixels * g.f].reshape(pixels, g.f), dbs)
+        dw = empty(w.shape, w.dtype)
+        parts = min(-(-(w.size // g.f) // ROWS), 32)
+        run(loops.weight_gradient, parts, padded.reshape(-1), dz, dw.reshape(-1), no_floor, g)
+        if needs[0]:
+            parts = g.n * g.groups * -(-w.shape[2] // columns(w.itemsize))
+            run(loops.input_gradient, parts, dz, panels, dx, *corner, no_floor, g)
+    return dx if needs[0] else None, dw, dbs.sum(axis=0).astype(w.dtype) if biased else None
 
 
-def _input_gradient(dz: Any, w: Any, padding: Padding, g: loops.Geometry) -> Any:
+def _input_gradient_arrays(w: Any, padding: Padding, g: loops.Geometry) -> tuple[Any, Any]:
+    """An array for dx, and the weights as `input_gradient` reads them."""
     kh, kw, c, f = w.shape
-    width = columns(w.dtype.itemsize)
+    width = columns(w.itemsize)
     panels = scratch("panels", g.groups * _up(c, width) * kh * kw * (f // g.groups), w.dtype)
     loops.pack_transposed(w.reshape(kh * kw, c, f), panels, g.groups, width)
     (top, bottom), (left, right) = padding
-    dx = empty((g.n, g.h - top - bottom, g.w - left - right, g.c), w.dtype)
-    parts = g.n * g.groups * -(-c // width)
-    run(loops.input_gradient, parts, dz, panels, dx, top, left, w.dtype.type(-np.inf), g)
-    return dx
+    return empty((g.n, g.h - top - bottom, g.w - left - right, g.c), w.dtype), panels
 
 
 def conv2d_forward(

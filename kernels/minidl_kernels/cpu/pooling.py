@@ -104,15 +104,18 @@ def _max_of_four(counter, parts, x, y, winner):
 
 @compiled
 def _max_backward(counter, parts, dy, winner, dx, g):
-    """A part is a share of the images."""
+    """A part is a share of the images. Where windows do not overlap, each pixel is written once at most."""
     n, oh, ow, channels = dy.shape
     zero = dy.dtype.type(0)
+    apart = g.sh >= g.kh and g.sw >= g.kw
+    covered = apart and oh * g.kh == dx.shape[1] and ow * g.kw == dx.shape[2]
     while True:
         part = take(counter)
         if part >= parts:
             return
         for image in range(part * n // parts, (part + 1) * n // parts):
-            dx[image] = 0
+            if not covered:
+                dx[image] = 0
             for i in range(oh):
                 k_begin, k_end = _inside(i * g.sh - g.top, g.kh, dx.shape[1])
                 for j in range(ow):
@@ -121,9 +124,14 @@ def _max_backward(counter, parts, dy, winner, dx, g):
                         for l in range(l_begin, l_end):  # noqa: E741
                             cell = np.uint8(k * g.kw + l)
                             line, place = i * g.sh + k - g.top, j * g.sw + l - g.left
-                            for c in range(channels):
-                                won = winner[image, i, j, c] == cell
-                                dx[image, line, place, c] += dy[image, i, j, c] if won else zero
+                            if apart:
+                                for c in range(channels):
+                                    won = winner[image, i, j, c] == cell
+                                    dx[image, line, place, c] = dy[image, i, j, c] if won else zero
+                            else:
+                                for c in range(channels):
+                                    won = winner[image, i, j, c] == cell
+                                    dx[image, line, place, c] += dy[image, i, j, c] if won else zero
 
 
 @compiled

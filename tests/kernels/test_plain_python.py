@@ -1,0 +1,41 @@
+"""The loops of the kernels without their compiler: NUMBA_DISABLE_JIT=1, for a debugger or to measure coverage."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+SCRIPT = """
+import sys
+sys.path.insert(0, sys.argv[1])
+import numpy as np
+from hypothesis import find, settings, Phase
+from kernel_cases import CASES, REFERENCES
+from minidl_kernels.cpu import COMPILED, KERNELS
+
+assert not COMPILED
+as_tuple = lambda x: x if isinstance(x, tuple) else (x,)
+for name in sorted(KERNELS):
+    case = find(CASES[name], lambda c: c.arrays[0].size > 5, settings=settings(max_examples=200, database=None))
+    arrays = [a if a is None or name != "adam" else a.copy() for a in case.arrays]
+    assert KERNELS[name].supports(*arrays, **case.options)
+    wanted, wanted_cache = REFERENCES[name].forward(*arrays, **case.options)[:2]
+    got, cache = KERNELS[name].forward(*arrays, **case.options)[:2]
+    pairs = list(zip(as_tuple(got), as_tuple(wanted)))
+    if name != "adam":
+        dy = tuple(np.ones_like(y) for y in as_tuple(wanted))
+        dy = dy if isinstance(wanted, tuple) else dy[0]
+        pairs += list(zip(KERNELS[name].backward(dy, cache), REFERENCES[name].backward(dy, wanted_cache)))
+    for a, b in pairs:
+        assert (a is None) == (b is None)
+        if a is not None:
+            np.testing.assert_allclose(a, b, rtol=1e-10, atol=1e-12, err_msg=name)
+"""
+
+
+def test_every_kernel_runs_in_plain_python():
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", SCRIPT, str(Path(__file__).parent.parent)],
+        capture_output=True, text=True, env=os.environ | {"NUMBA_DISABLE_JIT": "1"}, timeout=120,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
