@@ -209,16 +209,8 @@ class Conv2D(Layer):
             raise ValueError(
                 f"{self} expects a number of channels that {self.groups} groups divide, got shape {input_shape}."
             )
-        self.kernel = self.add_weight(
-            (*self.kernel_size, channels // self.groups, self.filters), self.kernel_initializer,
-            regularizer=self.kernel_regularizer, constraint=self.kernel_constraint, name="kernel",
-        )  # fmt: skip
-        self.bias = None
-        if self.use_bias:
-            self.bias = self.add_weight(
-                (self.filters,), self.bias_initializer, regularizer=self.bias_regularizer,
-                constraint=self.bias_constraint, name="bias",
-            )  # fmt: skip
+        self.kernel = self._make("kernel", (*self.kernel_size, channels // self.groups, self.filters))
+        self.bias = self._make("bias", (self.filters,)) if self.use_bias else None
         self.input_spec = InputSpec(IMAGE_AXES, sizes={-1: channels})
 
     def call(self, inputs: Tensor) -> Tensor:

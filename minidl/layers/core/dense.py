@@ -96,16 +96,8 @@ class Dense(Layer):
             raise ValueError(
                 f"{self} needs to know its number of features: the last axis of {input_shape} is None."
             )
-        self.kernel = self.add_weight(
-            (features, self.units), self.kernel_initializer, regularizer=self.kernel_regularizer,
-            constraint=self.kernel_constraint, name="kernel",
-        )  # fmt: skip
-        self.bias = None
-        if self.use_bias:
-            self.bias = self.add_weight(
-                (self.units,), self.bias_initializer, regularizer=self.bias_regularizer,
-                constraint=self.bias_constraint, name="bias",
-            )  # fmt: skip
+        self.kernel = self._make("kernel", (features, self.units))
+        self.bias = self._make("bias", (self.units,)) if self.use_bias else None
         self.input_spec = InputSpec(min_ndim=2, sizes={-1: features})
 
     def call(self, inputs: Tensor) -> Tensor:

@@ -150,23 +150,10 @@ class BatchNormalization(Layer):
         n = input_shape[self.axis]
         if n is None:
             raise ValueError(f"{self} needs to know the size of axis {self.axis} of {input_shape}.")
-        self.gamma = self.beta = None
-        if self.scale:
-            self.gamma = self.add_weight(
-                (n,), self.gamma_initializer, regularizer=self.gamma_regularizer,
-                constraint=self.gamma_constraint, name="gamma",
-            )  # fmt: skip
-        if self.center:
-            self.beta = self.add_weight(
-                (n,), self.beta_initializer, regularizer=self.beta_regularizer,
-                constraint=self.beta_constraint, name="beta",
-            )  # fmt: skip
-        self.moving_mean = self.add_weight(
-            (n,), self.moving_mean_initializer, trainable=False, name="moving_mean"
-        )
-        self.moving_variance = self.add_weight(
-            (n,), self.moving_variance_initializer, trainable=False, name="moving_variance"
-        )
+        self.gamma = self._make("gamma", (n,)) if self.scale else None
+        self.beta = self._make("beta", (n,)) if self.center else None
+        self.moving_mean = self._make("moving_mean", (n,), trainable=False)
+        self.moving_variance = self._make("moving_variance", (n,), trainable=False)
         least = self.axis + 1 if self.axis > 0 else 1 - self.axis
         self.input_spec = InputSpec(min_ndim=least, sizes={self.axis: n})
 
