@@ -6,11 +6,14 @@ import sys
 from functools import cache
 from pathlib import Path
 
+import minidl_kernels
 import pytest
 
-ROOT = Path(__file__).parent.parent
+import minidl
+
+ROOT = Path(minidl.__file__).parent.parent  # of what is installed, be it the source tree or a wheel
 FILES = sorted((ROOT / "minidl").rglob("*.py"))
-KERNEL_FILES = sorted((ROOT / "kernels").rglob("*.py"))
+KERNEL_FILES = sorted(Path(minidl_kernels.__file__).parent.rglob("*.py"))
 EVERY_FILE = pytest.mark.parametrize("file", FILES, ids=lambda f: str(f.relative_to(ROOT)))
 
 # A room may import from its own level downwards (the first line is the lowest), never upwards.
@@ -101,6 +104,7 @@ def test_the_scan_sees_imports():
     assert "minidl.config" in at_import(ROOT / "minidl/tensor.py")  # from minidl import config
     assert "minidl_kernels" not in at_import(ROOT / "minidl/backend.py")
     assert len(FILES) > 50
+    assert len(KERNEL_FILES) > 5
 
 
 @EVERY_FILE
