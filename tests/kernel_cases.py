@@ -41,7 +41,9 @@ class Case(NamedTuple):
 BATCH = st.integers(1, 5)
 WIDE = st.sampled_from([1, 2, 3, 5, 8, 15, 16, 17, 31, 32, 33, 40])
 SHAPES = st.lists(st.integers(1, 7), min_size=1, max_size=4).map(tuple)
-ROWS = st.tuples(st.lists(st.integers(1, 5), min_size=1, max_size=2).map(tuple), WIDE).map(lambda s: (*s[0], s[1]))
+ROWS = st.tuples(st.lists(st.integers(1, 5), min_size=1, max_size=2).map(tuple), WIDE).map(
+    lambda s: (*s[0], s[1])
+)
 maybe = st.booleans()
 
 
@@ -81,7 +83,10 @@ def _batch_normalization(draw):
     shape = (2, *draw(SHAPES))
     x, gamma, beta = normal(draw(seeds), shape, shape[-1:], shape[-1:])
     x = x + draw(st.sampled_from([0, 3]))
-    options = {"axis": draw(st.sampled_from([-1, len(shape) - 1])), "epsilon": draw(st.sampled_from([1e-3, 0.1]))}
+    options = {
+        "axis": draw(st.sampled_from([-1, len(shape) - 1])),
+        "epsilon": draw(st.sampled_from([1e-3, 0.1])),
+    }
     return Case((x, gamma if draw(maybe) else None, beta if draw(maybe) else None), options)
 
 
@@ -155,6 +160,11 @@ LARGE = [  # enough for several parts, blocks and threads
     ("conv2d", Case(normal(1, (3, 40, 30, 3), (3, 3, 3, 40), (40,)), _plain)),
     ("conv2d_relu", Case(normal(2, (2, 3, 600, 9), (2, 3, 9, 70), (70,)), _plain)),
     ("conv2d", Case(normal(3, (1, 9, 9, 128), (3, 3, 128, 66), (66,)), _plain)),
+    ("conv2d_relu", Case(normal(16, (9, 12, 11, 5), (3, 3, 5, 33), (33,)), _plain)),
+    (
+        "conv2d",
+        Case(normal(17, (5, 4, 4, 230), (3, 3, 230, 260), (260,)), _plain),
+    ),  # weights too large for shares
     ("dense", Case(normal(4, (700, 600), (600, 70), (70,)), {})),
     ("max_pool2d", Case(normal(5, (6, 40, 41, 16)), _pooled)),
     ("max_pool2d", Case(normal(6, (6, 40, 41, 16)), _pooled | {"pool": (3, 3), "padding": ((1, 1), (1, 0))})),

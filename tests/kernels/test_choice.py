@@ -139,7 +139,10 @@ else:
 def test_kernels_in_plain_python_are_not_used():
     code = "from minidl import backend; print(backend.available()['cpu'])"
     done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, env=os.environ | {"NUMBA_DISABLE_JIT": "1"}
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        env=os.environ | {"NUMBA_DISABLE_JIT": "1"},
     )
     assert done.stdout == "off: NUMBA_DISABLE_JIT is set\n"
 

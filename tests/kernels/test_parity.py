@@ -69,7 +69,10 @@ def test_signatures_are_equal(name, half):
         assert ours is None
         return
     one, other = (
-        [(p.kind, p.default, p.name if half == "forward" else "") for p in inspect.signature(f).parameters.values()]
+        [
+            (p.kind, p.default, p.name if half == "forward" else "")
+            for p in inspect.signature(f).parameters.values()
+        ]
         for f in (ours, theirs)
     )
     if inspect.Parameter.VAR_KEYWORD in [p[0] for p in other]:  # conv2d_relu hands its options on

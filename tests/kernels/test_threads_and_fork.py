@@ -127,7 +127,12 @@ threading.Thread(target=lambda: [work(2) for _ in range(30)], daemon=True).start
 def test_process(script, threads, tmp_path, monkeypatch):
     if "FORK" in script and sys.platform != "linux":
         pytest.skip("fork is for Linux")
-    if threads != "2" and script in ("SPAWN", "AT_EXIT", "FORK_BEFORE_FIRST_USE", "FORK_WHILE_OTHERS_COMPILE"):
+    if threads != "2" and script in (
+        "SPAWN",
+        "AT_EXIT",
+        "FORK_BEFORE_FIRST_USE",
+        "FORK_WHILE_OTHERS_COMPILE",
+    ):
         pytest.skip("one number of threads is enough")
     file = tmp_path / "script.py"
     file.write_text(COMMON + globals()[script])

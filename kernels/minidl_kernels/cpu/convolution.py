@@ -1,4 +1,4 @@
-"""conv2d and conv2d_relu: prepare arrays, let the loops of `convolution_loops` run, hand out the results.
+"""conv2d and conv2d_relu: prepare arrays, let the loops of `convolution_forward` and `convolution_gradient` run, hand out the results.
 
     y[n, i, j, f] = b[f] + Σ_{k, l, c}  x[n, i·s + k·r, j·s + l·r, c] · w[k, l, c, f]
 
@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from minidl_kernels.contract import Kernel
-from minidl_kernels.cpu import convolution_loops as loops
+from minidl_kernels.cpu import convolution_forward as forward
+from minidl_kernels.cpu import convolution_gradient as gradient
 from minidl_kernels.cpu.arrays import floats, ready
 from minidl_kernels.cpu.memory import empty, scratch
 from minidl_kernels.cpu.pool import run
@@ -31,7 +32,7 @@ class _Cache(NamedTuple):
     biased: bool
     y: Any  # None without a rectifier
     padding: Padding
-    geometry: loops.Geometry
+    geometry: forward.Geometry
 
 
 def _supports(
@@ -51,12 +52,12 @@ def _supports(
     )
 
 
-def _geometry(padded: Any, w: Any, strides: Size, dilation: Size, groups: int) -> loops.Geometry:
+def _geometry(padded: Any, w: Any, strides: Size, dilation: Size, groups: int) -> forward.Geometry:
     n, h, wide, c = padded.shape
     kh, kw, _, f = w.shape
     oh = (h - (kh - 1) * dilation[0] - 1) // strides[0] + 1
     ow = (wide - (kw - 1) * dilation[1] - 1) // strides[1] + 1
-    return loops.Geometry(n, h, wide, c, kh, kw, f, oh, ow, *strides, *dilation, groups)
+    return forward.Geometry(n, h, wide, c, kh, kw, f, oh, ow, *strides, *dilation, groups)
 
 
 def _forward(
@@ -70,12 +71,12 @@ def _forward(
     width = columns(dtype.itemsize)
     cells = w.size // f
     panels = scratch("panels", cells * groups * _up(f // groups, width), dtype)
-    loops.pack(w.reshape(cells, f), panels, cells, f, groups, width)
+    forward.pack(w.reshape(cells, f), panels, cells, f, groups, width)
     bias = np.zeros(f, dtype) if b is None else ready(b)
     y = empty((g.n, g.oh, g.ow, f), dtype)
     floor = dtype.type(0 if rectify else -np.inf)
-    parts = -(-g.n * g.oh * g.ow // loops.PIXELS)
-    run(loops.windows, parts, padded.reshape(-1), panels, bias, y.reshape(-1), floor, g)
+    parts = -(-g.n * g.oh * g.ow // forward.PIXELS)
+    run(forward.windows, parts, padded.reshape(-1), panels, bias, y.reshape(-1), floor, g)
     return y, _Cache(padded, w, b is not None, y if rectify else None, padding, g)
 
 
@@ -98,28 +99,28 @@ def _backward(dy: Any, cache: _Cache, needs: tuple[bool, ...] = (True, True, Tru
         parts = min(g.n, 8)
         dws, dbs = empty((parts, *w.shape), w.dtype), np.empty((parts, g.f))
         arguments = (padded.reshape(-1), dy, y, masked, panels, dx, needs[0], dws.reshape(-1), dbs)
-        run(loops.gradients, parts, *arguments, *corner, no_floor, g)
+        run(gradient.gradients, parts, *arguments, *corner, no_floor, g)
         dw = dws.sum(axis=0)
     else:
         parts = min(32, -(-pixels // 128))
         beyond = columns(w.itemsize)  # a tile reads whole vectors, past the last column if need be
         dz, dbs = scratch("dz", pixels * g.f + beyond, w.dtype), np.empty((parts, g.f))
-        run(loops.rectify, parts, dy, y, masked, dz[: pixels * g.f].reshape(pixels, g.f), dbs)
+        run(gradient.rectify, parts, dy, y, masked, dz[: pixels * g.f].reshape(pixels, g.f), dbs)
         dw = empty(w.shape, w.dtype)
         parts = min(-(-(w.size // g.f) // ROWS), 32)
-        run(loops.weight_gradient, parts, padded.reshape(-1), dz, dw.reshape(-1), no_floor, g)
+        run(gradient.weight_gradient, parts, padded.reshape(-1), dz, dw.reshape(-1), no_floor, g)
         if needs[0]:
             parts = g.n * g.groups * -(-w.shape[2] // columns(w.itemsize))
-            run(loops.input_gradient, parts, dz, panels, dx, *corner, no_floor, g)
+            run(gradient.input_gradient, parts, dz, panels, dx, *corner, no_floor, g)
     return dx if needs[0] else None, dw, dbs.sum(axis=0).astype(w.dtype) if biased else None
 
 
-def _input_gradient_arrays(w: Any, padding: Padding, g: loops.Geometry) -> tuple[Any, Any]:
+def _input_gradient_arrays(w: Any, padding: Padding, g: forward.Geometry) -> tuple[Any, Any]:
     """An array for dx, and the weights as `input_gradient` reads them."""
     kh, kw, c, f = w.shape
     width = columns(w.itemsize)
     panels = scratch("panels", g.groups * _up(c, width) * kh * kw * (f // g.groups), w.dtype)
-    loops.pack_transposed(w.reshape(kh * kw, c, f), panels, g.groups, width)
+    gradient.pack_transposed(w.reshape(kh * kw, c, f), panels, g.groups, width)
     (top, bottom), (left, right) = padding
     return empty((g.n, g.h - top - bottom, g.w - left - right, g.c), w.dtype), panels
 
