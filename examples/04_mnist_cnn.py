@@ -11,11 +11,10 @@
 
 # %%
 import argparse
+import contextlib
+import sys
 from pathlib import Path
 
-import matplotlib
-
-matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 import numpy as np
 
@@ -27,11 +26,15 @@ from minidl.utils import set_random_seed, to_categorical
 parser = argparse.ArgumentParser(description="Train a small convolutional network on handwritten digits.")
 parser.add_argument("--epochs", type=int, default=3)
 parser.add_argument("--batch-size", type=int, default=32)
-parser.add_argument("--validation-split", type=float, default=0.1, help="share of the training images kept aside")
-parser.add_argument("--kernels", action=argparse.BooleanOptionalAction, default=True, help="use compiled kernels")
+parser.add_argument(
+    "--validation-split", type=float, default=0.1, help="share of the training images kept aside"
+)
+parser.add_argument(
+    "--kernels", action=argparse.BooleanOptionalAction, default=True, help="use compiled kernels"
+)
 parser.add_argument("--seed", type=int, default=0)
 parser.add_argument("--output", type=Path, default=Path("output"), help="folder for the pictures")
-options = parser.parse_args()
+options = parser.parse_args([] if "ipykernel" in sys.modules else None)  # a notebook takes the defaults
 set_random_seed(options.seed)
 
 # %% [markdown]
@@ -84,26 +87,17 @@ model.compile(optimizer="adam", loss="categorical_crossentropy", metrics=["accur
 # %% [markdown]
 # ## Training
 
-
 # %%
-def train():
-    """Fit on the training images, then measure on the test images."""
+with contextlib.nullcontext() if options.kernels else minidl.kernels_off():
     history = model.fit(
         x_train,
         to_categorical(y_train, 10),
         batch_size=options.batch_size,
         epochs=options.epochs,
         validation_split=options.validation_split,
-    )
+    ).history
     loss, accuracy = model.evaluate(x_test, to_categorical(y_test, 10), verbose=0)
-    return history.history, loss, accuracy, model.predict(x_test, verbose=0)
-
-
-if options.kernels:
-    history, loss, accuracy, probabilities = train()
-else:
-    with minidl.kernels_off():
-        history, loss, accuracy, probabilities = train()
+    probabilities = model.predict(x_test, verbose=0)
 print(f"test loss {loss:.4f}, test accuracy {accuracy:.4f}")
 
 # %% [markdown]

@@ -1,6 +1,8 @@
-"""minidl: a neural-network engine to read and to use.
+"""minidl: a neural-network engine on NumPy, to read and to use.
 
-Importing it needs NumPy only, prints nothing and compiles nothing.
+Start with `Sequential` and `layers`; `Tensor` and `Function` for gradients of your own; `gradcheck` to check
+them; `kernels_off()` for the plain reference. Importing it needs NumPy only, prints nothing and compiles
+nothing.
 """
 
 from minidl import (
@@ -21,7 +23,7 @@ from minidl import (
     regularizers,
     utils,
 )
-from minidl.backend import kernels_off
+from minidl.backend import kernels_off, kernels_on
 from minidl.gradcheck import gradcheck
 from minidl.layers import Input, Layer
 from minidl.losses import Loss
@@ -35,6 +37,6 @@ __version__ = "0.1.0"
 __all__ = [
     "Function", "Input", "Layer", "Loss", "Metric", "Model", "Optimizer", "Sequential", "Tensor", "Variable",
     "activations", "backend", "callbacks", "config", "constraints", "datasets", "gradcheck", "initializers",
-    "kernels_off", "layers", "losses", "metrics", "models", "no_grad", "ops", "optimizers", "random",
+    "kernels_off", "kernels_on", "layers", "losses", "metrics", "models", "no_grad", "ops", "optimizers", "random",
     "regularizers", "utils",
 ]  # fmt: skip

@@ -30,24 +30,27 @@ from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from enum import Enum
 from functools import cache
-from types import ModuleType
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 __all__ = [
-    "Array", "Pair", "array_module", "available", "implementation", "kernels_enabled", "kernels_off", "kernels_on",
+    "Array", "Pair", "available", "implementation", "kernels_enabled", "kernels_off", "kernels_on",
 ]  # fmt: skip
 
 Array: TypeAlias = NDArray[Any]
+
+
+def _no_backward(dy: Any, cache: Any) -> Sequence[Any]:
+    raise TypeError("This has no gradient: it is an update rule, not an op on the graph.")
 
 
 class Pair(NamedTuple):
     """The two halves of an op. `backward` understands the cache of its own `forward`, and no other."""
 
     forward: Callable[..., tuple[Any, Any]]
-    backward: Callable[..., Sequence[Any]]
+    backward: Callable[..., Sequence[Any]] = _no_backward
 
 
 WORTHWHILE = 4096  # numbers in all arrays together; below, the reference is as fast or nearly
@@ -94,11 +97,6 @@ def kernels_on() -> AbstractContextManager[None]:
 def kernels_enabled() -> bool:
     """Whether ops look for a kernel before they run their reference."""
     return _use.get() is not _Use.NEVER
-
-
-def array_module(x: Any) -> ModuleType:
-    """The module whose functions take `x`: NumPy for everything this version knows."""
-    return np
 
 
 @cache

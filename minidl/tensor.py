@@ -17,13 +17,14 @@ array([2., 4., 6.], dtype=float32)
 
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar
 
 import numpy as np
 
 from minidl import config
 from minidl.backend import Array, Pair, implementation
 from minidl.graph import Node, mode, no_grad, walk
+from minidl.tracing import TRACED, operators, traces
 
 __all__ = ["TRACED", "Function", "Tensor", "as_array", "no_grad", "traces"]
 
@@ -31,9 +32,10 @@ __all__ = ["TRACED", "Function", "Tensor", "as_array", "no_grad", "traces"]
 class Function:
     """An op: a pair of functions on arrays, and the way to put it on the graph.
 
-    `forward(*arrays, **options)` returns the output array (or a tuple of them) and a cache; `backward(dy,
-    cache)` takes the gradient of the output (or a tuple of them) and returns the gradients of the inputs, in
-    order, None for an input that has none. A gradient may have the broadcast shape of the forward: the walk
+    Both are static methods. `forward(*arrays, **options)` returns the output array (or a tuple of them) and a
+    cache, which is whatever `backward` will need again: inputs, outputs, shapes. `backward(dy, cache)` takes
+    the gradient of the output (or a tuple of them) and returns the gradients of the inputs, in order, None
+    for an input that has none. A gradient may have the broadcast shape of the forward: the walk
     sums it back to the input's shape, once for all ops. `kernel` names a faster pair (see
     `minidl.backend`). A `selective` op is told which gradients are wanted, `backward(dy, cache, needs=(False,
     True))`, and may give None for the others: nobody asks for the gradient of the first layer's images.
@@ -61,7 +63,17 @@ class Function:
         """Run on the arrays of `inputs` (tensors, arrays, lists, numbers) and return tensors on the graph."""
         arrays = tuple([x.data if isinstance(x, Tensor) else _from_list(x) for x in inputs])
         forward, backward = implementation(cls.kernel, Pair(cls.forward, cls.backward), arrays, options)
-        result, cache = forward(*arrays, **options)
+        try:
+            made = forward(*arrays, **options)
+        except ValueError as error:
+            error.add_note(f"in {cls.__name__} of shapes {', '.join(str(np.shape(a)) for a in arrays)}")
+            raise
+        if not (isinstance(made, tuple) and len(made) == 2):
+            raise TypeError(
+                f"{cls.__name__}.forward must return (output, cache), got {type(made).__name__}. "
+                "If backward needs nothing, return output, None."
+            )
+        result, cache = made
         several = isinstance(result, tuple)
         outputs = tuple([np.asarray(y) for y in (result if several else (result,))])
         node = None
@@ -73,20 +85,6 @@ class Function:
                 node = Node(cls.__name__, sources, backward, cache, outputs, several)
         tensors = tuple([Tensor._made(y, node, i) for i, y in enumerate(outputs)])
         return tensors if several else tensors[0]
-
-
-Traced = TypeVar("Traced", bound=Callable[..., Any])
-TRACED: dict[Any, Callable[..., Any]] = {}
-
-
-def traces(*numpy_functions: Any) -> Callable[[Traced], Traced]:
-    """Decorator: the function below runs in place of these NumPy functions when they are given a Tensor."""
-
-    def register(function: Traced) -> Traced:
-        TRACED.update(dict.fromkeys(numpy_functions, function))
-        return function
-
-    return register
 
 
 def as_array(value: Any) -> Array:
@@ -108,20 +106,6 @@ def as_array(value: Any) -> Array:
 def _from_list(value: Any) -> Any:
     """Lists and tuples as arrays; numbers stay numbers, whose type gives way to that of an array."""
     return as_array(value) if isinstance(value, list | tuple) else value
-
-
-def _operators(
-    function: Any,
-) -> tuple[Callable[["Tensor", Any], "Tensor"], Callable[["Tensor", Any], "Tensor"]]:
-    """The operator of a binary NumPy function, and the one for the Tensor on the right-hand side."""
-
-    def operator(self: "Tensor", other: Any) -> "Tensor":
-        return TRACED[function](self, other)
-
-    def reflected(self: "Tensor", other: Any) -> "Tensor":
-        return TRACED[function](other, self)
-
-    return operator, reflected
 
 
 class Tensor:
@@ -167,18 +151,22 @@ class Tensor:
 
     @property
     def shape(self) -> tuple[int, ...]:
+        """The length of each axis."""
         return self.data.shape
 
     @property
     def ndim(self) -> int:
+        """The number of axes."""
         return self.data.ndim
 
     @property
     def size(self) -> int:
+        """The number of elements."""
         return self.data.size
 
     @property
     def dtype(self) -> np.dtype[Any]:
+        """The type of the elements."""
         return self.data.dtype
 
     def numpy(self) -> Array:
@@ -203,6 +191,10 @@ class Tensor:
         return (self[i] for i in range(len(self)))
 
     def __bool__(self) -> bool:
+        if self.size != 1:
+            raise ValueError(
+                f"A Tensor of shape {self.shape} is not true or false: use np.any(t) or np.all(t)."
+            )
         return bool(self.data)
 
     def __float__(self) -> float:
@@ -227,7 +219,9 @@ class Tensor:
         self._keeps_grad = True
 
     def backward(self, gradient: Any = None, retain_graph: bool = False) -> None:
-        """Add d self / d t to `t.grad` for every leaf t that requires a gradient.
+        """Add dL/dt to `t.grad` for every leaf t that requires a gradient; L is this tensor by default.
+
+        Gradients add up over calls. `t.grad = None` starts anew.
 
         Args:
             gradient: dL/d self, of this tensor's shape. May be left out for a single number, where it is 1.
@@ -273,24 +267,25 @@ class Tensor:
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
         traced = TRACED.get(function)
         if traced is None:
+            name = f"{function.__module__}.{function.__name__}".replace("numpy", "np", 1)
             raise TypeError(
-                f"np.{function.__name__} is not traced, its gradient would be lost. Use a "
+                f"{name} is not traced, its gradient would be lost. Use a "
                 "function of minidl.ops, write a Function, or pass t.numpy() if no gradient is wanted."
             )
         return traced(*args, **kwargs)
 
-    __add__, __radd__ = _operators(np.add)
-    __sub__, __rsub__ = _operators(np.subtract)
-    __mul__, __rmul__ = _operators(np.multiply)
-    __truediv__, __rtruediv__ = _operators(np.divide)
-    __floordiv__, __rfloordiv__ = _operators(np.floor_divide)
-    __mod__, __rmod__ = _operators(np.remainder)
-    __pow__, __rpow__ = _operators(np.power)
-    __matmul__, __rmatmul__ = _operators(np.matmul)
-    __lt__, __gt__ = _operators(np.less)
-    __le__, __ge__ = _operators(np.less_equal)
-    __eq__, _ = _operators(np.equal)  # type: ignore[assignment]
-    __ne__, _ = _operators(np.not_equal)  # type: ignore[assignment]
+    __add__, __radd__ = operators(np.add)
+    __sub__, __rsub__ = operators(np.subtract)
+    __mul__, __rmul__ = operators(np.multiply)
+    __truediv__, __rtruediv__ = operators(np.divide)
+    __floordiv__, __rfloordiv__ = operators(np.floor_divide)
+    __mod__, __rmod__ = operators(np.remainder)
+    __pow__, __rpow__ = operators(np.power)
+    __matmul__, __rmatmul__ = operators(np.matmul)
+    __lt__, __gt__ = operators(np.less)  # a > b is b < a
+    __le__, __ge__ = operators(np.less_equal)
+    __eq__ = operators(np.equal)[0]
+    __ne__ = operators(np.not_equal)[0]
 
     def __neg__(self) -> "Tensor":
         return TRACED[np.negative](self)
@@ -306,6 +301,8 @@ class Tensor:
             "A Tensor does not change in place: the graph may still need its old values. "
             "Build a new one with np.where, np.concatenate or np.stack."
         )
+
+    # The commonest functions as methods; all others as np.std(t), np.squeeze(t), minidl.ops.norm(t) ...
 
     def sum(self, axis: Any = None, keepdims: bool = False) -> "Tensor":
         return TRACED[np.sum](self, axis=axis, keepdims=keepdims)

@@ -10,15 +10,15 @@ from typing import NamedTuple
 import numpy as np
 from hypothesis import strategies as st
 from layouts import LAYOUTS, laid_out
+from minidl_kernels.cpu import KERNELS
 from strategies import normal, seeds, windows
 
-import minidl.layers  # noqa: F401 so that all Functions exist
+import minidl.layers
 import minidl.losses  # noqa: F401
 from minidl.backend import Pair
 from minidl.layers.convolutional.windows import borders
 from minidl.optimizers.adam import adam
 from minidl.tensor import Function
-from minidl_kernels.cpu import KERNELS
 
 
 def _functions(base=Function):

@@ -1,6 +1,7 @@
 """The house rules that a reader of one file cannot see: who imports whom, what is nowhere, how long a file is."""
 
 import ast
+import re
 import subprocess
 import sys
 from functools import cache
@@ -19,7 +20,7 @@ EVERY_FILE = pytest.mark.parametrize("file", FILES, ids=lambda f: str(f.relative
 # A room may import from its own level downwards (the first line is the lowest), never upwards.
 LEVELS = [
     {"backend", "config"},
-    {"graph", "special", "utils"},
+    {"graph", "special", "tracing", "utils"},
     {"tensor"},
     {"primitives"},
     {"activations", "constraints", "random", "regularizers", "variable"},
@@ -196,3 +197,12 @@ def test_importing_minidl_is_light_and_silent():
     assert "minidl" in loaded, done.stderr
     assert loaded & HEAVY == set()
     assert done.stdout == ""
+
+
+def test_links_of_the_readme_lead_somewhere():
+    readme = Path(__file__).parent.parent / "README.md"
+    if not readme.exists():
+        pytest.skip("the tests of a wheel run without the source tree")
+    links = re.findall(r"\]\((?!http)([^)#]+)\)", readme.read_text(encoding="utf-8"))
+    assert len(links) > 10
+    assert [link for link in links if not (readme.parent / link).exists()] == []

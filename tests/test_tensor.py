@@ -307,10 +307,10 @@ def test_frozen_variable_gets_no_gradient() -> None:
         (lambda x: x.__setitem__(0, 1.0), TypeError, "does not change in place"),
         (lambda x: np.add(x, 1, out=np.zeros(2)), TypeError, "np.add(out=) is not traced"),
         (lambda x: np.add.reduce(x), TypeError, "np.add.reduce is not traced"),
-        (lambda x: np.fft.fft(x), TypeError, "np.fft is not traced, its gradient would be lost"),
+        (lambda x: np.fft.fft(x), TypeError, "np.fft.fft is not traced, its gradient would be lost"),
         (lambda x: np.heaviside(x, 0), TypeError, "np.heaviside is not traced"),
         (lambda x: iter(x[0]).__next__(), TypeError, "unsized"),
-        (lambda x: bool(x), ValueError, "ambiguous"),
+        (lambda x: bool(x), ValueError, "use np.any(t) or np.all(t)"),
         (
             lambda x: returning(np.ones(2), np.ones(2)).apply(x).backward(np.ones(2)),
             RuntimeError,

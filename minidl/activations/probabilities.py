@@ -6,8 +6,10 @@ The scores z are called logits. Computed as they stand, both formulas overflow: 
 float32. So the sigmoid takes e^(−|z|), and softmax first subtracts the largest z of the row, which changes
 nothing: numerator and denominator shrink by the same factor.
 
-Where a probability is within 10⁻⁷ of 0 or 1, its logarithm cannot be trusted any more. The losses therefore
-go back to the logits: `softmax` (along the last axis) and `sigmoid` write them into `Tensor.origin`.
+A probability remembers less than its logit. Near 1 float32 goes in steps of 6·10⁻⁸, so 1 − p is coarse there;
+below 10⁻⁴⁵ it has only 0. A loss that takes log p must keep p away from 0 (Keras clips at 10⁻⁷), and what lay
+beyond is lost. The losses of minidl therefore go back to the logits: `softmax` (along the last axis) and
+`sigmoid` write them into `Tensor.origin`.
 
 Infinite logits: −∞ has probability 0; a row of nothing but −∞ (everything masked) gives zeros and no
 gradient. A row with +∞ or NaN gives NaN, because it means that training has diverged, and that must show.

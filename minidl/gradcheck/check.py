@@ -27,6 +27,9 @@ def gradcheck(
 ) -> GradcheckReport:
     """Compare every gradient that the backward pass gives with differences, in float64.
 
+    `minidl.gradcheck` is this function and hides the package of the same name. Import the others with
+    `from minidl.gradcheck import complex_step`.
+
     Args:
         target: a function of tensors that returns a tensor (or several); a Layer, whose weights are checked
             with its inputs; or, with x and y as inputs, a compiled Model with its loss and penalties.
@@ -43,7 +46,7 @@ def gradcheck(
 
     Raises:
         GradcheckError: a gradient is wrong; or the target cannot be checked: it gives other values in a second
-            run, changes its inputs, or has no finite float64 outputs.
+            run, changes its inputs, has no finite float64 outputs, or is a model without a loss yet.
 
     >>> from minidl import Tensor
     >>> bool(gradcheck(lambda a, b: a * b, [1.0, 2.0], [3.0, 4.0]))

@@ -80,6 +80,7 @@ def prepared(target: Any, inputs: Sequence[Any], training: bool) -> Iterator[Tar
 
     Raises:
         TypeError: the target cannot be called.
+        GradcheckError: the loss of a model that has none yet.
     """
     if not callable(target):
         raise TypeError(
@@ -88,11 +89,15 @@ def prepared(target: Any, inputs: Sequence[Any], training: bool) -> Iterator[Tar
     leaves: list[Leaf] = []
     notes: list[str] = []
     if not hasattr(target, "trainable_weights"):
-        arguments = [_to_float64(x, leaves, notes) for x in inputs]
+        arguments = _arguments(inputs, leaves, notes)
         yield Target(lambda: target(*arguments), leaves, notes)
         return
     is_loss = hasattr(target, "compute_loss") and len(inputs) > 1
-    arguments = [_to_float64(x, leaves, notes) for x in (inputs[:1] if is_loss else inputs)]
+    if is_loss and getattr(target, "optimizer", True) is None:
+        raise GradcheckError(
+            "gradcheck of a model with x and y checks its loss: compile the model first, or pass x alone."
+        )
+    arguments = _arguments(inputs[:1] if is_loss else inputs, leaves, notes)
     if not getattr(target, "built", True):
         with no_grad(), random.training_step(0):
             target(*arguments, training=False)
@@ -153,13 +158,18 @@ def _layers_in(root: Any) -> list[Any]:
     return list(found.values())
 
 
-def _to_float64(x: Any, leaves: list[Leaf], notes: list[str]) -> Any:
+def _arguments(inputs: Sequence[Any], leaves: list[Leaf], notes: list[str]) -> list[Any]:
+    """What the target is called with; its leaves are named by their places among the inputs."""
+    return [_to_float64(x, f"inputs[{i}]", leaves, notes) for i, x in enumerate(inputs)]
+
+
+def _to_float64(x: Any, name: str, leaves: list[Leaf], notes: list[str]) -> Any:
     """A float input as a new leaf; a list of inputs entry by entry; anything else as it is."""
     if isinstance(x, list | tuple) and any(isinstance(entry, Tensor | np.ndarray) for entry in x):
-        return type(x)(_to_float64(entry, leaves, notes) for entry in x)
+        return type(x)(_to_float64(entry, f"{name}[{i}]", leaves, notes) for i, entry in enumerate(x))
     if not isinstance(x, Tensor | np.ndarray | np.generic | list | tuple | float):
         return x
-    array, name = as_array(x), f"inputs[{len(leaves) + len(notes)}]"
+    array = as_array(x)
     if array.dtype.kind != "f":
         notes.append(f"{name} holds {array.dtype}, which has no gradient: not checked.")
         return x

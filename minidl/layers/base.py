@@ -66,7 +66,7 @@ class Layer(WeightHolder):
         kind = type(self).__name__
         self.input_shape_hint = read_shape_hints(type(self), Layer, shape_hints)
         if name is not None and not (isinstance(name, str) and name):
-            raise TypeError(f"{kind} expects name to be a text, got {name!r:.60}.")
+            raise TypeError(f"{kind} expects name to be a non-empty string, got {name!r:.60}.")
         self.name = name if name is not None else unique_name(kind)
         self.dtype = (
             config.floatx() if dtype is None else data_type(kind, dtype, "f" if self.autocast else "biuf")
@@ -84,7 +84,6 @@ class Layer(WeightHolder):
             super()._track()
             parameters = inspect.signature(self.call).parameters
             self._takes_training = "training" in parameters
-            self._takes_mask = "mask" in parameters
             self.input: Any = None
             self.output: Any = None
             self._built_for: Any = None

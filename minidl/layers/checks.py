@@ -44,7 +44,10 @@ class InputSpec:
                 f"{self._rank_hint(n)}"
             )
         if n < self.min_ndim:
-            raise ValueError(f"{layer} expects input of at least {self.min_ndim} axes, got shape {shape}.")
+            mend = " For one sample use x[None], for one feature per sample x[:, None]." if n == 1 else ""
+            raise ValueError(
+                f"{layer} expects input of at least {self.min_ndim} axes, got shape {shape}.{mend}"
+            )
         if 0 in shape[1:]:
             raise ValueError(f"{layer} got input of shape {shape}: only the batch axis may be empty.")
         for axis, size in self.sizes.items():

@@ -15,7 +15,7 @@ import numpy as np
 from minidl import config
 from minidl.losses.base import LossFunctionWrapper
 from minidl.losses.fused import SigmoidCrossEntropy
-from minidl.losses.inputs import PROBABILITY, constant, logits_behind, pair, smoothing, within
+from minidl.losses.inputs import logits_behind, pair, refuse_gradient, smoothing, within
 from minidl.tensor import Tensor
 from minidl.utils.checks import whole_number
 
@@ -49,9 +49,9 @@ def binary_crossentropy(
     """
     name = "binary_crossentropy"
     y, p = pair(name, y_true, y_pred)
-    y = constant(name, y)
+    refuse_gradient(name, y)
     within(
-        name, "targets", y.data, PROBABILITY,
+        name, "targets", y.data,
         "For labels -1 and 1 use (y + 1) / 2; for several classes sparse_categorical_crossentropy.",
     )  # fmt: skip
     s = smoothing(name, label_smoothing)
@@ -61,7 +61,7 @@ def binary_crossentropy(
     if logits is not None:
         return SigmoidCrossEntropy.apply(logits, y).mean(axis=axis)
     mend = "End the model with activation='sigmoid', or use from_logits=True."
-    within(name, "probabilities", p.data, PROBABILITY, mend)
+    within(name, "probabilities", p.data, mend)
     return -(y * _log(p) + (1 - y) * _log(1 - p)).mean(axis=axis)
 
 

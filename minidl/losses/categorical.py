@@ -22,11 +22,10 @@ from minidl.backend import Array
 from minidl.losses.base import LossFunctionWrapper
 from minidl.losses.fused import SoftmaxCrossEntropy, SparseSoftmaxCrossEntropy
 from minidl.losses.inputs import (
-    PROBABILITY,
     class_labels,
-    constant,
     logits_behind,
     one_hot_pair,
+    refuse_gradient,
     smoothing,
     within,
 )
@@ -37,6 +36,8 @@ __all__ = [
     "CategoricalCrossentropy", "SparseCategoricalCrossentropy", "categorical_crossentropy",
     "sparse_categorical_crossentropy",
 ]  # fmt: skip
+
+_ROUNDED_SUM = 0.01  # what rounding may add to a sum of probabilities, in float16 too
 
 
 def categorical_crossentropy(
@@ -59,6 +60,9 @@ def categorical_crossentropy(
         ValueError: class numbers instead of one-hot rows, other shapes, logits that are said to be
             probabilities or the other way round.
 
+    Warns:
+        UserWarning: probabilities that do not sum to 1, as where a softmax was forgotten.
+
     >>> y_true, y_pred = [[0.0, 1.0, 0.0]], [[0.25, 0.5, 0.25]]
     >>> categorical_crossentropy(y_true, y_pred).numpy()
     array([0.69314...], dtype=float32)
@@ -68,8 +72,8 @@ def categorical_crossentropy(
     name = "categorical_crossentropy"
     y_pred = _classes_last(float_tensor(y_pred), axis)
     y, p = one_hot_pair(name, _classes_last(y_true, axis), y_pred)
-    y = constant(name, y)
-    if p.shape[-1] == 1 and p.origin is None:
+    refuse_gradient(name, y)
+    if p.shape[-1] == 1 and (p.origin is None or p.origin[0] != "softmax"):  # softmax warned of it already
         warnings.warn(
             f"{name} got predictions of shape {p.shape}: one class alone always has probability 1. For two "
             "classes and one unit use sigmoid with binary_crossentropy.",
@@ -103,6 +107,9 @@ def sparse_categorical_crossentropy(
         ValueError: one-hot targets, other shapes, a label that is no class; logits that are said to be
             probabilities or the other way round.
 
+    Warns:
+        UserWarning: probabilities that do not sum to 1, as where a softmax was forgotten.
+
     >>> sparse_categorical_crossentropy([1, 0], [[0.5, 0.5], [0.25, 0.75]]).numpy()
     array([0.69314..., 1.38629...], dtype=float32)
     """
@@ -131,9 +138,18 @@ def _classes_last(x: Any, axis: int) -> Any:
 
 def _normalised(loss: str, p: Tensor) -> Tensor:
     """Probabilities divided by their sum, a row of zeros left as it is."""
-    mend = "End the model with activation='softmax', or use from_logits=True."
-    within(loss, "probabilities", p.data, (PROBABILITY[0], np.inf), mend)
+    mend = "End the model with activation='softmax', or with no activation and from_logits=True."
+    within(loss, "probabilities", p.data, mend, largest=np.inf)
     total = p.sum(axis=-1, keepdims=True)
+    excess = np.real(total.data).ravel() - 1
+    if p.shape[-1] > 1 and (np.abs(excess) > _ROUNDED_SUM).any():
+        # One digit of how far off, so that the batches of a training share a few texts: each is shown once.
+        worst = 1 + float(f"{excess[np.nanargmax(np.abs(excess))]:.0e}")
+        warnings.warn(
+            f"{loss} expects probabilities that sum to 1 over the classes, got a row with a sum of about "
+            f"{worst:g}, and divides each row by its sum. {mend}",
+            stacklevel=3,
+        )
     return p / np.where(total.data == 0, 1, total)
 
 

@@ -10,7 +10,8 @@ and because the logarithm undoes the exponential, nothing is left that could rou
     dL/dz_c = p_c·Σ_k t_k − t_c = p_c − t_c         for targets that sum to 1
 
 Taken apart, softmax's gradient is p·(…) and the logarithm's is 1/p. Where p has rounded to 0 the two no longer
-cancel: the product is 0, and a unit that is certain and wrong would never learn. The fused op has no such hole.
+cancel: 0·∞ is NaN. To hold p above some ε first only hides that, because a clip passes no gradient beyond its
+bounds: a unit that is certain and wrong then never learns. The fused op has no such hole.
 """
 
 from typing import Any, NamedTuple

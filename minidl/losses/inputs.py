@@ -16,11 +16,11 @@ from minidl.tensor import Tensor, as_array
 from minidl.utils.checks import number
 
 __all__ = [
-    "PROBABILITY", "changed", "class_labels", "constant", "logits_behind", "one_hot_pair", "pair", "place", "same_rank",
+    "changed", "class_labels", "logits_behind", "one_hot_pair", "pair", "place", "refuse_gradient", "same_rank",
     "smoothing", "target_tensor", "within",
 ]  # fmt: skip
 
-PROBABILITY = (-1e-6, 1 + 1e-6)  # the bounds of a probability, with room for rounding
+ROUNDING = 1e-6  # how far a probability may lie outside of 0 and 1
 
 
 def target_tensor(y_true: Any, dtype: Any) -> Tensor:
@@ -98,24 +98,22 @@ def one_hot_pair(loss: str, y_true: Any, y_pred: Any) -> tuple[Tensor, Tensor]:
     return pair(loss, y_true, y_pred)
 
 
-def constant(loss: str, y_true: Tensor) -> Tensor:
-    """`y_true`, if no gradient is asked of it.
-
-    Raises:
-        ValueError: the loss would silently leave out a gradient.
-    """
+def refuse_gradient(loss: str, y_true: Tensor) -> None:
+    """Raise a ValueError if a gradient is asked of the targets, which the loss would silently leave out."""
     if y_true.requires_grad:
         raise ValueError(
             f"{loss} has a gradient for the predictions only, but y_true requires one too. "
             "Pass y_true.detach() if the targets are constants."
         )
-    return y_true
 
 
 def place(index: tuple[Any, ...]) -> str:
-    """Where a wrong number stands: "row 12", or "index (12, 3)"."""
+    """Where a wrong number stands: "row 12 of this batch", or "index (12, 3) of this batch".
+
+    Of the batch, because training shuffles: row 12 of a batch is not row 12 of the data.
+    """
     numbers = tuple(int(i) for i in index)
-    return f"row {numbers[0]}" if len(numbers) == 1 else f"index {numbers}"
+    return f"{f'row {numbers[0]}' if len(numbers) == 1 else f'index {numbers}'} of this batch"
 
 
 def class_labels(loss: str, y_true: Any, shape: tuple[int, ...], ignored: int | None) -> tuple[Array, Array]:
@@ -161,20 +159,32 @@ def _refuse(loss: str, labels: Array, wrong: Array, classes: int) -> None:
     )
 
 
-def within(loss: str, what: str, values: Array, bounds: tuple[float, float], mend: str) -> None:
-    """Raise a ValueError if one of `values` is out of bounds. NaN passes, and shows in the loss.
+def within(
+    loss: str,
+    what: str,
+    values: Array,
+    mend: str,
+    largest: float = 1,
+    rounding: float = ROUNDING,
+) -> None:
+    """Raise a ValueError if one of `values` is below 0 or above `largest`. NaN passes, and shows in the loss.
 
-    >>> within("poisson", "rates", np.array([1.0, -2.0]), (0, np.inf), "End the model with softplus.")
+    Args:
+        loss, what, mend: for the message: who asks, what the values are, what to do about it.
+        values: of any shape.
+        largest: 1 for probabilities, ∞ for no bound.
+        rounding: how far outside of the bounds a value may lie and still be taken for rounded.
+
+    >>> within("poisson", "rates", np.array([1.0, -2.0]), "End the model with softplus.", largest=np.inf)
     Traceback (most recent call last):
-    ValueError: poisson expects rates from 0 to inf, got -2 at row 1. End the model with softplus.
+    ValueError: poisson expects rates >= 0, got -2 at row 1 of this batch. End the model with softplus.
     """
     values = np.real(values)
-    if values.size and (values.min() < bounds[0] or values.max() > bounds[1]):
-        index = tuple(np.argwhere((values < bounds[0]) | (values > bounds[1]))[0])
-        raise ValueError(
-            f"{loss} expects {what} from {bounds[0]:.3g} to {bounds[1]:.3g}, got {values[index]:.6g} at "
-            f"{place(index)}. {mend}"
-        )
+    low, high = -rounding, largest + rounding
+    if values.size and (values.min() < low or values.max() > high):
+        index = tuple(np.argwhere((values < low) | (values > high))[0])
+        bounds = ">= 0" if largest == np.inf else f"from 0 to {largest}"
+        raise ValueError(f"{loss} expects {what} {bounds}, got {values[index]:.7g} at {place(index)}. {mend}")
 
 
 def logits_behind(loss: str, kind: str, y_pred: Tensor, from_logits: bool) -> Tensor | None:

@@ -1,7 +1,11 @@
-"""Two losses between distributions: the distance of two sets of probabilities, and counts under a rate.
+"""Two losses between distributions: predicted probabilities against true ones, and counts under a rate.
 
-    kl_divergence    Σ y·log(y / p)           the extra bits (nats) for coding y with a code made for p
-    poisson          mean (p − y·log p)       −log probability of the count y at rate p, without log y!
+    kl_divergence    Σ y·log(y / p)        how many nats longer messages get when y is coded as if it were p
+    poisson          mean (p − y·log p)    −log of the probability of the count y at the rate p, up to a constant
+
+The divergence is 0 where p = y and positive elsewhere, but it is no distance: exchange y and p and it differs.
+(A nat is 1/log 2 = 1.44 bits.) The constant that the Poisson loss leaves out is the logarithm of the factorial
+of y, which no prediction changes.
 
 S. Kullback and R. Leibler, "On information and sufficiency" (1951).
 """
@@ -56,9 +60,8 @@ def poisson(y_true: Any, y_pred: Any) -> Tensor:
     array([0.9999...], dtype=float32)
     """
     y, p = pair("poisson", y_true, y_pred)
-    within(
-        "poisson", "rates", p.data, (0, np.inf), "End the model with activation='exponential' or 'softplus'."
-    )
+    mend = "End the model with activation='exponential' or 'softplus'."
+    within("poisson", "rates", p.data, mend, largest=np.inf, rounding=0)  # a negative rate has no logarithm
     return (p - y * np.log(p + config.epsilon())).mean(axis=-1)
 
 

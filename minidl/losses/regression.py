@@ -7,7 +7,9 @@ Each is a mean over the last axis, of U units:
     mean_absolute_percentage_error    100·mean |y − p| / max(|y|, ε)    relative, huge where y is near 0
     mean_squared_logarithmic_error    mean (log(1 + y) − log(1 + p))²   relative, negative numbers count as ε
     huber                             squared near 0, absolute from δ on
-    log_cosh                          mean log cosh(p − y), the same without a corner
+    log_cosh                          mean log cosh(p − y)              like huber, smooth in every derivative
+
+(Neither of the last two has a corner, but the second derivative of Huber's loss jumps at ±δ.)
 
 ε is `config.epsilon()`, 10⁻⁷. The gradients come from the primitives these are made of.
 """

@@ -155,12 +155,10 @@ def resolve(
         name = identifier.__name__
         raise TypeError(f"metrics=[...] expects an object, got the class {name}. Write {name}().")
     if isinstance(identifier, str):
-        kinds = _BY_SHAPE.get(identifier.lower())
-        found = (
-            lookup("metric", _NAMES, identifier)
-            if kinds is None
-            else kinds[_rule_44(y_true_shape, y_pred_shape)]
-        )
+        by_shape = _BY_SHAPE.get(identifier.lower())
+        found = by_shape or lookup("metric", {**_BY_SHAPE, **_NAMES}, identifier)
+        if isinstance(found, tuple):
+            found = found[_rule_44(y_true_shape, y_pred_shape)]
         options = _FOR_LOGITS.get(found, {}) if _is_on_logits(loss) else {}
         return _called(found, identifier, options)
     metric = get(identifier)

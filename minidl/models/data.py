@@ -8,7 +8,7 @@ from minidl.backend import Array
 from minidl.tensor import Tensor
 from minidl.utils.checks import number
 
-__all__ = ["Batch", "are_samples", "as_array", "as_batch", "one_batch", "split"]
+__all__ = ["Batch", "are_samples", "as_batch", "checked_array", "one_batch", "split"]
 
 _MENDS = {  # by kind of dtype
     "U": "For names of classes: names, y = np.unique(y, return_inverse=True).",
@@ -23,7 +23,7 @@ class Batch(NamedTuple):
     sample_weight: Any = None
 
 
-def as_array(data: Any, name: str) -> Array:
+def checked_array(data: Any, name: str) -> Array:
     """`data` (array, list, Tensor, pandas object ...) as an array of native numbers.
 
     Raises:
@@ -91,7 +91,7 @@ def one_batch(x: Any, y: Any = None, sample_weight: Any = None) -> Batch:
     array([0, 1])
     """
     parts = zip(Batch._fields, (x, y, sample_weight), strict=True)
-    return _checked(Batch(*(None if p is None and n != "x" else as_array(p, n) for n, p in parts)))
+    return _checked(Batch(*(None if p is None and n != "x" else checked_array(p, n) for n, p in parts)))
 
 
 def as_batch(batch: Any) -> Batch:

@@ -10,7 +10,7 @@ from minidl.backend import Array
 from minidl.callbacks.base import CallbackList, History
 from minidl.models.arguments import optional_count, validation_epochs, validation_source
 from minidl.models.class_weights import checked_class_weight, class_weights
-from minidl.models.data import as_array, one_batch, split
+from minidl.models.data import checked_array, one_batch, split
 from minidl.models.modes import modes_restored
 from minidl.models.progress import Progress
 from minidl.models.scores import Scores
@@ -216,7 +216,7 @@ class Loops(Trainer):
     @modes_restored
     def predict_on_batch(self, x: Any) -> Array:
         """The model's output for one batch."""
-        return self._predict_step(as_array(x, "x"))
+        return self._predict_step(checked_array(x, "x"))
 
     @modes_restored
     def train_on_batch(

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any, Unpack, cast
+from typing import Any, Unpack
 
 import numpy as np
 
@@ -63,7 +63,7 @@ def amsgrad(
     step: int,
     weight_decay: float,
 ) -> tuple[Array, Array, Array, Array]:
-    """Adam with the largest v so far in the divisor, so that steps never grow again."""
+    """Adam with the largest v so far in the divisor, so that the divisor never shrinks."""
     w = decayed(w, learning_rate, weight_decay)
     m, v = _averages(g, m, v, beta_1, beta_2)
     v_max = np.maximum(v_max, v)
@@ -71,20 +71,18 @@ def amsgrad(
 
 
 class Adam(Optimizer):
-    """Steps along an average gradient, each weight's measured by the size of its own.
+    """Steps along m, a running average of the gradient, divided by √v, the usual size of each weight's gradient.
 
+        w <- w − lr · λ · w                                            weight_decay λ, if there is one
         m <- β₁ m + (1 − β₁) g
         v <- β₂ v + (1 − β₂) g²
         w <- w − lr · √(1 − β₂ᵗ) / (1 − β₁ᵗ) · m / (√v + ε)
 
     m and v start at 0, and the factor in t, the number of the step, makes up for that: the first step is
-    lr · g / |g|. From Kingma & Ba 2014 (arXiv:1412.6980). Keras adds ε to the uncorrected √v, the paper's "ε
-    hat", so ε weighs more in the first steps than in PyTorch. `amsgrad` divides by the largest v so far (Reddi,
-    Kale & Kumar 2018, arXiv:1904.09237), uncorrected too.
-
-    The scale of the gradient cancels in m / √v, and so it does here where g² would overflow: gradients beyond
-    2^63 (in float32) count as ±2^63, and a constant gradient of 2e20 gives steps of lr. A gradient that is inf
-    or NaN makes the weight NaN.
+    −lr · sign(g), where |g| is far above ε / √(1 − β₂), 3e-6 by default. From Kingma & Ba 2014
+    (arXiv:1412.6980). Keras adds ε to the uncorrected √v, the paper's "ε hat", so ε weighs more in the first
+    steps than in PyTorch. `amsgrad` divides by the largest v so far (Reddi, Kale & Kumar 2018,
+    arXiv:1904.09237), uncorrected too. The weight decay is that of `AdamW`.
 
     Args:
         learning_rate: size of the steps, or a schedule.
@@ -99,7 +97,7 @@ class Adam(Optimizer):
 
     >>> from minidl.variable import Variable
     >>> w = Variable([1.0, 1.0])
-    >>> Adam(learning_rate=0.1).apply([[0.5, -3e20]], [w])
+    >>> Adam(learning_rate=0.1).apply([[0.5, -3.0]], [w])  # each by lr, whatever the size of its gradient
     >>> w.numpy().round(5)
     array([0.9, 1.1], dtype=float32)
     """
@@ -132,8 +130,7 @@ class Adam(Optimizer):
         }  # fmt: skip
         if self.amsgrad:
             return amsgrad(w, g, *slots, **options)
-        reference = Pair(cast(Any, adam), cast(Any, None))  # an update has no way back
-        run: Any = implementation("adam", reference, (w, g, *slots), options).forward
+        run: Any = implementation("adam", Pair(adam), (w, g, *slots), options).forward
         return run(w, g, *slots, **options)
 
     def get_config(self) -> dict[str, Any]:

@@ -32,8 +32,9 @@ def limited(g: Array) -> Array:
 
     A rule that divides by the root of averaged squares takes steps of about the learning rate, whatever the
     scale of the gradients; so for a gradient beyond 2^63 (in float32) only its sign counts, and the rule goes
-    on as if it were ±2^63. Without this, g² is infinite and the step 0 or NaN. A gradient that is itself
-    infinite has no value to go by: it becomes NaN, and the weight too, so that the mishap is seen.
+    on as if it were ±2^63: with a constant gradient of 2e20 Adam still takes steps of the learning rate.
+    Without this, g² is infinite and the step 0 or NaN. A gradient that is itself infinite has no value to go
+    by: it becomes NaN, and the weight too, so that the mishap is seen.
 
     >>> limited(np.array([1.0, -2e30, np.inf], dtype=np.float32))
     array([ 1.000000e+00, -9.223372e+18,           nan], dtype=float32)

@@ -15,7 +15,7 @@ from minidl.backend import Array
 from minidl.special import erf
 from minidl.tensor import Function, Tensor, as_array, traces
 
-__all__ = ["Root", "astype", "clip", "constant", "elementwise", "where"]
+__all__ = ["Root", "astype", "clip", "elementwise", "where", "without_gradient"]
 
 
 def elementwise(ufunc: Any, *derivatives: Callable[..., Any]) -> None:
@@ -40,15 +40,15 @@ def elementwise(ufunc: Any, *derivatives: Callable[..., Any]) -> None:
     traces(ufunc)(Elementwise.apply)
 
 
-def constant(function: Any) -> None:
+def without_gradient(function: Any) -> None:
     """Trace `function` as one without a gradient: steps, comparisons, indices."""
 
-    def without_gradient(*inputs: Any, **options: Any) -> Tensor:
+    def traced(*inputs: Any, **options: Any) -> Tensor:
         return Tensor(
             np.asarray(function(*[as_array(x) if isinstance(x, Tensor) else x for x in inputs], **options))
         )
 
-    traces(function)(without_gradient)
+    traces(function)(traced)
 
 
 # A derivative that is only multiplied by 0 must not make the product NaN, so these two take care.
@@ -115,7 +115,7 @@ for _step in (
     np.argmax, np.argmin, np.argsort, np.count_nonzero, np.any, np.all, np.zeros_like, np.ones_like,
     np.isclose,
 ):  # fmt: skip
-    constant(_step)
+    without_gradient(_step)
 
 traces(np.shape)(lambda x: x.shape)
 traces(np.ndim)(lambda x: x.ndim)

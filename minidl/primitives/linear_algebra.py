@@ -16,7 +16,7 @@ __all__ = ["dot", "einsum", "matmul", "outer", "tensordot"]
 
 
 class MatMul(Function):
-    """y = a·b for matrices, and for stacks of them along leading axes.  da = dy·bᵀ,  db = aᵀ·dy."""
+    """y = a @ b for matrices, and for stacks of them along leading axes.  da = dy @ bᵀ,  db = aᵀ @ dy."""
 
     @staticmethod
     def forward(a: Array, b: Array) -> tuple[Array, Any]:

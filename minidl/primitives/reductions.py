@@ -75,7 +75,10 @@ class Mean(Function):
 
 
 class Variance(Function):
-    """y = Σ (x − mean)² / (n − ddof).  dx = dy · 2 (x − mean) / (n − ddof)."""
+    """y = Σ (x − mean)² / (n − ddof).  dx = dy · 2 (x − mean) / (n − ddof).
+
+    (The mean moves with x too, but that part is −2·Σ (x − mean)·dmean / (n − ddof), and Σ (x − mean) = 0.)
+    """
 
     @staticmethod
     def forward(x: Array, *, axis: Axis, keepdims: bool, ddof: int) -> tuple[Array, Any]:

@@ -12,7 +12,6 @@ from pathlib import Path
 import numba
 import numpy as np
 import pytest
-
 from minidl_kernels.cpu import cache
 
 posix = pytest.mark.skipif(os.name != "posix", reason="permissions of POSIX")

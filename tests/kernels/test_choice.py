@@ -6,12 +6,12 @@ import sys
 
 import numpy as np
 import pytest
+from minidl_kernels.cpu import KERNELS
 
 from minidl import Tensor, backend, ops
 from minidl.backend import Pair
 from minidl.layers.convolutional.conv2d import Conv2DFunction
 from minidl.tensor import Function
-from minidl_kernels.cpu import KERNELS
 
 REFERENCE = Pair(lambda x: (x, None), lambda dy, cache: (dy,))
 RELU = Pair(KERNELS["relu"].forward, KERNELS["relu"].backward)

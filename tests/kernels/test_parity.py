@@ -10,17 +10,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from kernel_cases import CASES, FUNCTIONS, LARGE, REFERENCES, converted, in_memory, layouts
+from minidl_kernels.cpu import KERNELS, pool
 from strategies import normal, seeds
 
 from minidl import gradcheck
 from minidl.backend import kernels_on
-from minidl_kernels.cpu import KERNELS, pool
 
 TOLERANCE = {"float32": 1e-5, "float64": 1e-12}
 NAMES = sorted(KERNELS)
 PAIRS = [name for name in NAMES if name != "adam"]  # which have a way back
 every = pytest.mark.parametrize
-several = settings(deadline=None, max_examples=25)
+several = settings(deadline=None, max_examples=50)
 dtypes = st.sampled_from(sorted(TOLERANCE))
 
 

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
 from minidl_kernels.cpu import tile as module
 from minidl_kernels.cpu.cache import compiled
 from minidl_kernels.cpu.exponential import exp_of_negative, log_1_plus

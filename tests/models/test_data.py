@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from minidl import Tensor
 from minidl.models.class_weights import checked_class_weight, class_weights
-from minidl.models.data import Batch, as_array, as_batch, one_batch, split
+from minidl.models.data import Batch, as_batch, checked_array, one_batch, split
 from minidl.models.sources import ArraySource, GeneratorSource, SequenceSource, source
 from minidl.random import SeedGenerator
 
@@ -66,19 +66,19 @@ def first_column(batches):
     ],
 )
 def test_every_way_to_hold_numbers(data):
-    array = as_array(data, "x")
+    array = checked_array(data, "x")
     assert isinstance(array, np.ndarray)
     assert array.dtype.isnative
     assert array.tolist() == [[1, 2], [3, 4]]
 
 
 def test_series_booleans_and_what_only_knows_array():
-    assert as_array(pd.Series([1, 2, 3]), "y").tolist() == [1, 2, 3]
-    assert as_array([True, False], "y").dtype == bool
+    assert checked_array(pd.Series([1, 2, 3]), "y").tolist() == [1, 2, 3]
+    assert checked_array([True, False], "y").dtype == bool
     other = type("Other", (), {"__array__": lambda self, dtype=None, copy=None: np.arange(3.0)})()
-    assert as_array(other, "x").tolist() == [0, 1, 2]
+    assert checked_array(other, "x").tolist() == [0, 1, 2]
     memory = np.arange(4.0)
-    assert as_array(memory, "x") is memory
+    assert checked_array(memory, "x") is memory
 
 
 @pytest.mark.parametrize(
@@ -102,7 +102,7 @@ def test_series_booleans_and_what_only_knows_array():
 )
 def test_what_holds_no_numbers_is_refused(data, error, message):
     with pytest.raises(error, match=message) as caught:
-        as_array(data, "x")
+        checked_array(data, "x")
     assert len(str(caught.value)) < 400
 
 

@@ -249,7 +249,7 @@ def test_a_layer_that_does_not_fit_is_not_added_and_stays_as_it_was(layer):
 
 def test_a_failed_first_layer_leaves_no_input_behind():
     model = Sequential()
-    with pytest.raises(ValueError, match="does not fit"):
+    with pytest.raises(ValueError, match="more than its input"):
         model.add(Conv2D(2, 5, input_shape=(3, 3, 1)))
     assert model.layers == []
     model.add(Dense(3, input_shape=(4,)))

@@ -16,9 +16,8 @@ from minidl_kernels.cpu import (
 
 __all__ = ["COMPILED", "KERNELS", "compiler"]
 
-COMPILED = (
-    not numba.config.DISABLE_JIT
-)  # otherwise the loops run in Python: to step through them, not for use
+# With NUMBA_DISABLE_JIT=1 the loops run in Python: to step through them, not for use.
+COMPILED = not numba.config.DISABLE_JIT
 
 KERNELS: dict[str, Kernel] = {
     **activations.KERNELS,

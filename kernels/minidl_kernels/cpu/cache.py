@@ -32,6 +32,7 @@ from typing import Any
 
 import llvmlite
 import numba
+from llvmlite.binding import ffi
 from numba import config, njit
 from numba.core.compiler_lock import global_compiler_lock
 from numba.core.registry import cpu_target
@@ -42,11 +43,22 @@ __all__ = ["compiled", "folder"]
 
 _PACKAGE = Path(__file__).resolve().parent.parent
 
-if hasattr(os, "register_at_fork"):  # a child that inherits the lock of a compilation would wait for ever
+
+def _hold_the_compilers_locks() -> None:
+    for lock in _LOCKS:
+        lock.__enter__()
+
+
+def _let_go_of_them() -> None:
+    for lock in reversed(_LOCKS):
+        lock.__exit__(None, None, None)
+
+
+# A child forked while another thread compiles would inherit locks that nobody gives back, and wait for ever.
+_LOCKS = [x for x in (global_compiler_lock, getattr(ffi.lib, "_lock", None)) if hasattr(x, "__enter__")]
+if hasattr(os, "register_at_fork"):
     os.register_at_fork(
-        before=global_compiler_lock.acquire,
-        after_in_parent=global_compiler_lock.release,
-        after_in_child=global_compiler_lock.release,
+        before=_hold_the_compilers_locks, after_in_parent=_let_go_of_them, after_in_child=_let_go_of_them
     )
 
 

@@ -1,9 +1,9 @@
-"""conv2d and conv2d_relu: prepare arrays, let the loops of `convolution_forward` and `convolution_gradient` run, hand out the results.
+"""conv2d and conv2d_relu: arrays are prepared here, `convolution_forward` and `convolution_gradient` do the work.
 
     y[n, i, j, f] = b[f] + Σ_{k, l, c}  x[n, i·s + k·r, j·s + l·r, c] · w[k, l, c, f]
 
-The rectifier costs nothing here: it is the `floor` of the forward pass, and its mask is taken while the
-gradient is copied to where the two other passes read it.
+The rectifier costs nothing: it is the `floor` of the forward pass, and its mask is taken while the gradient is
+copied to where the two other passes read it.
 """
 
 from typing import Any, NamedTuple
@@ -15,12 +15,13 @@ from minidl_kernels.cpu import convolution_forward as forward
 from minidl_kernels.cpu import convolution_gradient as gradient
 from minidl_kernels.cpu.arrays import floats, ready
 from minidl_kernels.cpu.memory import empty, scratch
-from minidl_kernels.cpu.pool import run
+from minidl_kernels.cpu.pool import run, shares
 from minidl_kernels.cpu.tile import ROWS, columns
 
 __all__ = ["KERNELS"]
 
-LARGEST_SHARES = 16 << 20  # bytes for the shares of dw, one for each part
+SHARES = 8  # of the images, each with a dw of its own
+LARGEST_SHARES = 16 << 20  # bytes that these may take together
 
 Padding = tuple[tuple[int, int], tuple[int, int]]
 Size = tuple[int, int]
@@ -52,6 +53,21 @@ def _supports(
     )
 
 
+def _up(n: int, step: int) -> int:
+    return -(-n // step) * step
+
+
+def _padded(x: Any, padding: Padding) -> Any:
+    """x in order, with its border."""
+    (top, bottom), (left, right) = padding
+    if not (top or bottom or left or right):
+        return ready(x)
+    n, h, w, c = x.shape
+    padded = empty((n, h + top + bottom, w + left + right, c), x.dtype)
+    run(forward.pad, shares(padded.size), ready(x), padded, top, left)
+    return padded
+
+
 def _geometry(padded: Any, w: Any, strides: Size, dilation: Size, groups: int) -> forward.Geometry:
     n, h, wide, c = padded.shape
     kh, kw, _, f = w.shape
@@ -63,13 +79,10 @@ def _geometry(padded: Any, w: Any, strides: Size, dilation: Size, groups: int) -
 def _forward(
     x: Any, w: Any, b: Any, strides: Size, padding: Padding, dilation: Size, groups: int, rectify: bool
 ) -> tuple[Any, _Cache]:
-    bordered = any(before or after for before, after in padding)
-    padded = np.pad(x, ((0, 0), *padding, (0, 0))) if bordered else ready(x)
-    w = ready(w)
+    padded, w = _padded(x, padding), ready(w)
     dtype, f = w.dtype, w.shape[3]
     g = _geometry(padded, w, strides, dilation, groups)
-    width = columns(dtype.itemsize)
-    cells = w.size // f
+    width, cells = columns(dtype.itemsize), w.size // f
     panels = scratch("panels", cells * groups * _up(f // groups, width), dtype)
     forward.pack(w.reshape(cells, f), panels, cells, f, groups, width)
     bias = np.zeros(f, dtype) if b is None else ready(b)
@@ -80,49 +93,56 @@ def _forward(
     return y, _Cache(padded, w, b is not None, y if rectify else None, padding, g)
 
 
-def _up(n: int, step: int) -> int:
-    return -(-n // step) * step
-
-
 def _backward(dy: Any, cache: _Cache, needs: tuple[bool, ...] = (True, True, True)) -> tuple[Any, Any, Any]:
-    padded, w, biased, y, padding, g = cache
-    pixels = g.n * g.oh * g.ow
-    dy = ready(np.asarray(dy, w.dtype)).reshape(pixels, g.f)
-    masked = y is not None
-    y = y.reshape(pixels, g.f) if masked else dy
-    dx, panels = (
-        _input_gradient_arrays(w, padding, g) if needs[0] else (np.empty((0,) * 4, w.dtype), w.reshape(-1))
-    )
-    corner = padding[0][0], padding[1][0]
-    no_floor = w.dtype.type(-np.inf)
-    if g.n >= 4 and 8 * w.nbytes <= LARGEST_SHARES:
-        parts = min(g.n, 8)
-        dws, dbs = empty((parts, *w.shape), w.dtype), np.empty((parts, g.f))
-        arguments = (padded.reshape(-1), dy, y, masked, panels, dx, needs[0], dws.reshape(-1), dbs)
-        run(gradient.gradients, parts, *arguments, *corner, no_floor, g)
-        dw = dws.sum(axis=0)
-    else:
-        parts = min(32, -(-pixels // 128))
-        beyond = columns(w.itemsize)  # a tile reads whole vectors, past the last column if need be
-        dz, dbs = scratch("dz", pixels * g.f + beyond, w.dtype), np.empty((parts, g.f))
-        run(gradient.rectify, parts, dy, y, masked, dz[: pixels * g.f].reshape(pixels, g.f), dbs)
-        dw = empty(w.shape, w.dtype)
-        parts = min(-(-(w.size // g.f) // ROWS), 32)
-        run(gradient.weight_gradient, parts, padded.reshape(-1), dz, dw.reshape(-1), no_floor, g)
-        if needs[0]:
-            parts = g.n * g.groups * -(-w.shape[2] // columns(w.itemsize))
-            run(gradient.input_gradient, parts, dz, panels, dx, *corner, no_floor, g)
-    return dx if needs[0] else None, dw, dbs.sum(axis=0).astype(w.dtype) if biased else None
+    """dy (N, OH, OW, F) -> dx, dw, db; dx is None where `needs` has no use for it."""
+    g, w, y = cache.geometry, cache.w, cache.y
+    dy = ready(np.asarray(dy, w.dtype)).reshape(-1, g.f)
+    seen = dy if y is None else y.reshape(dy.shape)
+    dx, panels = np.empty((0,) * 4, w.dtype), w.reshape(-1)
+    if needs[0]:
+        dx, panels = _for_input_gradient(w, cache.padding, g)
+    together = g.n >= 4 and SHARES * w.nbytes <= LARGEST_SHARES
+    dw, sums = (_together if together else _in_turn)(dy, seen, panels, dx, cache)
+    db = sums.sum(axis=0).astype(w.dtype) if cache.biased else None
+    return dx if needs[0] else None, dw, db
 
 
-def _input_gradient_arrays(w: Any, padding: Padding, g: forward.Geometry) -> tuple[Any, Any]:
-    """An array for dx, and the weights as `input_gradient` reads them."""
+def _for_input_gradient(w: Any, padding: Padding, g: forward.Geometry) -> tuple[Any, Any]:
+    """An array for dx, and the weights in the order in which that pass reads them."""
     kh, kw, c, f = w.shape
     width = columns(w.itemsize)
     panels = scratch("panels", g.groups * _up(c, width) * kh * kw * (f // g.groups), w.dtype)
     gradient.pack_transposed(w.reshape(kh * kw, c, f), panels, g.groups, width)
     (top, bottom), (left, right) = padding
     return empty((g.n, g.h - top - bottom, g.w - left - right, g.c), w.dtype), panels
+
+
+def _together(dy: Any, seen: Any, panels: Any, dx: Any, cache: _Cache) -> tuple[Any, Any]:
+    """dw and the sums for db, and dx if it has any size: image by image."""
+    padded, w, _, y, ((top, _), (left, _)), g = cache
+    parts = min(g.n, SHARES)
+    dws, sums = empty((parts, *w.shape), w.dtype), np.empty((parts, g.f))
+    run(
+        gradient.gradients, parts, padded.reshape(-1), dy, seen, y is not None, panels, dx, dx.size > 0,
+        dws.reshape(-1), sums, top, left, w.dtype.type(-np.inf), g,
+    )  # fmt: skip
+    return dws.sum(axis=0), sums
+
+
+def _in_turn(dy: Any, seen: Any, panels: Any, dx: Any, cache: _Cache) -> tuple[Any, Any]:
+    """The same, one pass over all images after the other."""
+    padded, w, _, y, ((top, _), (left, _)), g = cache
+    no_floor, width = w.dtype.type(-np.inf), columns(w.itemsize)
+    parts = min(32, -(-len(dy) // 128))
+    dz, sums = scratch("dz", dy.size + width, w.dtype), np.empty((parts, g.f))  # a tile may read past the end
+    run(gradient.rectify, parts, dy, seen, y is not None, dz[: dy.size].reshape(dy.shape), sums)
+    dw = empty(w.shape, w.dtype)
+    parts = min(-(-(w.size // g.f) // ROWS), 32)
+    run(gradient.weight_gradient, parts, padded.reshape(-1), dz, dw.reshape(-1), no_floor, g)
+    if dx.size:
+        parts = g.n * g.groups * -(-w.shape[2] // width)
+        run(gradient.input_gradient, parts, dz, panels, dx, top, left, no_floor, g)
+    return dw, sums
 
 
 def conv2d_forward(

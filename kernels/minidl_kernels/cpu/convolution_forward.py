@@ -14,7 +14,7 @@ from minidl_kernels.cpu.atomic import take
 from minidl_kernels.cpu.cache import compiled
 from minidl_kernels.cpu.tile import ROWS, VECTOR_BYTES, tile
 
-__all__ = ["PIXELS", "Geometry", "pack", "windows"]
+__all__ = ["PIXELS", "Geometry", "pack", "pad", "windows"]
 
 PIXELS = 256  # in one go: enough to use a panel of weights often, few enough to stay near the processor
 
@@ -36,6 +36,22 @@ class Geometry(NamedTuple):
     rh: int
     rw: int
     groups: int
+
+
+@compiled
+def pad(counter, parts, x, padded, top, left):
+    """x (N, H, W, C) into the middle of `padded`, zeros around it. A part is a share of the images."""
+    n, height, width, channels = x.shape
+    while True:
+        part = take(counter)
+        if part >= parts:
+            return
+        for image in range(part * n // parts, (part + 1) * n // parts):
+            padded[image] = 0
+            for i in range(height):
+                for j in range(width):
+                    for c in range(channels):
+                        padded[image, top + i, left + j, c] = x[image, i, j, c]
 
 
 @compiled

@@ -8,6 +8,8 @@ the pixels that this cell meets. The gradients are read off the same line. Each 
 
     to b[f] as it is,        to w[k, l, c, f] times x[tap],        to x[tap] times w[k, l, c, f].
 
+A pixel that several windows saw gets the sum of what they send back.
+
 With `groups` the channels are cut into G parts of C/G, each seen by F/G filters of its own.
 
 Y. LeCun et al., Gradient-based learning applied to document recognition, Proceedings of the IEEE, 1998.
@@ -88,6 +90,7 @@ def conv2d_backward(
         seen = tap(padded, cell, out, strides, dilation)[..., channels]
         dw[cell][:, filters] = np.tensordot(seen, dy[..., filters], axes=([0, 1, 2], [0, 1, 2]))
         if needs[0]:
+            # A view: this adds into d_padded, where neighbouring windows overlap.
             d_seen = tap(d_padded, cell, out, strides, dilation)[..., channels]
             d_seen += np.tensordot(dy[..., filters], w[cell][:, filters].T, axes=1)
     db = dy.sum(axis=(0, 1, 2), dtype=np.result_type(dy, np.float64)).astype(dy.dtype) if biased else None
@@ -140,6 +143,7 @@ class Conv2D(Layer):
         dilation_rate: distance of neighbouring kernel cells; > 1 excludes strides > 1.
         groups: G; C and F must be divisible by it.
         activation: name or function applied to the result.
+        activity_regularizer: penalty on the output.
         use_bias: whether b is added.
         kernel_initializer, bias_initializer, kernel_regularizer, bias_regularizer, kernel_constraint,
         bias_constraint: as in Dense.

@@ -7,6 +7,9 @@ A window of K cells, r apart (dilation), spans (K − 1)·r + 1 cells. It moves 
                                                             half of it before, the larger half after
     causal  out = ⌈n / s⌉                                   span − 1 before, none after: no look into the future
 
+(Textbooks write ⌊(n − span + 2p)/s⌋ + 1 with p cells of padding on each side. Here "valid" has p = 0, and
+`summary(explain=True)` shows it as 2·0.)
+
 Cell k of the window that makes output o is input cell o·s + k·r of the padded input. So all the cells that
 meet kernel cell k are one strided slice: `tap`. (V. Dumoulin, F. Visin, A guide to convolution arithmetic,
 2016, arXiv:1603.07285.)
@@ -128,9 +131,10 @@ def fitting_windows(
         for n, k, s, r in zip(shape[1:-1], windows, strides, dilation, strict=True)
     )
     if any(n is not None and n < 1 for n in out):
+        spans = tuple((k - 1) * r + 1 for k, r in zip(windows, dilation, strict=True))
         raise ValueError(
-            f"{layer} has a window of {tuple(windows)} (dilation {tuple(dilation)}), which does not fit into an input "
-            f"of {shape[1:-1]} (shape {shape}). Use padding='same', a smaller window, or pool less before."
+            f"{layer} has a window that spans {spans} cells, more than its input of {shape[1:-1]} (shape {shape}) "
+            "has. Use padding='same', a smaller window, or pool less before."
         )
     return out
 

@@ -1,11 +1,16 @@
 """Dense: every output sees every input.
 
-    y = activation(x·w + b)          x (..., I)   w (I, U)   b (U,)   y (..., U)
+    y = activation(z)          x (N, I)   w (I, U)   b (U,)   y (N, U)
 
-Backward, with dz the gradient of z = x·w + b: an x[n, i] met every z[n, u] through w[i, u], a w[i, u] met
-every z[n, u] through x[n, i], so
+    z[n, u] = Σ_i x[n, i]·w[i, u] + b[u]          as matrices  z = x @ w + b
 
-    dx = dz·wᵀ        dw = xᵀ·dz        db = Σ_n dz[n]
+Backward: x[n, i] acts through z[n, u] for every u; w[i, u] and b[u] act through z[n, u] for every n. So
+
+    dx[n, i] = Σ_u dz[n, u]·w[i, u]               dx = dz @ wᵀ
+    dw[i, u] = Σ_n x[n, i]·dz[n, u]               dw = xᵀ @ dz
+    db[u]    = Σ_n dz[n, u]
+
+Where x has more axes than two, n stands for all of them but the last.
 """
 
 from typing import Any
@@ -52,6 +57,7 @@ class Dense(Layer):
     Args:
         units: U, the number of outputs.
         activation: name or function applied to z; None leaves z as it is.
+        activity_regularizer: penalty on the output.
         use_bias: whether b is there.
         kernel_initializer, bias_initializer: how w and b begin.
         kernel_regularizer, bias_regularizer: penalties on w and b.

@@ -3,11 +3,12 @@
     μ = mean(x)    σ² = mean((x − μ)²)    x̂ = (x − μ)/√(σ² + ε)    y = γ·x̂ + β     (over all axes but one)
 
 μ and σ² depend on every x of the batch, so dx has three parts: the direct one, and what reaches x through μ
-and through σ². With n numbers per feature and dx̂ = γ·dy they come to
+and through σ². They come to
 
-    dx = (dx̂ − mean(dx̂) − x̂·mean(dx̂·x̂)) / √(σ² + ε)        dγ = Σ dy·x̂        dβ = Σ dy
+    dx = γ/√(σ² + ε) · (dy − mean(dy) − x̂·mean(dy·x̂))        dγ = Σ dy·x̂        dβ = Σ dy
 
-In words: dx̂ loses the two directions, a constant and x̂ itself, along which moving x leaves y where it is.
+In words: dy loses its parts along two directions, a constant and x̂ itself, because moving x along them leaves
+y where it is (for ε → 0).
 
 In inference one sample has no batch to be normalised by. Running averages of μ and σ² stand in:
 moving = moving·momentum + batch·(1 − momentum). (S. Ioffe, C. Szegedy, 2015, arXiv:1502.03167. The variance
@@ -33,7 +34,7 @@ __all__ = ["BatchNormFunction", "BatchNormalization", "batch_norm_backward", "ba
 
 class BatchNormCache(NamedTuple):
     normalised: Array  # x̂
-    scale: Array  # γ/√(σ² + ε), of x's rank
+    gamma_over_deviation: Array  # γ/√(σ² + ε), of x's rank
     deviation: Array  # √(σ² + ε)
     axes: tuple[int, ...]  # over which μ and σ² are taken
     parameters: tuple[bool, bool]  # whether γ and β are there
@@ -43,6 +44,7 @@ def batch_norm_forward(
     x: Array, gamma: Array | None, beta: Array | None, *, axis: int, epsilon: float
 ) -> tuple[tuple[Array, Array, Array], BatchNormCache]:
     """x (..., C, ...), gamma and beta (C,) -> y like x, mean (C,), variance (C,)."""
+    given = (gamma is not None, beta is not None)
     axes = tuple(a for a in range(x.ndim) if a != axis % x.ndim)
     wide = np.result_type(x, np.float64)
     feature = [1 if a in axes else n for a, n in enumerate(x.shape)]
@@ -52,15 +54,13 @@ def batch_norm_forward(
     variance = np.sum(centred * centred, axis=axes, keepdims=True) / n
     deviation = np.sqrt(variance + epsilon)
     normalised = (centred / deviation).astype(x.dtype)
-    scale = np.ones(feature, x.dtype) if gamma is None else gamma.reshape(feature)
-    y = normalised * scale
+    gamma = np.ones(feature, x.dtype) if gamma is None else gamma.reshape(feature)
+    y = normalised * gamma
     if beta is not None:
         y = y + beta.reshape(feature)
     statistics = mean.reshape(-1).astype(x.dtype), variance.reshape(-1).astype(x.dtype)
     deviation = deviation.astype(x.dtype)
-    return (y, *statistics), BatchNormCache(
-        normalised, scale / deviation, deviation, axes, (gamma is not None, beta is not None)
-    )
+    return (y, *statistics), BatchNormCache(normalised, gamma / deviation, deviation, axes, given)
 
 
 def batch_norm_backward(
@@ -68,12 +68,13 @@ def batch_norm_backward(
 ) -> tuple[Array, Array | None, Array | None]:
     """dy like x, d_mean (C,), d_variance (C,) -> dx, dgamma, dbeta."""
     dy, d_mean, d_variance = gradients
-    normalised, scale, deviation, axes, (scaled, shifted) = cache
+    normalised, gamma_over_deviation, deviation, axes, (scaled, shifted) = cache
     wide = np.result_type(dy, np.float64)
     n = max(1, dy.size // d_mean.size)
     d_beta = dy.sum(axis=axes, keepdims=True, dtype=wide)
     d_gamma = (dy * normalised).sum(axis=axes, keepdims=True, dtype=wide)
-    dx = scale * (dy - (d_beta / n).astype(dy.dtype) - normalised * (d_gamma / n).astype(dy.dtype))
+    mean_dy, mean_dy_normalised = (d_beta / n).astype(dy.dtype), (d_gamma / n).astype(dy.dtype)
+    dx = gamma_over_deviation * (dy - mean_dy - normalised * mean_dy_normalised)
     if d_mean.any() or d_variance.any():  # only where someone differentiates the statistics themselves
         feature = d_beta.shape
         dx += (d_mean.reshape(feature) + 2 * d_variance.reshape(feature) * normalised * deviation) / n
@@ -175,12 +176,13 @@ class BatchNormalization(Layer):
         return y
 
     def _by_running_averages(self, inputs: Tensor) -> Tensor:
-        """y = x·s + (β − μ·s) with s = γ/√(σ² + ε) of the running averages."""
+        """y = (x − μ)·s + β,  s = γ/√(σ² + ε), with the running averages for μ and σ²."""
         feature = [1] * inputs.ndim
         feature[self.axis] = -1
-        scale = 1 / np.sqrt(self.moving_variance.data.reshape(feature) + self.epsilon)
-        factor = scale if self.gamma is None else self.gamma.reshape(feature) * scale
-        y = (inputs - self.moving_mean.data.reshape(feature)) * factor
+        s: Any = 1 / np.sqrt(self.moving_variance.data.reshape(feature) + self.epsilon)
+        if self.gamma is not None:
+            s = self.gamma.reshape(feature) * s
+        y = (inputs - self.moving_mean.data.reshape(feature)) * s
         return y if self.beta is None else y + self.beta.reshape(feature)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:

@@ -1,5 +1,8 @@
 """Global pooling: each channel of an image becomes one number, its mean or its largest pixel.
 
+Pixels that tie for the maximum share the gradient here, while MaxPooling2D gives it to the first of them; both
+as in Keras.
+
 (M. Lin, Q. Chen, S. Yan, Network in network, 2013, arXiv:1312.4400.)
 """
 

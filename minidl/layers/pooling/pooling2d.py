@@ -34,11 +34,17 @@ __all__ = ["AveragePool2DFunction", "AveragePooling2D", "MaxPool2DFunction", "Ma
 Size = tuple[int, int]
 
 
-class PoolCache(NamedTuple):
+class MaxPoolCache(NamedTuple):
     shape: tuple[int, ...]  # of the padded input
-    share: (
-        Array  # which cell won (max), or how many cells each window has (average): (N or 1, OH, OW, C or 1)
-    )
+    winner: Array  # (N, OH, OW, C), which cell of its window each output is
+    pool: Size
+    strides: Size
+    padding: Padding
+
+
+class AveragePoolCache(NamedTuple):
+    shape: tuple[int, ...]  # of the padded input
+    cells: Array  # (1, OH, OW, 1), how many cells of its window exist
     pool: Size
     strides: Size
     padding: Padding
@@ -49,7 +55,9 @@ def _views(x: Array, out: tuple[int, ...], pool: Size, strides: Size) -> Any:
     return (tap(x, cell, out, strides, (1, 1)) for cell in product(range(pool[0]), range(pool[1])))
 
 
-def max_pool2d_forward(x: Array, *, pool: Size, strides: Size, padding: Padding) -> tuple[Array, PoolCache]:
+def max_pool2d_forward(
+    x: Array, *, pool: Size, strides: Size, padding: Padding
+) -> tuple[Array, MaxPoolCache]:
     """x (N, H, W, C) -> y (N, OH, OW, C)."""
     out = output_shape(x.shape[1:3], pool, strides, padding, (1, 1))
     lowest = -np.inf if x.dtype.kind == "f" else np.iinfo(x.dtype).min
@@ -60,36 +68,36 @@ def max_pool2d_forward(x: Array, *, pool: Size, strides: Size, padding: Padding)
         larger = (seen > y) | (np.isnan(seen) & ~np.isnan(y))  # a NaN wins: it must not vanish
         winner[larger] = cell
         y = np.where(larger, seen, y)
-    return y, PoolCache(padded.shape, winner, pool, strides, padding)
+    return y, MaxPoolCache(padded.shape, winner, pool, strides, padding)
 
 
-def max_pool2d_backward(dy: Array, cache: PoolCache) -> tuple[Array]:
+def max_pool2d_backward(dy: Array, cache: MaxPoolCache) -> tuple[Array]:
     """dy (N, OH, OW, C) -> dx."""
     shape, winner, pool, strides, padding = cache
     d_padded = np.zeros(shape, dy.dtype)
     for cell, d_seen in enumerate(_views(d_padded, dy.shape[1:3], pool, strides)):
-        d_seen += np.where(winner == cell, dy, 0)
+        d_seen += np.where(winner == cell, dy, 0)  # a view: this adds into d_padded
     return (crop(d_padded, padding),)
 
 
 def average_pool2d_forward(
     x: Array, *, pool: Size, strides: Size, padding: Padding
-) -> tuple[Array, PoolCache]:
+) -> tuple[Array, AveragePoolCache]:
     """x (N, H, W, C) -> y (N, OH, OW, C)."""
     out = output_shape(x.shape[1:3], pool, strides, padding, (1, 1))
     padded = pad(x, padding)
     real = pad(np.ones((1, *x.shape[1:3], 1), x.dtype), padding)
     cells = sum(_views(real, out, pool, strides))
     y = sum(_views(padded, out, pool, strides)) / cells
-    return y, PoolCache(padded.shape, cells, pool, strides, padding)
+    return y, AveragePoolCache(padded.shape, cells, pool, strides, padding)
 
 
-def average_pool2d_backward(dy: Array, cache: PoolCache) -> tuple[Array]:
+def average_pool2d_backward(dy: Array, cache: AveragePoolCache) -> tuple[Array]:
     """dy (N, OH, OW, C) -> dx."""
     shape, cells, pool, strides, padding = cache
     d_padded = np.zeros(shape, dy.dtype)
     for d_seen in _views(d_padded, dy.shape[1:3], pool, strides):
-        d_seen += dy / cells
+        d_seen += dy / cells  # a view: this adds into d_padded
     return (crop(d_padded, padding),)
 
 

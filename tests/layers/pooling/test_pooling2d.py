@@ -142,7 +142,7 @@ def test_padding_never_wins_a_maximum():
 
 
 def test_a_window_larger_than_the_image():
-    with pytest.raises(ValueError, match=r"pool \(MaxPooling2D\) has a window of \(3, 3\).*\(2, 2\)"):
+    with pytest.raises(ValueError, match=r"pool \(MaxPooling2D\) has a window that spans \(3, 3\).*\(2, 2\)"):
         MaxPooling2D(3, name="pool")(np.zeros((1, 2, 2, 1)))
     assert MaxPooling2D(3, padding="same")(np.zeros((1, 2, 2, 1))).shape == (1, 1, 1, 1)
 
