@@ -181,7 +181,7 @@ def main() -> None:
                 results.setdefault(engine, result | {"times": []})["times"] += result["times"]
     for n, results in everything.items():
         print(table(results, n))
-    threads = {NAMES[e]: r["threads"] for r in everything.values() for e, r in ((e, r[e]) for e in r)}
+    threads = {NAMES[e]: r["threads"] for results in everything.values() for e, r in results.items()}
     print("\nThreads: " + ", ".join(f"{name} {count}" for name, count in threads.items()))
     if options.json:
         with open(options.json, "w") as file:

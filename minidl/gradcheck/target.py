@@ -119,11 +119,10 @@ def _loss(model: Any, x: Any, constants: Sequence[Any], training: bool) -> Tenso
     """The whole loss of a batch: of the outputs, of the weights, and what layers add while they run."""
     from minidl.layers.context import CallContext  # known where there is a model, and only needed then
 
-    with CallContext() as context:
+    weight = {"sample_weight": constants[1]} if len(constants) > 1 else {}
+    with CallContext():
         y_pred = model(x, training=training)
-        weight = {"sample_weight": constants[1]} if len(constants) > 1 else {}
-        loss = model.compute_loss(constants[0], y_pred, **weight)
-    return sum(context.losses, start=loss)
+        return model.compute_loss(x=x, y=constants[0], y_pred=y_pred, training=training, **weight)
 
 
 @contextmanager

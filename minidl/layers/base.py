@@ -122,6 +122,10 @@ class Layer(WeightHolder):
             raise self._not_built()
         return self._built_for if self.input is None else self.input.shape
 
+    def add_loss(self, loss: Tensor) -> None:
+        """Add a penalty to the loss of the step that is running. For use in `call`; elsewhere it does nothing."""
+        add_loss(loss)
+
     # --- calling --------------------------------------------------------------------------------------------
 
     def __call__(self, inputs: Any, *args: Any, training: bool | None = None, **kwargs: Any) -> Any:

@@ -8,7 +8,6 @@ from minidl import random
 from minidl.layers.base import Layer
 from minidl.models.loops import Loops
 from minidl.models.summary import print_summary
-from minidl.tensor import Tensor
 
 __all__ = ["Model"]
 
@@ -82,8 +81,3 @@ class Model(Loops, Layer):
             explain: add how each number comes about: (3·3·1 + 1)·32 = 320.
         """
         print_summary(self, line_length, print_fn, explain)
-
-    @property
-    def losses(self) -> list[Tensor]:
-        """The penalties on the weights as they are now."""
-        return [v.regularizer(v) for v in self.trainable_weights if v.regularizer is not None]

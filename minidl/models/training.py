@@ -16,7 +16,7 @@ from typing import Any
 
 from minidl import losses, optimizers, random
 from minidl.backend import Array
-from minidl.layers.context import CallContext
+from minidl.layers.context import CallContext, mode
 from minidl.models.data import Batch
 from minidl.models.scores import Scores
 from minidl.tensor import Tensor, no_grad
@@ -76,14 +76,39 @@ class Trainer:
 
     # --- one step -------------------------------------------------------------------------------------------
 
-    def compute_loss(self, y_true: Any, y_pred: Tensor, sample_weight: Any = None) -> Tensor:
-        """The loss of a batch with the penalties on weights: one number on the graph.
+    @property
+    def losses(self) -> list[Tensor]:
+        """The penalties: on the weights as they are now, and those that layers added in the running step."""
+        on_weights = [v.regularizer(v) for v in self.trainable_weights if v.regularizer is not None]
+        return on_weights + (mode.context.losses if mode.context is not None else [])
+
+    def compute_loss(
+        self,
+        x: Any = None,
+        y: Any = None,
+        y_pred: Any = None,
+        sample_weight: Any = None,
+        training: bool = True,
+    ) -> Tensor:
+        """The whole loss of a batch, one number on the graph: of the outputs, and all penalties.
+
+        Every step of `fit` and `evaluate` calls it. Override it for a loss that `compile` cannot express.
+
+        Args:
+            x, y, sample_weight: the batch.
+            y_pred: what the model made of x.
+            training: whether this is a training step.
 
         Raises:
             ValueError: there is neither a loss nor a penalty.
         """
-        penalties = _penalties(self.trainable_weights)
-        return _sum([*penalties, *self._data_loss(y_true, y_pred, sample_weight)])
+        terms = [*self._data_loss(y, y_pred, sample_weight), *self.losses]
+        if not terms:
+            raise ValueError(f"{self.name} has no loss. Choose one: compile(loss='mse') or another.")
+        total = terms[0]
+        for term in terms[1:]:
+            total = total + term
+        return total
 
     def _data_loss(self, y_true: Any, y_pred: Tensor, sample_weight: Any) -> list[Tensor]:
         """The loss proper, in a list; empty if the model is compiled without one."""
@@ -101,14 +126,6 @@ class Trainer:
             )
         return [loss if self.loss_weight == 1 else loss * self.loss_weight]
 
-    def _loss_of(self, context: CallContext, batch: Batch, y_pred: Tensor, weights: list[Variable]) -> Tensor:
-        """`compute_loss` and what the layers added while they ran."""
-        data_loss = self._data_loss(batch.y, y_pred, batch.sample_weight)
-        terms = [*_penalties(weights), *data_loss, *context.losses]
-        if not terms:
-            raise ValueError(f"{self.name} has no loss. Choose one: compile(loss='mse') or another.")
-        return _sum(terms)
-
     def _train_step(self, batch: Batch) -> None:
         optimizer = self.optimizer
         optimizer.flat.clear_gradients()
@@ -117,7 +134,7 @@ class Trainer:
             weights = self.trainable_weights
             if len(weights) > len(optimizer.flat.variables):  # of a layer that was called for the first time
                 raise self._unknown_weights()
-            loss = self._loss_of(context, batch, y_pred, weights)
+            loss = self.compute_loss(batch.x, batch.y, y_pred, batch.sample_weight)
             if loss.requires_grad:
                 loss.backward()
             elif weights:  # where all are frozen, there is nothing to learn
@@ -132,9 +149,9 @@ class Trainer:
             context.commit()
 
     def _test_step(self, batch: Batch) -> None:
-        with no_grad(), CallContext() as context:
+        with no_grad(), CallContext():
             y_pred = self(batch.x, training=False)  # type: ignore[operator]
-            loss = self._loss_of(context, batch, y_pred, self.trainable_weights)
+            loss = self.compute_loss(batch.x, batch.y, y_pred, batch.sample_weight, training=False)
         self.scores.update(float(loss), batch.y, y_pred, batch.sample_weight)  # type: ignore[union-attr]
 
     def _predict_step(self, x: Array) -> Array:
@@ -172,14 +189,3 @@ class Trainer:
     def metrics_names(self) -> list[str]:
         """The names of what `evaluate` returns."""
         return list(self.scores.values()) if self.scores is not None else []
-
-
-def _penalties(weights: list[Variable]) -> list[Tensor]:
-    return [v.regularizer(v) for v in weights if v.regularizer is not None]
-
-
-def _sum(terms: list[Tensor]) -> Tensor:
-    total = terms[0] if terms else Tensor(0.0)
-    for term in terms[1:]:
-        total = total + term
-    return total

@@ -68,7 +68,7 @@ def new_values(
     if step.weight_decay and not (
         settings.decays_in_rule and all(settings.decays(v) for v in group.variables)
     ):
-        w = w.copy() if w is group.values else w
+        w = w.copy() if w is old[0] else w
         for v, part in placed:
             if settings.decays(v):
                 w[part] = decayed(w[part], step.learning_rate, step.weight_decay)

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from small_models import linear, rows, same, state, with_everything
 
-from minidl import Tensor, losses, metrics, optimizers
+from minidl import Tensor, gradcheck, losses, metrics, optimizers
 from minidl.callbacks import Callback
 from minidl.layers import BatchNormalization, Dense, Dropout, Flatten, Input
 from minidl.models import Sequential
@@ -773,3 +773,23 @@ def test_the_seed_of_everything():
     one = with_everything(3)
     other = with_everything(3)
     assert same(state(one), state(other))
+
+
+def test_a_loss_of_ones_own_and_penalties_from_inside_a_layer():
+    class Noted(Dense):
+        def call(self, inputs):
+            out = super().call(inputs)
+            self.add_loss(2 * (out * out).sum())
+            return out
+
+    class Tenfold(Sequential):
+        def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+            return 10 * super().compute_loss(x, y, y_pred, sample_weight, training)
+
+    x, y = np.ones((4, 1), "float32"), np.zeros((4, 1), "float32")
+    model = Tenfold([Noted(1, use_bias=False, kernel_initializer="ones")])
+    model.compile(optimizers.SGD(0.001), "mse")
+    assert model.evaluate(x, y, verbose=0) == pytest.approx(10 * (1 + 2 * 4))
+    model.fit(x, y, verbose=0, shuffle=False)
+    assert float(model.get_weights()[0][0, 0]) == pytest.approx(1 - 0.001 * 10 * (2 + 2 * 8))
+    assert gradcheck(model, x, y)
