@@ -49,7 +49,7 @@ def _no_backward(dy: Any, cache: Any) -> Sequence[Any]:
 class Pair(NamedTuple):
     """The two halves of an op. `backward` understands the cache of its own `forward`, and no other."""
 
-    forward: Callable[..., tuple[Any, Any]]
+    forward: Callable[..., tuple[Any, ...]]
     backward: Callable[..., Sequence[Any]] = _no_backward
 
 

@@ -410,3 +410,12 @@ def test_keras_agrees(name, monkeypatch):
     x = (np.random.default_rng(0).normal(size=(40, 8)) * 3).astype(np.float32)
     theirs = np.asarray(getattr(keras.activations, name)(keras.ops.convert_to_tensor(x)))
     assert np.allclose(activations.get(name)(Tensor(x)).numpy(), theirs, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_tanh_of_numpy_gives_the_same_numbers(dtype):
+    t = Tensor(np.random.default_rng(0).normal(size=5000).astype(dtype) * 3)
+    ours, numpys = activations.tanh(t), np.tanh(t)
+    assert ours.dtype == numpys.dtype == dtype
+    assert np.allclose(ours.numpy(), numpys.numpy(), rtol=4 * np.finfo(dtype).eps, atol=0)
+    assert activations.tanh([0, 1]).dtype == np.float32

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import minidl
 from minidl import layers, models, random
 from minidl.gradcheck import GradcheckError, complex_step, gradcheck, inner_product
 from minidl.gradcheck.differences import refined, slopes
@@ -158,7 +159,15 @@ def test_every_input_has_its_row() -> None:
 
 def test_lists_of_inputs_and_outputs_in_dictionaries() -> None:
     report = gradcheck(lambda xs, axis: {"joined": np.concatenate(xs, axis), "first": [xs[0] * 2]}, [A, A], 1)
-    assert [row.name for row in report.rows] == ["inputs[0]", "inputs[1]"]
+    assert [row.name for row in report.rows] == ["inputs[0][0]", "inputs[0][1]"]
+
+
+def test_rows_are_named_by_the_place_of_the_argument() -> None:
+    report = gradcheck(
+        lambda a, axis, bs, name, c: np.sum(a * bs[1], axis) * c, A, 0, [np.array([1, 2]), A], "", 2.0
+    )
+    assert [row.name for row in report.rows] == ["inputs[0]", "inputs[2][1]", "inputs[4]"]
+    assert report.notes == ("inputs[2][0] holds int64, which has no gradient: not checked.",)
 
 
 def test_whole_numbers_are_passed_on_and_said() -> None:
@@ -547,6 +556,18 @@ def test_sample_weights_count() -> None:
 
 def test_model_without_targets_is_checked_as_a_layer() -> None:
     assert gradcheck(small_model(), IMAGES, training=False).ok
+
+
+def test_model_with_targets_needs_a_loss() -> None:
+    model = models.Sequential([layers.Dense(1)])
+    with pytest.raises(GradcheckError, match="compile the model first, or pass x alone"):
+        gradcheck(model, A, np.ones((2, 1)))
+    assert gradcheck(model, A).ok
+
+
+def test_the_function_hides_the_package_and_its_others_can_be_imported() -> None:
+    assert minidl.gradcheck is gradcheck
+    assert "from minidl.gradcheck import complex_step" in str(gradcheck.__doc__)
 
 
 # --- the report -----------------------------------------------------------------------------------------

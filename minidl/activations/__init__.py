@@ -23,8 +23,8 @@ A function with a corner has no derivative there. minidl takes these, as Keras o
     hard_silu           −3, 3               0, 1
     hard_tanh           −1, 1               1, 1
 
-`np.tanh(t)` of a tensor gives the numbers of `activations.tanh(t)`. The latter also makes a tensor of a list
-and floats of whole numbers, and there is a kernel for it.
+Of a tensor, `np.tanh(t)` gives the same numbers as `activations.tanh(t)`. The latter also takes lists and whole
+numbers, and has a kernel.
 
 All of them work in the type of their input, in float32 and float64, without overflow or warning at ±10⁴ (only
 `exponential` becomes ∞ there, as it must). NaN stays NaN.

@@ -156,7 +156,8 @@ def resolve(
         raise TypeError(f"metrics=[...] expects an object, got the class {name}. Write {name}().")
     if isinstance(identifier, str):
         by_shape = _BY_SHAPE.get(identifier.lower())
-        found = by_shape or lookup("metric", {**_BY_SHAPE, **_NAMES}, identifier)
+        names: dict[str, Any] = {**_BY_SHAPE, **_NAMES}
+        found = by_shape or lookup("metric", names, identifier)
         if isinstance(found, tuple):
             found = found[_rule_44(y_true_shape, y_pred_shape)]
         options = _FOR_LOGITS.get(found, {}) if _is_on_logits(loss) else {}

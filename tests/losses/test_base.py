@@ -191,7 +191,7 @@ def test_the_mend_for_weights():
         reduce(L, [1.0, 2.0])
     with pytest.raises(ValueError, match=r"\(N, 1\) instead of \(N,\)"):
         losses.MeanSquaredError()([1.0, 2.0], [1.0, 2.0], sample_weight=[1.0, 2.0])
-    with pytest.raises(ValueError, match="nan at row 1"):
+    with pytest.raises(ValueError, match="nan at row 1 of this batch"):
         reduce([1.0, 2.0], [1.0, math.nan])
     with pytest.raises(ValueError, match=r"inf at index \(0, 1\)"):
         reduce(L, [[1.0, math.inf, 1.0]])

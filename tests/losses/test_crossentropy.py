@@ -43,8 +43,9 @@ def test_categorical_is_its_equation(z, data, s):
         losses.categorical_crossentropy(y, Tensor(z), from_logits=True, label_smoothing=s),
         losses.categorical_crossentropy(y, activations.softmax(Tensor(z)), label_smoothing=s),
         losses.categorical_crossentropy(y, Tensor(p), label_smoothing=s),
-        losses.categorical_crossentropy(y, Tensor(3 * p), label_smoothing=s),  # divided by its sum
     ]
+    with pytest.warns(UserWarning, match="a sum of about 3, and divides each row by its sum"):
+        ways.append(losses.categorical_crossentropy(y, Tensor(3 * p), label_smoothing=s))
     if s == 0:
         ways += [
             losses.sparse_categorical_crossentropy(labels, Tensor(z), from_logits=True),
@@ -74,6 +75,7 @@ def test_binary_is_its_equation(z, data, s):
     assert np.allclose(alone.numpy(), expected, rtol=1e-6, atol=2e-7)
 
 
+@pytest.mark.filterwarnings("ignore:.* expects probabilities that sum to 1")  # the sum has a gradient as well
 @pytest.mark.parametrize("way", ["logits", "softmax", "probabilities"])
 def test_gradients(way, check_gradient):
     rng = np.random.default_rng(1)
@@ -182,8 +184,34 @@ def test_probabilities_alone_are_held_at_epsilon(dtype):
     assert np.array_equal(leaf.grad, np.zeros((1, 3)))  # the hole that logits do not have
 
 
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")  # log 0 and 0·∞
+def test_softmax_and_logarithm_taken_apart_do_not_learn_where_the_fused_op_does():
+    def gradient(loss):
+        z = Tensor(
+            np.array([200.0, 0.0], np.float32), requires_grad=True
+        )  # certain of class 0, and class 1 is right
+        loss(z).backward()
+        return z.grad
+
+    assert np.isnan(gradient(lambda z: -np.log(activations.softmax(z))[1])).any()
+    assert gradient(lambda z: -np.log(activations.softmax(z).clip(1e-7, 1))[1]).tolist() == [0, 0]
+    fused = gradient(lambda z: losses.sparse_categorical_crossentropy(1, activations.softmax(z)))
+    assert fused.tolist() == [1, -1]
+
+
+def test_what_a_float32_probability_forgets():
+    near_0, near_1 = activations.sigmoid(np.array([[-110, -20], [20, 16]], np.float32)).numpy()
+    assert near_0[0] == 0
+    assert near_0[1] == pytest.approx(math.exp(-20), rel=1e-6)  # small is not coarse
+    assert near_1[0] == 1
+    assert 1 - near_1[1] == pytest.approx(math.exp(-16), abs=2**-24)  # a multiple of 6e-8
+    assert (1 - near_1[1]) % 2**-24 == 0
+
+
 def test_a_row_of_zeros_and_a_masked_class():
-    assert float(losses.categorical_crossentropy([[0, 1.0]], [[0.0, 0.0]])[0]) == pytest.approx(LOG_EPSILON)
+    with pytest.warns(UserWarning, match="a sum of about 0, and"):
+        zeros = losses.categorical_crossentropy([[0, 1.0]], [[0.0, 0.0]])
+    assert float(zeros[0]) == pytest.approx(LOG_EPSILON)
     masked = [[-np.inf, 0.0, 0.0]]
     assert float(losses.categorical_crossentropy([[0, 1, 0]], masked, from_logits=True)[0]) == pytest.approx(
         math.log(2)
@@ -207,7 +235,8 @@ def test_logits_are_found_without_a_graph_and_through_a_change_of_type_or_rank()
 def test_softmax_in_another_shape_has_no_logits():
     with pytest.warns(UserWarning, match="sigmoid"):
         p = activations.softmax(Tensor(np.array([[[3.0], [1.0]]])))  # (N, T, 1): all ones
-    got = losses.categorical_crossentropy([[1.0, 0.0]], p)  # y (N, T)
+    with pytest.warns(UserWarning, match="a sum of about 2, and"):
+        got = losses.categorical_crossentropy([[1.0, 0.0]], p)  # y (N, T)
     assert float(got[0]) == pytest.approx(math.log(2))
 
 
@@ -215,9 +244,9 @@ def test_a_sigmoid_is_no_softmax():
     z = Tensor(np.array([[3.0, -1.0]]))
     p = 1 / (1 + np.exp(-z.numpy()))
     by_sum = -np.log(p[0, 0] / p.sum())
-    assert float(losses.categorical_crossentropy([[1, 0]], activations.sigmoid(z))[0]) == pytest.approx(
-        by_sum
-    )
+    with pytest.warns(UserWarning, match=r"a sum of about 1\.2, and"):  # 0.95 + 0.27
+        loss = losses.categorical_crossentropy([[1, 0]], activations.sigmoid(z))
+    assert float(loss[0]) == pytest.approx(by_sum)
 
 
 # --- axis, ignored labels -----------------------------------------------------------------------------------
@@ -296,8 +325,8 @@ def test_one_hot_for_sparse():
 @pytest.mark.parametrize(
     ("labels", "said"),
     [
-        ([0, 7, 1], "label 7 at row 1, but 4 units (0..3)"),
-        ([0, 1, -1], "label -1 at row 2, but 4 units (0..3)"),
+        ([0, 7, 1], "label 7 at row 1 of this batch, but 4 units (0..3)"),
+        ([0, 1, -1], "label -1 at row 2 of this batch, but 4 units (0..3)"),
         ([0.0, 0.5, 1.0], "label 0.5 at row 1"),
         ([0.0, np.nan, 1.0], "label nan at row 1"),
         ([0.0, np.inf, 1.0], "label inf at row 1"),
@@ -312,7 +341,7 @@ def test_labels_that_are_no_class(labels, said):
 def test_label_of_a_time_step_is_found_by_its_index():
     labels = np.zeros((2, 3), int)
     labels[1, 2] = 9
-    assert "label 9 at index (1, 2)" in refusal(
+    assert "label 9 at index (1, 2) of this batch, but" in refusal(
         lambda: losses.sparse_categorical_crossentropy(labels, np.full((2, 3, 4), 0.25))
     )
 
@@ -349,7 +378,9 @@ def test_softmax_twice(loss, y, activation):
 )
 def test_logits_taken_for_probabilities(loss, y):
     message = refusal(lambda: loss(y, [[-2.5, 3.0]]))
-    assert "-2.5 at index (0, 0)" in message
+    assert "got -2.5 at index (0, 0) of this batch" in message
+    bounds = "from 0 to 1" if loss is losses.binary_crossentropy else ">= 0"
+    assert f"expects probabilities {bounds}, got" in message
     assert "from_logits=True" in message
 
 
@@ -361,9 +392,60 @@ def test_binary_targets_out_of_range():
     assert "1.5 at" in refusal(lambda: losses.binary_crossentropy([[1]], [[1.5]]))
 
 
-def test_one_class_alone_warns():
-    with pytest.warns(UserWarning, match="binary_crossentropy"):
-        losses.categorical_crossentropy([[1.0]], [[0.5]])
+def test_a_probability_may_be_a_little_off():
+    for p in (-9e-7, 1 + 9e-7):
+        assert losses.binary_crossentropy([[1.0]], [[p]]).shape == (1,)
+    assert "from 0 to 1, got 1.000002 at" in refusal(
+        lambda: losses.binary_crossentropy([[1.0]], [[1 + 2e-6]])
+    )
+    assert "from 0 to 1, got -2e-06 at" in refusal(lambda: losses.binary_crossentropy([[1.0]], [[-2e-6]]))
+
+
+@pytest.mark.parametrize("classes_of", [lambda z: z, activations.sigmoid])
+def test_one_class_alone_warns(classes_of):
+    with pytest.warns(UserWarning, match="binary_crossentropy") as caught:
+        losses.categorical_crossentropy([[1.0]], classes_of(Tensor([[0.5]])))
+    assert len(caught) == 1
+
+
+ROWS = [[0.5, 0.5], [0.5, 3.2]]
+
+
+@pytest.mark.parametrize(
+    ("loss", "y"),
+    [
+        (losses.categorical_crossentropy, [[1, 0], [0, 1]]),
+        (losses.CategoricalCrossentropy(), [[1, 0], [0, 1]]),
+        (losses.sparse_categorical_crossentropy, [0, 1]),
+        (losses.SparseCategoricalCrossentropy(), [0, 1]),
+    ],
+)
+def test_a_forgotten_softmax_warns_once_a_call(loss, y):
+    with pytest.warns(UserWarning, match="a sum of about 4, and") as caught:
+        loss(y, activations.relu(Tensor(ROWS)))
+    text = str(caught[0].message)
+    assert len(caught) == 1
+    assert len(text) < 400
+    assert "activation='softmax'" in text
+    assert "from_logits=True" in text
+
+
+@pytest.mark.parametrize(
+    ("total", "said"), [(1.012, "1.01"), (0.96, "0.96"), (0.52, "0.5"), (12.0, "11"), (math.inf, "inf")]
+)
+def test_the_sum_is_named_to_a_digit_of_what_is_off(total, said):
+    p = Tensor(np.array([[0.5, total - 0.5], [np.nan, 0.5]]))
+    with np.errstate(invalid="ignore"), pytest.warns(UserWarning, match=f"about {said}, and"):
+        losses.sparse_categorical_crossentropy([0, 0], p)
+
+
+def test_probabilities_rounded_or_lost_do_not_warn():
+    rows = np.random.default_rng(0).random((50, 1000))
+    rows /= rows.sum(axis=1, keepdims=True)
+    for p in (rows.astype(np.float16), rows.round(5), np.full((2, 3), np.nan), np.zeros((0, 3))):
+        losses.sparse_categorical_crossentropy(np.zeros(len(p), int), Tensor(p))
+    losses.categorical_crossentropy([[1.0, 0.0]], activations.softmax([[9.0, 1.0]]))
+    losses.categorical_crossentropy([[1.0, 0.0]], [[9.0, 1.0]], from_logits=True)
 
 
 def test_targets_that_want_a_gradient():

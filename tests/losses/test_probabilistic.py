@@ -33,13 +33,23 @@ def test_poisson():
     assert float(losses.poisson([1.0], [0.0])) == pytest.approx(-math.log(1e-7))
 
 
+def test_what_the_two_numbers_are():
+    assert not np.allclose(
+        losses.kl_divergence(Y, P).numpy(), losses.kl_divergence(P, Y).numpy()
+    )  # no distance
+    for p in (0.5, 4.0):  # −log of the probability of a count, up to what no prediction changes
+        surprise = -math.log(p**5 * math.exp(-p) / math.factorial(5))
+        loss = float(losses.poisson([[5.0]], [[p]])[0])
+        assert loss + math.log(math.factorial(5)) == pytest.approx(surprise, abs=1e-5)
+
+
 def test_gradients(check_gradient):
     check_gradient(lambda p: losses.kl_divergence(Y, p), P)
     check_gradient(lambda p: losses.poisson(10 * Y, p), 5 * P)
 
 
 def test_negative_rates_are_refused():
-    with pytest.raises(ValueError, match=r"-0\.5 at index \(0, 1\).*softplus"):
+    with pytest.raises(ValueError, match=r"rates >= 0, got -0\.5 at index \(0, 1\) of this batch.*softplus"):
         losses.poisson([[1.0, 1.0]], [[1.0, -0.5]])
 
 

@@ -82,6 +82,20 @@ def test_gradient(name, check_gradient):
     check_gradient(lambda v: getattr(losses, CLASSES[name])(reduction="sum")(y, v), p)
 
 
+@pytest.mark.parametrize(("loss", "jump"), [(losses.huber, 1.0), (losses.log_cosh, 0.0)])
+def test_the_second_derivative_of_huber_jumps_at_delta_and_that_of_log_cosh_does_not(loss, jump):
+    def slope(x):
+        p = Tensor(np.array([x]), requires_grad=True)
+        loss(np.zeros(1), p).backward()
+        return p.grad[0]
+
+    h = 1e-4
+    for at in (1.0, -1.0):
+        left, right = (slope(at) - slope(at - h)) / h, (slope(at + h) - slope(at)) / h
+        assert abs(left - right) == pytest.approx(jump, abs=1e-3)
+        assert slope(at - h) == pytest.approx(slope(at + h), abs=1e-3)  # no corner in either
+
+
 @pytest.mark.parametrize("name", ["mean_squared_error", "log_cosh", "cosine_similarity"])
 def test_gradient_by_complex_step(name):
     rng = np.random.default_rng(4)

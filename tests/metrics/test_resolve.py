@@ -79,6 +79,10 @@ def coeffDetermination(y_true, y_pred):
     return 1 - np.sum((y_true - y_pred) ** 2) / np.sum((y_true - np.mean(y_true)) ** 2)
 
 
+def test_accuracy_in_an_odd_spelling_goes_by_shape_too():
+    assert type(metrics.resolve("Cross_Entropy", (8,), (8, 3))) is metrics.SparseCategoricalCrossentropy
+
+
 def test_functions_get_their_name_in_snake_case():
     metric = metrics.resolve(coeffDetermination, (4, 1), (4, 1))
     assert metric.name == "coeff_determination"
@@ -118,7 +122,8 @@ def test_a_loss_on_logits_makes_metrics_by_name_read_logits(name):
 @pytest.mark.parametrize(
     ("identifier", "error", "text"),
     [
-        ("acuracy", ValueError, "Unknown metric 'acuracy'. Did you mean '.*ccuracy'"),
+        ("acuracy", ValueError, "Unknown metric 'acuracy'. Did you mean 'accuracy'"),
+        ("crosentropy", ValueError, "Did you mean 'crossentropy'"),
         ("", ValueError, "Unknown metric"),
         (metrics.AUC, TypeError, r"got the class AUC. Write AUC\(\)"),
         (None, TypeError, "got None"),

@@ -42,7 +42,7 @@ CASES = {
     "metric name": (
         compiled("sgd", "mse", metrics=["acuracy"]),
         ValueError,
-        "Unknown metric 'acuracy'. Did you mean 'Accuracy'",
+        "Unknown metric 'acuracy'. Did you mean 'accuracy'",
     ),
     "metric class": (
         compiled("sgd", "mse", metrics=[metrics.AUC]),
@@ -107,12 +107,12 @@ CASES = {
     "label too large": (
         lambda: classifier().fit(X, np.full(20, 3), verbose=0),
         ValueError,
-        r"got label 3 at row 0, but 3 units \(0..2\)",
+        r"got label 3 at row 0 of this batch, but 3 units \(0..2\)",
     ),
     "negative label": (
         lambda: classifier().fit(X, np.full(20, -1), verbose=0),
         ValueError,
-        r"got label -1 at row 0, but 3 units \(0..2\)",
+        r"got label -1 at row 0 of this batch, but 3 units \(0..2\)",
     ),
     "labels for one-hot": (
         lambda: classifier("categorical_crossentropy").fit(X, np.zeros(20, int), verbose=0),

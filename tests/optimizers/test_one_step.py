@@ -166,7 +166,7 @@ class BrokenError(Exception):
     pass
 
 
-def fails(_):
+def fails(*_):
     raise BrokenError
 
 
@@ -245,6 +245,22 @@ def test_a_kernel_runs_in_place_and_gives_the_same():
             other.apply(gradients, plain)
     assert InPlace.calls == 3
     assert same(snapshot(one, fast), snapshot(other, plain))
+
+
+@pytest.mark.usefixtures("in_place_kernel")
+@pytest.mark.parametrize("absent", [False, True])
+def test_a_decay_that_spares_one_works_on_a_copy(absent, monkeypatch):
+    w, bias = Variable([1.0, 2.0]), Variable([3.0])
+    optimizer = optimizers.AdamW(0.1, weight_decay=0.5)
+    optimizer.exclude_from_weight_decay([bias])
+    optimizer.apply([[1.0, 1.0], None if absent else [1.0]], [w, bias])
+    assert np.allclose(w.numpy(), [0.85, 1.8])
+    assert np.allclose(bias.numpy(), [3.0 if absent else 2.9])
+    before = [v.numpy().copy() for v in (w, bias)]
+    monkeypatch.setattr(optimizer, "update", fails)
+    with pytest.raises(BrokenError):
+        optimizer.apply([[1.0, 1.0], None if absent else [1.0]], [w, bias])
+    assert same(before, [v.numpy() for v in (w, bias)])
 
 
 @pytest.mark.usefixtures("in_place_kernel")

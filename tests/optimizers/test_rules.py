@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from minidl import optimizers
 from minidl.backend import kernels_off
 from minidl.optimizers import arithmetic
+from minidl.optimizers.adam import amsgrad
 from minidl.optimizers.nadam import momentum_at, momentum_product
 from minidl.optimizers.one_step import Step
 from minidl.variable import Variable
@@ -246,6 +247,27 @@ def test_momentum_product_is_the_product_even_far_out():
             product *= momentum_at(t, beta_1)
             if t in (1, 2, 10, 999, 1000, 1001, 3000):
                 assert momentum_product(t, beta_1) == pytest.approx(product, rel=1e-11)
+
+
+@pytest.mark.parametrize("g", [1e-3, -0.5, 3e4])
+def test_the_first_step_of_adam_is_the_learning_rate_against_the_sign(g):
+    w = Variable(np.float64(0.0))
+    optimizers.Adam(0.1).apply([np.float64(g)], [w])
+    assert float(w) == pytest.approx(-math.copysign(0.1, g), rel=0.004)
+    assert abs(float(w)) == pytest.approx(0.1 * abs(g) / (abs(g) + 1e-7 / math.sqrt(1 - 0.999)), rel=1e-12)
+
+
+def test_the_divisor_of_amsgrad_never_shrinks_though_its_steps_may_grow():
+    w, m, v, v_max = (np.zeros(1) for _ in range(4))
+    divisors, steps = [], []
+    options = {"learning_rate": 0.1, "beta_1": 0.9, "beta_2": 0.9, "epsilon": 1e-7, "weight_decay": 0.0}
+    for t, g in enumerate([1.0, -1.0, 0.1, 0.1, 0.5, 0.5, 0.5], 1):
+        before = w
+        w, m, v, v_max = amsgrad(w, np.array([g]), m, v, v_max, step=t, **options)
+        divisors.append(float(v_max[0]))
+        steps.append(abs(float(w[0] - before[0])))
+    assert divisors == sorted(divisors)
+    assert steps != sorted(steps, reverse=True)
 
 
 def test_every_rule_finds_the_minimum_of_a_bowl():

@@ -1,6 +1,6 @@
 """adam: the update of all weights in one pass over four flat arrays, in place.
 
-    m += (1 − β₁)·(g − m)        v += (1 − β₂)·(g² − v)        w −= lr·√(1 − β₂ᵗ)/(1 − β₁ᵗ) · m/(√v + ε)
+    m <- β₁·m + (1 − β₁)·g        v <- β₂·v + (1 − β₂)·g²        w <- w − lr·√(1 − β₂ᵗ)/(1 − β₁ᵗ) · m/(√v + ε)
 
 A g too large to be squared counts as the largest power of two that is not; an infinite one is NaN, and is seen.
 """
@@ -20,8 +20,8 @@ __all__ = ["KERNELS"]
 
 
 @compiled
-def _adam(counter, parts, w, g, m, v, decay, top, rate, share_1, share_2, epsilon):
-    """`decay` is what weight decay takes of each weight, `top` the largest g that may be squared."""
+def _adam(counter, parts, w, g, m, v, decay, top, rate, beta_1, beta_2, new_1, new_2, epsilon):
+    """`decay` is what weight decay takes of each weight, `top` the largest g that may be squared, `new` 1 − β."""
     infinity, nan, zero = w.dtype.type(np.inf), w.dtype.type(np.nan), w.dtype.type(0)
     while True:
         part = take(counter)
@@ -32,8 +32,8 @@ def _adam(counter, parts, w, g, m, v, decay, top, rate, share_1, share_2, epsilo
         for i in range(len(w_)):
             d = top if g_[i] > top else -top if g_[i] < -top else g_[i]
             d = nan if abs(g_[i]) == infinity else d
-            m_[i] += (d - m_[i]) * share_1
-            v_[i] += (d * d - v_[i]) * share_2
+            m_[i] = beta_1 * m_[i] + new_1 * d
+            v_[i] = beta_2 * v_[i] + new_2 * (d * d)
             kept = w_[i] if decay == zero else w_[i] - w_[i] * decay
             w_[i] = kept - m_[i] * rate / (np.sqrt(v_[i]) + epsilon)
 
@@ -54,7 +54,7 @@ def adam(
     """Changes w, m and v themselves, and returns them."""
     rate = learning_rate * math.sqrt(1 - beta_2**step) / (1 - beta_1**step)
     top = 2.0 ** (np.finfo(w.dtype).maxexp // 2 - 1)
-    settings = (weight_decay * learning_rate, top, rate, 1 - beta_1, 1 - beta_2, epsilon)
+    settings = (weight_decay * learning_rate, top, rate, beta_1, beta_2, 1 - beta_1, 1 - beta_2, epsilon)
     run(_adam, shares(w.size), *(x.reshape(-1) for x in (w, g, m, v)), *map(w.dtype.type, settings))
     return w, m, v
 
