@@ -39,6 +39,7 @@ class Variable(Tensor):
     def __init__(
         self,
         initial_value: Any,
+        *,
         trainable: bool = True,
         dtype: Any = None,
         name: str = "variable",
@@ -55,6 +56,7 @@ class Variable(Tensor):
 
     @property
     def trainable(self) -> bool:
+        """Whether it takes part in training."""
         return self._trainable
 
     @trainable.setter
@@ -64,10 +66,11 @@ class Variable(Tensor):
 
     @property
     def value(self) -> "Variable":
+        """The variable itself, which is a tensor; for code written for Keras."""
         return self
 
-    def assign(self, value: Any) -> None:
-        """Take on a new value of the same shape.
+    def assign(self, value: Any) -> "Variable":
+        """Take on a new value of the same shape; not between a forward and its backward, which needs the old one.
 
         Raises:
             ValueError: the shape differs. The old value is kept.
@@ -78,14 +81,15 @@ class Variable(Tensor):
                 f"{self.path} has shape {self.shape}, cannot assign a value of shape {array.shape}."
             )
         self.data[...] = array
+        return self
 
-    def assign_add(self, value: Any) -> None:
+    def assign_add(self, value: Any) -> "Variable":
         """Add `value` in place."""
-        self.assign(self.data + _exact(value))
+        return self.assign(self.data + _exact(value))
 
-    def assign_sub(self, value: Any) -> None:
+    def assign_sub(self, value: Any) -> "Variable":
         """Subtract `value` in place."""
-        self.assign(self.data - _exact(value))
+        return self.assign(self.data - _exact(value))
 
     def _receive(self, gradient: Array) -> None:
         if self._grad_home is None:

@@ -31,4 +31,8 @@ from minidl.gradcheck.check import gradcheck
 from minidl.gradcheck.exact import complex_step, inner_product
 from minidl.gradcheck.report import GradcheckError, GradcheckReport, GradcheckRow
 
+# `minidl.gradcheck` is the function; `minidl.gradcheck.complex_step` and the others are found on it too.
+for _part in (GradcheckError, GradcheckReport, GradcheckRow, complex_step, inner_product, gradcheck):
+    setattr(gradcheck, _part.__name__, _part)
+
 __all__ = ["GradcheckError", "GradcheckReport", "GradcheckRow", "complex_step", "gradcheck", "inner_product"]

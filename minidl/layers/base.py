@@ -18,6 +18,7 @@ array([[1., 2.]], dtype=float32)
 
 import functools
 import inspect
+import threading
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
@@ -141,7 +142,7 @@ class Layer(WeightHolder):
             self.build(_shape_of(inputs, without_batch=True))
         outer = mode.training
         mode.training = outer if training is None else bool(training)
-        if self._takes_training:
+        if self._takes_training and not args:
             kwargs["training"] = mode.training
         try:
             outputs = self.call(inputs, *args, **kwargs)
@@ -204,6 +205,9 @@ class Layer(WeightHolder):
         return f"<{type(self).__name__} name={self.name}, built={self.built}>"
 
 
+_building = threading.RLock()
+
+
 def _all_or_nothing(build: Callable[..., None]) -> Callable[..., None]:
     """`build` that happens once, checks the shape, and takes the weights back when it fails half-way."""
 
@@ -213,15 +217,16 @@ def _all_or_nothing(build: Callable[..., None]) -> Callable[..., None]:
         shape = _normal_shape(input_shape)
         if self.input_spec is not None:
             self.input_spec.check(self, shape)
-        if self.built:
-            return
-        restore = _memory(self)
-        try:
-            build(self, shape)
-        except BaseException:
-            restore()
-            raise
-        self.built, self._built_for = True, shape
+        with _building:  # several threads may call a new layer at once
+            if self.built:
+                return
+            restore = _memory(self)
+            try:
+                build(self, shape)
+            except BaseException:
+                restore()
+                raise
+            self.built, self._built_for = True, shape
 
     return wrapped
 

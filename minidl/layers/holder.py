@@ -115,7 +115,12 @@ class WeightHolder:
                 f"{self} expects the initializer of {name} to give shape {shape}, got {value.shape}."
             )
         variable = Variable(
-            value, trainable, dtype, name, regularizers.get(regularizer), constraints.get(constraint)
+            value,
+            trainable=trainable,
+            dtype=dtype,
+            name=name,
+            regularizer=regularizers.get(regularizer),
+            constraint=constraints.get(constraint),
         )
         variable.path = f"{self.name}/{name}"
         self._note_variable(variable)

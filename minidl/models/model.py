@@ -31,6 +31,15 @@ class Model(Loops, Layer):
 
     autocast: ClassVar[bool] = False  # the layers inside convert, each to its own type
 
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        for hook in ("train_step", "test_step", "predict_step"):
+            if hook in cls.__dict__:
+                raise TypeError(
+                    f"{cls.__name__}.{hook} would never be called: minidl has no such hook. Override compute_loss for "
+                    "a loss of your own, or write the loop with optimizer.apply(gradients, variables)."
+                )
+
     def __init__(self, **kwargs: Any):
         super().__init__(**kwargs)
         self._shuffler = random.SeedGenerator()

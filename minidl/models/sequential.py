@@ -116,9 +116,9 @@ class Sequential(Model):
         self._know(x)
 
     def call(self, inputs: Tensor, training: bool = False) -> Tensor:
-        x, shape = inputs, self._fitted(inputs.shape)
-        if len(shape) != x.ndim:
-            x = x.reshape(shape)
+        x = inputs
+        if self._front is not None and x.ndim != self._front.ndim:
+            x = x.reshape(self._fitted(x.shape))
         for layer in self._layers:
             x = layer(x, training=training)
         return x

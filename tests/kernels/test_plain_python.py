@@ -1,4 +1,7 @@
-"""The loops of the kernels without their compiler: NUMBA_DISABLE_JIT=1, for a debugger or to measure coverage."""
+"""The loops of the kernels without their compiler: NUMBA_DISABLE_JIT=1, for a debugger or to measure coverage.
+
+It is also where a read or write outside of an array is noticed: NumPy looks, compiled code does not.
+"""
 
 import os
 import subprocess
@@ -9,14 +12,16 @@ SCRIPT = """
 import sys
 sys.path.insert(0, sys.argv[1])
 import numpy as np
-from hypothesis import find, settings, Phase
+from hypothesis import HealthCheck, Phase, given, settings
 from kernel_cases import CASES, REFERENCES
 from minidl_kernels.cpu import COMPILED, KERNELS
 
 assert not COMPILED
-as_tuple = lambda x: x if isinstance(x, tuple) else (x,)
-for name in sorted(KERNELS):
-    case = find(CASES[name], lambda c: c.arrays[0].size > 5, settings=settings(max_examples=200, database=None))
+
+def as_tuple(x):
+    return x if isinstance(x, tuple) else (x,)
+
+def check(name, case):
     arrays = [a if a is None or name != "adam" else a.copy() for a in case.arrays]
     assert KERNELS[name].supports(*arrays, **case.options)
     wanted, wanted_cache = REFERENCES[name].forward(*arrays, **case.options)[:2]
@@ -29,13 +34,18 @@ for name in sorted(KERNELS):
     for a, b in pairs:
         assert (a is None) == (b is None)
         if a is not None:
-            np.testing.assert_allclose(a, b, rtol=1e-10, atol=1e-12, err_msg=name)
+            np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-11, err_msg=name)
+
+for name in sorted(KERNELS):
+    few = settings(max_examples=15, database=None, derandomize=True, deadline=None, phases=[Phase.generate],
+                   suppress_health_check=list(HealthCheck))
+    few(given(CASES[name])(lambda case: check(name, case)))()
 """
 
 
 def test_every_kernel_runs_in_plain_python():
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", SCRIPT, str(Path(__file__).parent.parent)],
-        capture_output=True, text=True, env=os.environ | {"NUMBA_DISABLE_JIT": "1"}, timeout=120,
+        capture_output=True, text=True, env=os.environ | {"NUMBA_DISABLE_JIT": "1"}, timeout=200,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr

@@ -1,6 +1,7 @@
 """Sequential: putting layers together, taking them apart, and what it says when they do not fit."""
 
 import json
+import threading
 
 import numpy as np
 import pytest
@@ -558,3 +559,28 @@ def test_a_model_passes_gradients_to_its_input():
     x = Tensor(X, requires_grad=True)
     model(x).sum().backward()
     assert np.array_equal(x.grad, np.ones_like(X))
+
+
+def test_threads_that_meet_a_new_model_build_it_once():
+    for _ in range(10):
+        model = Sequential([Dense(8), Dense(8), Dense(8), Dense(1)])
+        start = threading.Barrier(4)
+
+        def call(model=model, start=start):
+            start.wait()
+            model.predict(np.ones((4, 3)), verbose=0)
+
+        threads = [threading.Thread(target=call) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert len(model.weights) == 8
+
+
+def test_a_hook_that_is_never_called_is_refused():
+    with pytest.raises(TypeError, match=r"Gan.train_step would never be called.*compute_loss"):
+
+        class Gan(Sequential):
+            def train_step(self, data):
+                return {}

@@ -392,6 +392,36 @@ def test_a_second_fit_goes_on_and_does_not_repeat():
     assert same(state(in_one), state(in_two))
 
 
+def test_every_step_draws_masks_of_its_own():
+    model = Sequential([Input(shape=(4,)), Dropout(0.5), Dense(1)])
+    model.compile(optimizers.SGD(0.0), "mse")
+    seen = [model.train_on_batch(X, Y) for _ in range(5)]
+    assert len(set(seen)) == 5
+
+
+def test_every_fit_shuffles_anew():
+    class Seen(Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            losses_.append(logs["loss"])
+
+    model = linear(optimizer=optimizers.SGD(0.0))
+    losses_ = []
+    for _ in range(3):
+        model.fit(X, Y, batch_size=5, verbose=0, callbacks=[Seen()])
+    assert len({tuple(losses_[i : i + 4]) for i in (0, 4, 8)}) == 3
+
+
+def test_the_order_of_the_samples_follows_the_seed():
+    def weights(seed):
+        set_random_seed(seed)
+        model = linear()
+        model.fit(X, Y, batch_size=5, epochs=2, verbose=0)
+        return model.get_weights()
+
+    assert same(weights(1), weights(1))
+    assert not same(weights(1), weights(2))
+
+
 def test_evaluating_and_predicting_in_between_changes_nothing():
     class Look(Callback):
         def on_epoch_end(self, epoch, logs=None):
@@ -750,7 +780,7 @@ def test_a_head_trains_on_a_frozen_base():
     base.fit(X, np.zeros((20, 8)), verbose=0)
     base.trainable = False
     model = Sequential([base, Dropout(0.1), Dense(1)])
-    model.compile("adam", "mse")
+    model.compile(optimizers.Adam(0.05), "mse")
     before = base.get_weights()
     losses_ = model.fit(X, Y, epochs=30, verbose=0).history["loss"]
     assert losses_[-1] < losses_[0]

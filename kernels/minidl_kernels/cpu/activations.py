@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from minidl_kernels.contract import Kernel
-from minidl_kernels.cpu.arrays import floats, ready
+from minidl_kernels.cpu.arrays import floats, gradient_of, ready
 from minidl_kernels.cpu.atomic import take
 from minidl_kernels.cpu.cache import compiled
 from minidl_kernels.cpu.exponential import exp_of_negative
@@ -159,7 +159,8 @@ def _elementwise(forward: Any, backward: Any) -> tuple[Any, Any]:
 
     def gradient(dy: Any, y: Any) -> tuple[Any]:
         dx = empty(y.shape, y.dtype)
-        run(backward, shares(y.size), ready(dy).reshape(-1), y.reshape(-1), dx.reshape(-1))
+        dy = gradient_of(dy, y.shape, y.dtype)
+        run(backward, shares(y.size), dy.reshape(-1), y.reshape(-1), dx.reshape(-1))
         return (dx,)
 
     return of, gradient
@@ -183,7 +184,8 @@ def softmax_backward(dy: Any, y: Any) -> tuple[Any]:
     """dy (..., C) -> dx (..., C)."""
     dx = empty(y.shape, y.dtype)
     shape = (-1, y.shape[-1])
-    run(_softmax_backward, shares(y.size), ready(dy).reshape(shape), y.reshape(shape), dx.reshape(shape))
+    dy = gradient_of(dy, y.shape, y.dtype)
+    run(_softmax_backward, shares(y.size), dy.reshape(shape), y.reshape(shape), dx.reshape(shape))
     return (dx,)
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["floats", "ready"]
+__all__ = ["floats", "gradient_of", "ready"]
 
 _FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
 
@@ -25,3 +25,14 @@ def ready(x: Any) -> Any:
     A read-only array is copied too: for Numba it has a type of its own, which would be compiled anew.
     """
     return x if type(x) is np.ndarray and x.flags.carray else np.array(x, order="C")
+
+
+def gradient_of(dy: Any, shape: tuple[int, ...], dtype: Any) -> Any:
+    """`dy` in order, of the type and shape of the output whose gradient it is: loops count on both.
+
+    Raises:
+        ValueError: the shape is another.
+    """
+    if dy.shape != shape:
+        raise ValueError(f"backward expects a gradient of shape {shape}, got {dy.shape}.")
+    return ready(np.asarray(dy, dtype))

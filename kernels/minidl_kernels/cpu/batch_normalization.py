@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from minidl_kernels.contract import Kernel
-from minidl_kernels.cpu.arrays import floats, ready
+from minidl_kernels.cpu.arrays import floats, gradient_of, ready
 from minidl_kernels.cpu.atomic import take
 from minidl_kernels.cpu.cache import compiled
 from minidl_kernels.cpu.memory import empty
@@ -117,7 +117,7 @@ def batch_norm_backward(gradients: tuple[Any, Any, Any], cache: _Cache) -> tuple
     dy, d_mean, d_variance = gradients
     rows = x.reshape(-1, x.shape[-1])
     n, channels = rows.shape
-    dy = ready(dy).reshape(rows.shape)
+    dy = gradient_of(dy, x.shape, x.dtype).reshape(rows.shape)
     parts = shares(x.size)
     sums, products = np.empty((2, parts, channels))
     run(_products, parts, dy, rows, mean, sums, products)

@@ -13,7 +13,7 @@ import numpy as np
 from minidl_kernels.contract import Kernel
 from minidl_kernels.cpu import convolution_forward as forward
 from minidl_kernels.cpu import convolution_gradient as gradient
-from minidl_kernels.cpu.arrays import floats, ready
+from minidl_kernels.cpu.arrays import floats, gradient_of, ready
 from minidl_kernels.cpu.memory import empty, scratch
 from minidl_kernels.cpu.pool import run, shares
 from minidl_kernels.cpu.tile import ROWS, columns
@@ -96,7 +96,7 @@ def _forward(
 def _backward(dy: Any, cache: _Cache, needs: tuple[bool, ...] = (True, True, True)) -> tuple[Any, Any, Any]:
     """dy (N, OH, OW, F) -> dx, dw, db; dx is None where `needs` has no use for it."""
     g, w, y = cache.geometry, cache.w, cache.y
-    dy = ready(np.asarray(dy, w.dtype)).reshape(-1, g.f)
+    dy = gradient_of(dy, (g.n, g.oh, g.ow, g.f), w.dtype).reshape(-1, g.f)
     seen = dy if y is None else y.reshape(dy.shape)
     dx, panels = np.empty((0,) * 4, w.dtype), w.reshape(-1)
     if needs[0]:

@@ -14,7 +14,7 @@ import numpy as np
 
 from minidl_kernels.contract import Kernel
 from minidl_kernels.cpu.activations import probabilities
-from minidl_kernels.cpu.arrays import floats, ready
+from minidl_kernels.cpu.arrays import floats, gradient_of, ready
 from minidl_kernels.cpu.atomic import take
 from minidl_kernels.cpu.cache import compiled
 from minidl_kernels.cpu.exponential import exp_of_negative, log_1_plus
@@ -120,7 +120,8 @@ def softmax_cross_entropy_backward(dy: Any, cache: Any) -> tuple[Any, None]:
     """dL (...) -> dz (..., C)."""
     p, t, shape = cache
     dz = empty(p.shape, p.dtype)
-    run(_softmax_backward, shares(p.size), ready(dy).reshape(-1), p, t, dz)
+    dy = gradient_of(dy, shape[:-1], p.dtype).reshape(-1)
+    run(_softmax_backward, shares(p.size), dy, p, t, dz)
     return dz.reshape(shape), None
 
 
@@ -144,7 +145,8 @@ def sparse_softmax_cross_entropy_backward(dy: Any, cache: Any) -> tuple[Any, Non
     """dL (...) -> dz (..., C)."""
     p, numbers, shape = cache
     dz = empty(p.shape, p.dtype)
-    run(_sparse_backward, shares(p.size), ready(dy).reshape(-1), p, numbers, dz)
+    dy = gradient_of(dy, shape[:-1], p.dtype).reshape(-1)
+    run(_sparse_backward, shares(p.size), dy, p, numbers, dz)
     return dz.reshape(shape), None
 
 
@@ -160,7 +162,8 @@ def sigmoid_cross_entropy_backward(dy: Any, cache: Any) -> tuple[Any, None]:
     """dL -> dz."""
     p, t, shape = cache
     dz = empty(p.shape, p.dtype)
-    run(_sigmoid_backward, shares(p.size), ready(dy).reshape(-1), p, t, dz)
+    dy = gradient_of(dy, shape, p.dtype).reshape(-1)
+    run(_sigmoid_backward, shares(p.size), dy, p, t, dz)
     return dz.reshape(shape), None
 
 

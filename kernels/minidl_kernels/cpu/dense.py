@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from minidl_kernels.contract import Kernel
-from minidl_kernels.cpu.arrays import floats, ready
+from minidl_kernels.cpu.arrays import floats, gradient_of, ready
 from minidl_kernels.cpu.product import product
 
 __all__ = ["KERNELS"]
@@ -31,7 +31,7 @@ def dense_forward(x: Any, w: Any, b: Any) -> tuple[Any, Any]:
 def dense_backward(dz: Any, cache: Any, needs: tuple[bool, ...] = (True, True, True)) -> tuple[Any, Any, Any]:
     """dy (..., U) -> dx (..., I), dw (I, U), db (U,)."""
     x, w, biased = cache
-    rows = ready(dz).reshape(-1, w.shape[1])
+    rows = gradient_of(dz, (*x.shape[:-1], w.shape[1]), w.dtype).reshape(-1, w.shape[1])
     dx = product(rows, w.T).reshape(x.shape) if needs[0] else None
     dw = product(x.reshape(-1, len(w)).T, rows) if needs[1] else None
     db = rows.sum(axis=0, dtype=np.float64).astype(w.dtype) if biased and needs[2] else None

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from minidl_kernels.contract import Kernel
-from minidl_kernels.cpu.arrays import floats, ready
+from minidl_kernels.cpu.arrays import floats, gradient_of, ready
 from minidl_kernels.cpu.atomic import take
 from minidl_kernels.cpu.cache import compiled
 from minidl_kernels.cpu.memory import empty
@@ -37,7 +37,9 @@ class _Windows(NamedTuple):
 
 
 class _Cache(NamedTuple):
-    shape: tuple[int, ...]
+    shape: tuple[int, ...]  # of x
+    y_shape: tuple[int, ...]
+    dtype: Any
     winner: Any  # None for the mean
     windows: _Windows
 
@@ -210,13 +212,13 @@ def max_pool2d_forward(x: Any, *, pool: Size, strides: Size, padding: Padding) -
         run(_max_of_four, shares(x.size), x, y, winner)
     else:
         run(_max, shares(x.size), x, y, winner, x.dtype.type(-np.inf), g)
-    return y, _Cache(x.shape, winner, g)
+    return y, _Cache(x.shape, y.shape, y.dtype, winner, g)
 
 
 def max_pool2d_backward(dy: Any, cache: _Cache) -> tuple[Any]:
     """dy (N, OH, OW, C) -> dx."""
-    dx = empty(cache.shape, dy.dtype)
-    run(_max_backward, shares(dx.size), ready(dy), cache.winner, dx, cache.windows)
+    dx, dy = empty(cache.shape, cache.dtype), gradient_of(dy, cache.y_shape, cache.dtype)
+    run(_max_backward, shares(dx.size), dy, cache.winner, dx, cache.windows)
     return (dx,)
 
 
@@ -224,13 +226,13 @@ def average_pool2d_forward(x: Any, *, pool: Size, strides: Size, padding: Paddin
     """x (N, H, W, C) -> y (N, OH, OW, C)."""
     x, y, g = _prepare(x, pool, strides, padding)
     run(_mean, shares(x.size), x, y, g)
-    return y, _Cache(x.shape, None, g)
+    return y, _Cache(x.shape, y.shape, y.dtype, None, g)
 
 
 def average_pool2d_backward(dy: Any, cache: _Cache) -> tuple[Any]:
     """dy (N, OH, OW, C) -> dx."""
-    dx = empty(cache.shape, dy.dtype)
-    run(_mean_backward, shares(dx.size), ready(dy), dx, cache.windows)
+    dx, dy = empty(cache.shape, cache.dtype), gradient_of(dy, cache.y_shape, cache.dtype)
+    run(_mean_backward, shares(dx.size), dy, dx, cache.windows)
     return (dx,)
 
 

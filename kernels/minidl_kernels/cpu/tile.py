@@ -84,13 +84,17 @@ def _tile_in_python(
     out, out_rows, out_at, n_rows, n_columns, a, a_rows, a_at, at, segments, n_segments, n_k, a_step,
     b, b_at, b_step, plus, plus_rows, plus_at, floor,
 ):  # fmt: skip
-    """The same, for NUMBA_DISABLE_JIT=1 and for the test that compares the two."""
+    """The same, for NUMBA_DISABLE_JIT=1 and for tests. It reads whatever the other reads, so that NumPy notices
+    a place outside of an array."""
+    lanes = VECTOR_BYTES // out.itemsize
     k, j = np.arange(n_k) * a_step, np.arange(n_columns)
-    columns = b[b_at + np.arange(n_segments * n_k)[:, None] * b_step + j]
-    for i in range(at, at + n_rows):
-        window = a[(a_at + a_rows[i] + segments[:n_segments, None] + k).ravel()]
-        total = window @ columns + plus[plus_at + plus_rows[i] + j]
-        out[out_at + out_rows[i] + j] = np.where(total < floor, floor, total)
+    vectors = np.arange(lanes if n_columns <= lanes else 2 * lanes)
+    columns = b[b_at + np.arange(n_segments * n_k)[:, None] * b_step + vectors][:, :n_columns]
+    windows = a[a_at + a_rows[at : at + ROWS, None, None] + segments[:n_segments, None] + k]
+    totals = windows.reshape(ROWS, -1) @ columns
+    for i in range(n_rows):
+        total = totals[i] + plus[plus_at + plus_rows[at + i] + j]
+        out[out_at + out_rows[at + i] + j] = np.where(total < floor, floor, total)
 
 
 if config.DISABLE_JIT:
