@@ -141,6 +141,41 @@ def test_wrong_backward_functions(wrong: Callable[..., Any]) -> None:
         gradcheck(Square.apply, [1.0, 2.0, -3.0])
 
 
+@pytest.mark.parametrize("outputs", [1, 4, 300])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        lambda dy, x: 2 * x + 0 * dy,
+        lambda dy, x: 2 * x * dy**3,
+        lambda dy, x: 2 * x * dy * abs(dy),
+        lambda dy, x: 2 * x * abs(dy),
+        lambda dy, x: -2 * x * abs(dy),
+        lambda dy, x: 2 * x * np.sign(dy),
+        lambda dy, x: 2 * x * np.maximum(dy, 0),
+    ],
+)
+def test_backward_that_is_not_linear_in_dy(wrong: Callable[..., Any], outputs: int) -> None:
+    class Square(Function):
+        @staticmethod
+        def forward(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+            return x * x, x
+
+        @staticmethod
+        def backward(dy: np.ndarray, x: np.ndarray) -> tuple[Any]:
+            return (wrong(dy, x),)
+
+    report = report_of(Square.apply, np.full(outputs, 1.5), max_elements=10)
+    assert not report.ok
+    assert report_of(lambda t: t * t, np.full(outputs, 1.5), max_elements=10).ok
+
+
+def test_the_slopes_of_a_report_are_those_of_the_output() -> None:
+    (row,) = report_of(lambda x: 3 * x, [1.0, 2.0]).rows
+    assert (row.analytic, row.numeric) == pytest.approx((3.0, 3.0), abs=1e-9)
+    (row,) = report_of(off_by(1.0, 0, lambda x: 3 * x), [1.0]).rows
+    assert (row.analytic, row.numeric) == pytest.approx((6.0, 3.0), abs=1e-9)
+
+
 def test_missing_graph_is_a_wrong_gradient() -> None:
     assert not report_of(lambda x: x.detach() * 2, A).ok
 

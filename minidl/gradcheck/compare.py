@@ -1,7 +1,11 @@
 """The Jacobian of all outputs by all elements of a leaf, twice: by the backward pass and by differences.
 
-Few outputs are compared one by one. Of many, random sums are compared: Σ ±y, with a random sign for each
-output, so that one wrong element among thousands shows in every sum at its full size.
+Few outputs are compared one by one. Of many, random sums are compared: Σ w·y, with a random weight w for each
+output, of either sign and never small, so that one wrong element among thousands shows in every sum.
+
+Backward is linear in dy, and so every gradient is asked for with a positive dy and a negative one, neither of
+them 1, and divided by it afterwards. A backward that forgets dy, or squares it, gives two slopes of which at
+most one is right.
 """
 
 from typing import NamedTuple
@@ -75,10 +79,18 @@ class Comparison(NamedTuple):
 
 
 def projections(outputs: int, seed: int) -> Array:
-    """The sums of outputs to differentiate, one a row: each output alone, or random signs."""
+    """The sums of outputs to differentiate, one a row: each output alone, twice, or random weights."""
     if outputs <= _ONE_BY_ONE:
-        return np.eye(outputs)
-    return np.random.default_rng(seed).choice([-1.0, 1.0], (_SUMS, outputs))
+        return np.tile(np.eye(outputs), (2, 1))
+    rng = np.random.default_rng(seed)
+    return rng.choice([-1.0, 1.0], (_SUMS, outputs)) * rng.uniform(0.5, 1.5, (_SUMS, outputs))
+
+
+def _sizes(count: int) -> Array:
+    """What `count` sums are multiplied by on the way back: the first half is positive, the second negative."""
+    rng = np.random.default_rng(count)
+    below, above = rng.uniform(0.5, 0.9, count - count // 2), rng.uniform(1.2, 2.0, count // 2)
+    return np.concatenate([below, -above])
 
 
 def backward_slopes(target: Target, sums: Array) -> list[Array]:
@@ -90,7 +102,8 @@ def backward_slopes(target: Target, sums: Array) -> list[Array]:
     outputs = target.outputs()
     ends = np.cumsum([y.size for y in outputs])[:-1]
     found = [np.zeros((len(sums), leaf.tensor.size)) for leaf in target.leaves]
-    for row, weights in enumerate([*sums, *sums[:1]]):
+    sizes = _sizes(len(sums))
+    for row, weights in enumerate([*(sums * sizes[:, None]), sums[0] * sizes[0]]):
         totals = {id(leaf.tensor): np.zeros(leaf.tensor.shape) for leaf in target.leaves}
         for y, part in zip(outputs, np.split(weights, ends), strict=True):
             if y.requires_grad and part.any():
@@ -99,8 +112,8 @@ def backward_slopes(target: Target, sums: Array) -> list[Array]:
                 totals.update((id(t), totals[id(t)] + g) for t, g in arrived if id(t) in totals)
         for table, total in zip(found, totals.values(), strict=True):
             if row < len(sums):
-                table[row] = total.ravel()
-            elif not np.array_equal(table[0], total.ravel(), equal_nan=True):
+                table[row] = total.ravel() / sizes[row]
+            elif not np.array_equal(table[0], total.ravel() / sizes[0], equal_nan=True):
                 raise GradcheckError(
                     "gradcheck ran backward twice through one graph and got different gradients: a backward "
                     "function changes its cache or the gradient it is given. Let it work on copies."
@@ -116,7 +129,7 @@ def compared(target: Target, leaf: Leaf, analytic: Array, sums: Array, settings:
     measured = _largest(*(s.slope for s in found))
     largest = min(_largest(analytic), measured) if measured else _largest(analytic)
     magnitude = max(1.0, _largest(at_zero), largest * _largest(leaf.tensor.data))
-    if len(sums) < len(at_zero):
+    if len(at_zero) > _ONE_BY_ONE:
         magnitude *= np.sqrt(len(at_zero))  # of a sum of roundings
     results = []
     for d, s in zip(directions, found, strict=True):
@@ -157,12 +170,12 @@ def _judged(target: Target, leaf: Leaf, results: list[Measured], sums: Array, la
 
 def _row(target: Target, leaf: Leaf, k: int, result: Measured, sums: Array, largest: float) -> GradcheckRow:
     analytic, numeric = float(result.analytic[k]), float(sums[k] @ result.slopes.slope)
-    single = result.direction.single
+    single, outputs = result.direction.single, sums.shape[1]
     return GradcheckRow(
         name=leaf.name if single else f"{leaf.name}, the rest",
         shape=leaf.tensor.shape,
         index=leaf.element(int(result.direction.positions[0])) if single else None,
-        output=target.output_name(k) if len(sums) == sums.shape[1] else "a random sum of the outputs",
+        output=target.output_name(k % outputs) if outputs <= _ONE_BY_ONE else "a random sum of the outputs",
         analytic=analytic,
         numeric=numeric,
         error=abs(analytic - numeric),

@@ -10,6 +10,8 @@ are stored at once.
 
 import threading
 
+import numpy as np
+
 from minidl.backend import Array
 from minidl.tensor import Tensor
 from minidl.variable import Variable
@@ -52,7 +54,15 @@ def add_loss(loss: Tensor) -> None:
 
 
 def update(variable: Variable, value: Array) -> None:
-    """Give a state variable a new value: at the end of the step that is running, or now."""
+    """Give a state variable a new value: at the end of the step that is running, or now.
+
+    Raises:
+        ValueError: the shape differs. It is told here, where a step can still be given up as a whole.
+    """
+    if np.shape(value) != variable.shape:
+        raise ValueError(
+            f"{variable.path} has shape {variable.shape}, cannot take a value of shape {np.shape(value)}."
+        )
     if mode.context is not None:
         mode.context.updates[id(variable)] = variable, value
     else:

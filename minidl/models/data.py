@@ -4,6 +4,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from minidl import config
 from minidl.backend import Array
 from minidl.tensor import Tensor
 from minidl.utils.checks import number
@@ -35,7 +36,7 @@ def checked_array(data: Any, name: str) -> Array:
     if isinstance(data, Tensor):
         data = data.data
     elif hasattr(data, "to_numpy"):
-        data = data.to_numpy()
+        data = _table_values(data)
     elif hasattr(data, "toarray"):
         raise TypeError(f"{name} is sparse ({type(data).__name__}). Pass {name}.toarray().")
     if isinstance(data, np.ma.MaskedArray):
@@ -61,6 +62,15 @@ def checked_array(data: Any, name: str) -> Array:
             f"{name} expects at least one sample along the first axis, got the single number {array}."
         )
     return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
+
+
+def _table_values(table: Any) -> Any:
+    """The values of a pandas object. Columns of different kinds of numbers become floats, not objects."""
+    if getattr(table, "ndim", 1) == 2:
+        kinds = {getattr(dtype, "kind", "O") for dtype in table.dtypes}
+        if len(kinds) > 1 and kinds <= set("biuf"):
+            return table.to_numpy(dtype=config.floatx())
+    return table.to_numpy()
 
 
 def _checked(batch: Batch) -> Batch:

@@ -1,13 +1,13 @@
 """Model: a layer made of layers, that can be trained and shown."""
 
 import difflib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
 from minidl import random
 from minidl.layers.base import Layer
 from minidl.models.loops import Loops
-from minidl.models.summary import print_summary
+from minidl.models.summary import show, summary_text
 
 __all__ = ["Model"]
 
@@ -79,14 +79,27 @@ class Model(Loops, Layer):
     def summary(
         self,
         line_length: int | None = None,
+        positions: Any = None,
         print_fn: Callable[[str], Any] | None = None,
+        expand_nested: bool = False,
+        show_trainable: bool = False,
+        layer_range: Sequence[str] | None = None,
+        *,
         explain: bool = False,
     ) -> None:
         """Print a table of the layers: output shapes and numbers of parameters.
 
         Args:
             line_length: width of the table; by default that of the terminal.
+            positions: understood for scripts written for Keras; the columns are as wide as they need to be.
             print_fn: called with the text instead of printing it.
+            expand_nested: show the layers of models inside this one too, below their model.
+            show_trainable: add a column that says Y or N.
+            layer_range: names of the first and the last layer to show.
             explain: add how each number comes about: (3·3·1 + 1)·32 = 320.
+
+        Raises:
+            ValueError: `layer_range` is not two names of layers, in their order.
         """
-        print_summary(self, line_length, print_fn, explain)
+        text = summary_text(self, line_length, expand_nested, show_trainable, layer_range, explain)
+        show(text, print_fn)

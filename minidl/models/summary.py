@@ -3,33 +3,62 @@
 import io
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from minidl.utils.checks import whole_number
 
-__all__ = ["print_summary"]
+__all__ = ["show", "summary_text"]
+
+Row = tuple[str, ...]  # name, output shape, number of parameters, and where it is asked for, trainable
 
 
-def print_summary(
+def summary_text(
     model: Any,
     line_length: int | None = None,
-    print_fn: Callable[[str], Any] | None = None,
+    expand_nested: bool = False,
+    show_trainable: bool = False,
+    layer_range: Sequence[str] | None = None,
     explain: bool = False,
-) -> None:
-    """Print the table of `model`'s layers, or give its text to `print_fn`."""
+) -> str:
+    """The table of `model`'s layers and its totals; the arguments are those of `Model.summary`."""
     if line_length is None:
         width = min(shutil.get_terminal_size().columns, 110)
     else:
         width = whole_number("summary", "line_length", line_length, 20)
-    text = f"{_table(model, width, explain)}\n{_totals(model)}"
+    layers = model.layers if layer_range is None else _between(model, layer_range)
+    rows = [row for layer in layers for row in _rows(layer, explain, expand_nested)]
+    if not show_trainable:
+        rows = [row[:3] for row in rows]
+    return f"{_table(model.name, rows, show_trainable, width, explain)}\n{_totals(model)}"
+
+
+def _between(model: Any, layer_range: Sequence[str]) -> list[Any]:
+    """The layers from the first name to the last, both included."""
+    names = [layer.name for layer in model.layers]
+    ends = [] if isinstance(layer_range, str) else list(layer_range)
+    if len(ends) != 2 or any(end not in names for end in ends):
+        raise ValueError(
+            "summary expects layer_range to be the names of the first and the last layer, got "
+            f"{layer_range!r:.80}. The layers: {', '.join(names):.200}."
+        )
+    first, last = (names.index(end) for end in ends)
+    if first > last:
+        raise ValueError(
+            f"summary expects the first layer of layer_range before the last, got {layer_range!r:.80}."
+        )
+    return list(model.layers[first : last + 1])
+
+
+def show(text: str, print_fn: Callable[[str], Any] | None = None) -> None:
+    """Print `text`, in characters that the output has, or give it to `print_fn`."""
     if print_fn is None:
         print(_writable(text, getattr(sys.stdout, "encoding", None) or "utf-8"))
     else:
         print_fn(text)
 
 
-_PLAIN = str.maketrans("┏┳┓┡╇┩├┼┤└┴┘━─┃│·−⌈⌉⌊⌋", "++++++++++++--||*-[][]")
+_PLAIN = str.maketrans("┏┳┓┡╇┩├┼┤└┴┘━─┃│·−⌈⌉⌊⌋›", "++++++++++++--||*-[][]>")
 
 
 def _writable(text: str, encoding: str) -> str:
@@ -41,7 +70,7 @@ def _writable(text: str, encoding: str) -> str:
     return text
 
 
-def _table(model: Any, width: int, explain: bool) -> str:
+def _table(name: str, rows: list[Row], show_trainable: bool, width: int, explain: bool) -> str:
     from rich import box
     from rich.console import Console
     from rich.table import Table
@@ -51,18 +80,30 @@ def _table(model: Any, width: int, explain: bool) -> str:
         box=box.HEAVY_HEAD,
         show_lines=True,
         width=width,
-        title=Text(f'Model: "{model.name}"', style=""),
+        title=Text(f'Model: "{name}"', style=""),
     )
     table.title_justify = "left"
     formulas_fit = explain and width >= 80
     table.add_column("Layer (type)", overflow="fold")
     table.add_column("Output Shape", overflow="fold", no_wrap=formulas_fit)
     table.add_column("Param #", justify="right", overflow="fold", no_wrap=formulas_fit)
-    for layer in model.layers:
-        table.add_row(*(Text(cell) for cell in _row(layer, explain)))
+    if show_trainable:
+        table.add_column("Trainable", justify="center")
+    for row in rows:
+        table.add_row(*(Text(cell) for cell in row))
     console = Console(file=io.StringIO(), width=width, color_system=None, legacy_windows=False)
     console.print(table)
     return console.file.getvalue().rstrip("\n")  # type: ignore[attr-defined]
+
+
+def _rows(layer: Any, explain: bool, expand_nested: bool, depth: int = 0) -> list[Row]:
+    """The row of a layer; with `expand_nested`, those of the layers of a model below it, marked by ›."""
+    name, *rest = _row(layer, explain)
+    rows: list[Row] = [(f"{'› ' * depth}{name}", *rest, "Y" if layer.trainable else "N")]
+    if expand_nested:
+        for inner in getattr(layer, "layers", ()):
+            rows += _rows(inner, explain, expand_nested, depth + 1)
+    return rows
 
 
 def _row(layer: Any, explain: bool) -> tuple[str, str, str]:

@@ -4,13 +4,14 @@ The tests run over all that is registered. A new kernel is tested by being regis
 """
 
 import inspect
+import sys
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from kernel_cases import CASES, FUNCTIONS, LARGE, REFERENCES, converted, in_memory, layouts
-from minidl_kernels.cpu import KERNELS, pool
+from minidl_kernels.cpu import KERNELS, memory, pool
 from strategies import normal, seeds
 
 from minidl import gradcheck
@@ -22,6 +23,35 @@ PAIRS = [name for name in NAMES if name != "adam"]  # which have a way back
 every = pytest.mark.parametrize
 several = settings(deadline=None, max_examples=50)
 dtypes = st.sampled_from(sorted(TOLERANCE))
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _results_begin_as_rubbish():
+    """What a kernel forgets to write is seen: the memory of every result is full of NaN before."""
+
+    def rubbish(shape, dtype):
+        return np.full(shape, np.nan, dtype) if np.dtype(dtype).kind == "f" else np.full(shape, 99, dtype)
+
+    with pytest.MonkeyPatch.context() as patch:
+        for name, module in list(sys.modules.items()):
+            if name.startswith("minidl_kernels.cpu.") and getattr(module, "empty", None) is memory.empty:
+                patch.setattr(module, "empty", rubbish)
+        yield
+
+
+def test_what_lies_in_no_window_has_no_gradient():
+    x = normal(1, (4, 8, 4, 1))[0]
+    options = {"pool": (1, 2), "strides": (1, 3), "padding": ((0, 0), (0, 0))}
+    for name in ("max_pool2d", "average_pool2d"):
+        (y,), (dx,) = run_pair(KERNELS[name], (x,), options, (np.ones((4, 8, 1, 1)),))
+        (wanted,), (d_wanted,) = run_pair(REFERENCES[name], (x,), options, (np.ones((4, 8, 1, 1)),))
+        assert_same_numbers(y, wanted)
+        assert_same_numbers(dx, d_wanted)
+    options["padding"] = ((0, 0), (0, 1))
+    dy = np.ones((4, 8, 2, 1))
+    for name in ("max_pool2d", "average_pool2d"):
+        got, wanted = (run_pair(pairs[name], (x,), options, (dy,)) for pairs in (KERNELS, REFERENCES))
+        assert_same_numbers(got[1][0], wanted[1][0])
 
 
 def as_tuple(x):
@@ -204,6 +234,18 @@ def test_a_row_of_nothing_but_minus_infinity(name, dtype):
             finite = np.isfinite(want)
             assert_same_numbers(got[finite], want[finite])
             np.testing.assert_array_equal(got[~finite], want[~finite])
+
+
+def test_labels_at_and_beyond_the_ends():
+    z = normal(0, (4, 3), dtype=np.float32)[0]
+    pairs = KERNELS["sparse_softmax_cross_entropy"], REFERENCES["sparse_softmax_cross_entropy"]
+    results = [run_pair(pair, [z, np.array([0, 2, -1, -3])], {}, [np.ones(4, np.float32)]) for pair in pairs]
+    for got, want in zip(*(sum(r, ()) for r in results), strict=True):
+        assert_same_numbers(got, want)
+    for wrong in (3, -4):
+        for pair in pairs:
+            with pytest.raises(IndexError):
+                pair.forward(z, np.array([0, 1, wrong, 0]))
 
 
 @every("name", PAIRS)

@@ -272,6 +272,27 @@ def test_a_constraint_that_changes_the_shape():
     check(model, STEPS)
 
 
+def test_a_state_of_the_wrong_shape_is_told_before_the_step_is_taken():
+    class Counting(Layer):
+        def build(self, input_shape):
+            self.mean = self.add_weight((input_shape[-1],), "zeros", trainable=False)
+
+        def call(self, x, training=False):
+            if training:
+                context.update(self.mean, x.numpy().mean(axis=0)[:width])
+            return x
+
+    model = Sequential([Input(shape=(4,)), Counting(), BatchNormalization(), Dense(1)])
+    model.compile("adam", "mse")
+    width = 4
+    model.fit(X, Y, batch_size=5, verbose=0)
+    assert model.layers[0].mean.numpy().any()
+    before, width = state(model), 3
+    with pytest.raises(ValueError, match=r"has shape \(4,\), cannot take a value of shape \(3,\)"):
+        model.fit(X, Y, batch_size=5, verbose=0)
+    assert same(state(model), before)
+
+
 def test_wrong_arguments_change_nothing():
     model = stopped_after(5)
     for arguments in (
@@ -344,6 +365,7 @@ def interrupted(call, after):
         arrived.set()
         sender.join()
     else:
+        stopped.set()
         pytest.fail("was not interrupted")
 
 

@@ -193,3 +193,29 @@ def test_names_are_not_read_as_markup():
     table = text(model, line_length=80)
     assert "[bold]x[/bold] (Dense)" in table
     assert 'Model: "[red]m[/red]"' in table
+
+
+def test_which_layers_are_trained():
+    rows = cells(text(cnn(), line_length=100, show_trainable=True))
+    assert rows[0] == ["Layer (type)", "Output Shape", "Param #", "Trainable"]
+    assert [row[3] for row in rows[1:]] == ["Y", "Y", "Y", "Y", "Y", "N"]
+
+
+def test_a_range_of_layers():
+    rows = cells(text(cnn(), line_length=80, layer_range=["pool", "norm"]))
+    assert [row[0].split()[0] for row in rows[1:]] == ["pool", "conv_same", "norm"]
+    for wrong in (["pool"], ["pool", "nowhere"], ["norm", "pool"], "pool"):
+        with pytest.raises(ValueError, match="layer_range"):
+            cnn().summary(layer_range=wrong)
+
+
+def test_layers_of_a_model_inside():
+    inner = Sequential([Dense(3, name="a"), Sequential([Dense(2, name="b")], name="deep")], name="inner")
+    model = Sequential([Input(shape=(4,)), inner])
+    rows = cells(text(model, line_length=80, expand_nested=True))[1:]
+    assert [row[0].rsplit(" ", 1)[0] for row in rows] == ["inner", "› a", "› deep", "› › b"]
+    assert [row[2] for row in rows] == ["23", "15", "8", "8"]
+    with contextlib.redirect_stdout(io.TextIOWrapper(binary := io.BytesIO(), encoding="ascii")) as screen:
+        model.summary(None, None, None, True)
+        screen.flush()
+        assert b"> a (Dense)" in binary.getvalue()

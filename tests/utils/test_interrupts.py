@@ -1,6 +1,5 @@
 """Real signals, sent to this process while the block runs."""
 
-import os
 import signal
 import subprocess
 import sys
@@ -29,7 +28,8 @@ def own_handler():
 
 
 def interrupt():
-    os.kill(os.getpid(), signal.SIGINT)
+    """To the main thread and no other: through another one it would arrive some time later."""
+    signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
 
 
 def test_an_interrupt_waits_for_the_end_of_the_block():

@@ -126,7 +126,7 @@ def softmax_cross_entropy_backward(dy: Any, cache: Any) -> tuple[Any, None]:
 
 
 def sparse_softmax_cross_entropy_forward(logits: Any, labels: Any) -> tuple[Any, Any]:
-    """z (..., C), whole labels (...) -> L (...).
+    """z (..., C), whole labels (...) -> L (...). A negative label counts from the end, as an index does.
 
     Raises:
         IndexError: a label is not one of the C classes.
@@ -135,7 +135,6 @@ def sparse_softmax_cross_entropy_forward(logits: Any, labels: Any) -> tuple[Any,
     classes = z.shape[1]
     if not -classes <= numbers.min() <= numbers.max() < classes:
         raise IndexError(f"labels expects numbers below {classes}, got {numbers.min()} ... {numbers.max()}.")
-    numbers[numbers < 0] += classes
     p, loss, rest = empty(z.shape, z.dtype), np.empty(len(z), z.dtype), np.empty((2, len(z)), z.dtype)
     run(_sparse, shares(z.size), z, numbers, p, *rest, loss)
     return loss.reshape(logits.shape[:-1]), (p, numbers, logits.shape)
