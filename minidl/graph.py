@@ -76,8 +76,11 @@ class Node:
         self.outputs = [(y.shape, y.dtype) for y in outputs]
         self.several = several  # whether forward returned a tuple, so that backward takes one
 
-    def gradients(self, dys: Sequence[Array | None], keep: bool) -> Sequence[Any]:
+    def gradients(self, dys: Sequence[Array | None], keep: bool, guard: bool = False) -> Sequence[Any]:
         """The gradients of the inputs, given those of the outputs (None for an output nobody used).
+
+        With `guard` backward cannot write to dy. It never may, since dy can be the gradient of another tensor
+        as well, but kernels copy what is read-only, so only gradcheck pays for that.
 
         Raises:
             RuntimeError: the node has been run backward before, or its backward returns the wrong number.
@@ -90,6 +93,8 @@ class Node:
         given = tuple(
             [np.zeros(*output) if dy is None else dy for dy, output in zip(dys, self.outputs, strict=True)]
         )
+        if guard:
+            given = tuple([_read_only(dy) for dy in given])
         dxs = self.backward(given if self.several else given[0], self.cache)
         if not keep:
             self.cache = _RELEASED
@@ -98,6 +103,12 @@ class Node:
                 f"{self.name}.backward must return a tuple of {len(self.inputs)} gradients, one per input."
             )
         return dxs
+
+
+def _read_only(array: Array) -> Array:
+    view = np.asarray(array).view()
+    view.flags.writeable = False
+    return view
 
 
 def unbroadcast(gradient: Array, shape: tuple[int, ...]) -> Array:
@@ -119,7 +130,7 @@ def unbroadcast(gradient: Array, shape: tuple[int, ...]) -> Array:
     return np.asarray(total.reshape(total.shape[added:]), dtype=gradient.dtype)
 
 
-def walk(output: Any, gradient: Array, retain_graph: bool) -> list[tuple[Any, Array]]:
+def walk(output: Any, gradient: Array, retain_graph: bool, guard: bool = False) -> list[tuple[Any, Array]]:
     """Send `gradient` from the tensor `output` back through its graph.
 
     Returns the tensors that keep a gradient, each with its total. Nothing is stored in a tensor here: if a
@@ -145,9 +156,8 @@ def walk(output: Any, gradient: Array, retain_graph: bool) -> list[tuple[Any, Ar
     send(output, gradient)
     while youngest_first:
         node = heapq.heappop(youngest_first)[1]
-        for i, (x, dx) in enumerate(
-            zip(node.inputs, node.gradients(arrived.pop(node), retain_graph), strict=True)
-        ):
+        dxs = node.gradients(arrived.pop(node), retain_graph, guard)
+        for i, (x, dx) in enumerate(zip(node.inputs, dxs, strict=True)):
             if x is None or dx is None:
                 continue
             dx = unbroadcast(np.asarray(dx), x.shape)

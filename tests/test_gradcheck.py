@@ -417,6 +417,23 @@ def test_backward_that_eats_its_cache() -> None:
         gradcheck(Eats.apply, A)
 
 
+@pytest.mark.parametrize("several", [False, True])
+def test_backward_that_changes_dy(several: bool) -> None:
+    class InPlace(Function):
+        @staticmethod
+        def forward(x: np.ndarray) -> tuple[Any, None]:
+            return ((x * 2, x * 1) if several else x * 2), None
+
+        @staticmethod
+        def backward(dy: Any, cache: None) -> tuple[np.ndarray]:
+            first, second = dy if several else (dy, 0)
+            first *= 2
+            return (first + second,)
+
+    with pytest.raises(GradcheckError, match=r"writes to an array which is not its own: dy"):
+        gradcheck(InPlace.apply, A)
+
+
 def test_nothing_to_check() -> None:
     with pytest.raises(GradcheckError, match="nothing to check"):
         gradcheck(lambda i: i * 2.0, np.array([1, 2]))

@@ -8,7 +8,7 @@ them 1, and divided by it afterwards. A backward that forgets dy, or squares it,
 most one is right.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -17,6 +17,7 @@ from minidl.gradcheck.differences import Line, Slopes, refined, rounding, slopes
 from minidl.gradcheck.report import GradcheckError, GradcheckRow
 from minidl.gradcheck.target import Leaf, Target
 from minidl.graph import walk
+from minidl.tensor import Tensor
 
 __all__ = ["REST", "Comparison", "Settings", "backward_slopes", "compared", "projections"]
 
@@ -97,7 +98,8 @@ def backward_slopes(target: Target, sums: Array) -> list[Array]:
     """By the backward pass, for each leaf: the slope of each sum (first axis) by each element (second axis).
 
     Raises:
-        GradcheckError: a second backward pass through the same graph gives something else.
+        GradcheckError: a backward function writes to the gradient it is given, or a second backward pass
+            through the same graph gives something else.
     """
     outputs = target.outputs()
     ends = np.cumsum([y.size for y in outputs])[:-1]
@@ -107,8 +109,7 @@ def backward_slopes(target: Target, sums: Array) -> list[Array]:
         totals = {id(leaf.tensor): np.zeros(leaf.tensor.shape) for leaf in target.leaves}
         for y, part in zip(outputs, np.split(weights, ends), strict=True):
             if y.requires_grad and part.any():
-                with np.errstate(all="ignore"):
-                    arrived = walk(y, part.reshape(y.shape).copy(), retain_graph=True)
+                arrived = _walk(y, part.reshape(y.shape))
                 totals.update((id(t), totals[id(t)] + g) for t, g in arrived if id(t) in totals)
         for table, total in zip(found, totals.values(), strict=True):
             if row < len(sums):
@@ -116,9 +117,22 @@ def backward_slopes(target: Target, sums: Array) -> list[Array]:
             elif not np.array_equal(table[0], total.ravel() / sizes[0], equal_nan=True):
                 raise GradcheckError(
                     "gradcheck ran backward twice through one graph and got different gradients: a backward "
-                    "function changes its cache or the gradient it is given. Let it work on copies."
+                    "function changes its cache. Let it work on a copy."
                 )
     return found
+
+
+def _walk(y: Tensor, dy: Array) -> list[tuple[Any, Array]]:
+    try:
+        with np.errstate(all="ignore"):
+            return walk(y, dy.copy(), retain_graph=True, guard=True)
+    except ValueError as error:
+        if "read-only" not in str(error):
+            raise
+        raise GradcheckError(
+            "gradcheck found a backward function that writes to an array which is not its own: dy, which may be "
+            "another tensor's gradient as well, or a view. Let it work on a copy: dy = dy * 2, not dy *= 2."
+        ) from error
 
 
 def compared(target: Target, leaf: Leaf, analytic: Array, sums: Array, settings: Settings) -> Comparison:

@@ -40,13 +40,16 @@ def elementwise(ufunc: Any, *derivatives: Callable[..., Any]) -> None:
     traces(ufunc)(Elementwise.apply)
 
 
+def _array_in(value: Any) -> Any:
+    return value.data if isinstance(value, Tensor) else value
+
+
 def without_gradient(function: Any) -> None:
     """Trace `function` as one without a gradient: steps, comparisons, indices."""
 
     def traced(*inputs: Any, **options: Any) -> Tensor:
-        return Tensor(
-            np.asarray(function(*[as_array(x) if isinstance(x, Tensor) else x for x in inputs], **options))
-        )
+        arrays = [_array_in(x) for x in inputs]
+        return Tensor(np.asarray(function(*arrays, **{name: _array_in(x) for name, x in options.items()})))
 
     traces(function)(traced)
 

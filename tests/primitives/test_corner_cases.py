@@ -241,3 +241,24 @@ def test_lists_take_part_as_float32() -> None:
     with no_grad():
         assert (Tensor([1.0, 2.0]) + [0.5, 0.25]).dtype == np.float32
         assert np.concatenate([Tensor([1.0]), [2.5]]).dtype == np.float32
+
+
+# --- inputs by name -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda x: np.argmax(a=x),
+        lambda x: np.round(a=x),
+        lambda x: np.round(a=x, decimals=1),
+        lambda x: np.isclose(np.array([1.0, 2.0]), b=x),
+        lambda x: np.any(a=x, axis=0),
+    ],
+)
+def test_steps_take_their_input_by_name(call: Callable[[Any], Any]) -> None:
+    x = np.array([1.26, 2.0])
+    result = call(Tensor(x, requires_grad=True))
+    assert isinstance(result, Tensor)
+    assert not result.requires_grad
+    np.testing.assert_array_equal(result.numpy(), call(x))

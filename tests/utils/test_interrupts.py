@@ -103,11 +103,12 @@ def test_ignored_interrupts_stay_ignored():
     assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
 
 
-def test_a_handler_from_outside_python_is_left_alone(monkeypatch):
-    monkeypatch.setattr(signal, "getsignal", lambda number: None)
-    monkeypatch.setattr(signal, "signal", lambda *arguments: pytest.fail("touched the handler"))
-    with postponed_interrupt():
-        pass
+def test_a_handler_from_outside_python_is_left_alone():
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(signal, "getsignal", lambda number: None)
+        patch.setattr(signal, "signal", lambda *arguments: pytest.fail("touched the handler"))
+        with postponed_interrupt():
+            pass
 
 
 def test_other_threads_are_left_alone():
