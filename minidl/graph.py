@@ -21,7 +21,7 @@ import numpy as np
 
 from minidl.backend import Array
 
-__all__ = ["Node", "mode", "no_grad", "unbroadcast", "walk"]
+__all__ = ["Node", "mode", "no_grad", "no_gradient", "unbroadcast", "walk"]
 
 _age = itertools.count()
 _RELEASED = object()  # stands where a node's cache was, once the walk has used it
@@ -52,6 +52,14 @@ def no_grad() -> Iterator[None]:
         yield
     finally:
         mode.grad_enabled = before
+
+
+def no_gradient(dtype: np.dtype[Any], where: str) -> TypeError:
+    """The error for numbers that have no gradient: whole ones, and complex ones."""
+    mend = "Convert it first: Tensor(x.astype('float32'), requires_grad=True)."
+    if dtype.kind == "c":
+        mend = "Keep real and imaginary part in two tensors, or compute under no_grad()."
+    return TypeError(f"Only floats have gradients, {where} {dtype}. {mend}")
 
 
 class Node:

@@ -23,8 +23,8 @@ import numpy as np
 
 from minidl import config
 from minidl.backend import Array, Pair, implementation
-from minidl.graph import Node, mode, no_grad, walk
-from minidl.tracing import TRACED, operators, traces
+from minidl.graph import Node, mode, no_grad, no_gradient, walk
+from minidl.tracing import TRACED, call_traced, call_ufunc, operators, traces
 
 __all__ = ["TRACED", "Function", "Tensor", "as_array", "no_grad", "traces"]
 
@@ -114,10 +114,10 @@ class Tensor:
     Args:
         data: number, (nested) list, array or Tensor. An array is kept as it is, not copied. Python floats
             become `config.floatx()`; arrays keep their own type, float64 included.
-        requires_grad: whether `backward` leaves the gradient in `.grad`. Floats only.
+        requires_grad: whether `backward` leaves the gradient in `.grad`. Real floats only.
 
     Raises:
-        TypeError: `data` is not numeric, or `requires_grad` on whole numbers.
+        TypeError: `data` is not numeric, or `requires_grad` on whole or complex numbers.
     """
 
     __slots__ = ("__weakref__", "_index", "_keeps_grad", "data", "grad", "node", "origin", "requires_grad")
@@ -130,18 +130,17 @@ class Tensor:
         self.origin: tuple[str, Tensor] | None = None  # ("softmax", logits): lets a loss use the logits
         self._index = 0
         self._keeps_grad = requires_grad
-        if requires_grad and self.data.dtype.kind not in "fc":
-            raise TypeError(
-                f"Only floats have gradients, this Tensor holds {self.data.dtype}. "
-                "Convert it first: Tensor(x.astype('float32'), requires_grad=True)."
-            )
+        if requires_grad and self.data.dtype.kind != "f":
+            raise no_gradient(self.data.dtype, "this Tensor holds")
         self.requires_grad = requires_grad
 
     @classmethod
     def _made(cls, data: Array, node: Node | None, index: int) -> "Tensor":
         """The `index`-th output of `node`."""
         made = Tensor.__new__(Tensor)
-        made.requires_grad = node is not None and data.dtype.kind in "fc"
+        made.requires_grad = node is not None and data.dtype.kind == "f"
+        if node is not None and data.dtype.kind == "c":
+            raise no_gradient(data.dtype, f"{node.name} gave")
         made.node = node if made.requires_grad else None
         made.data, made.grad, made.origin, made._index = data, None, None, index
         made._keeps_grad = False
@@ -185,10 +184,14 @@ class Tensor:
         return np.array(self.data, dtype=dtype, copy=copy)
 
     def __len__(self) -> int:
+        if not self.ndim:
+            raise TypeError(
+                "A Tensor of one number has no length and no rows: take the number with t.item()."
+            )
         return len(self.data)
 
     def __iter__(self) -> Iterator["Tensor"]:
-        return (self[i] for i in range(len(self)))
+        return map(self.__getitem__, range(len(self)))
 
     def __bool__(self) -> bool:
         if self.size != 1:
@@ -205,6 +208,12 @@ class Tensor:
 
     def __index__(self) -> int:
         return self.data.__index__()
+
+    def __format__(self, spec: str) -> str:
+        """A single element as its number; several have no format."""
+        if spec and self.size != 1:
+            raise TypeError(f"A Tensor of shape {self.shape} has no format {spec!r}: format its elements.")
+        return format(self.item(), spec) if spec or not self.ndim else repr(self)
 
     def __repr__(self) -> str:
         made = (
@@ -257,22 +266,10 @@ class Tensor:
     # --- NumPy functions and operators ----------------------------------------------------------------------
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:
-        if method != "__call__" or kwargs:
-            how = f".{method}" if method != "__call__" else "(" + ", ".join(f"{k}=" for k in kwargs) + ")"
-            raise TypeError(
-                f"np.{ufunc.__name__}{how} is not traced. Call np.{ufunc.__name__} with inputs only."
-            )
-        return self.__array_function__(ufunc, (), inputs, {})
+        return call_ufunc(ufunc, method, inputs, kwargs)
 
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
-        traced = TRACED.get(function)
-        if traced is None:
-            name = f"{function.__module__}.{function.__name__}".replace("numpy", "np", 1)
-            raise TypeError(
-                f"{name} is not traced, its gradient would be lost. Use a "
-                "function of minidl.ops, write a Function, or pass t.numpy() if no gradient is wanted."
-            )
-        return traced(*args, **kwargs)
+        return call_traced(function, args, kwargs)
 
     __add__, __radd__ = operators(np.add)
     __sub__, __rsub__ = operators(np.subtract)
@@ -282,6 +279,9 @@ class Tensor:
     __mod__, __rmod__ = operators(np.remainder)
     __pow__, __rpow__ = operators(np.power)
     __matmul__, __rmatmul__ = operators(np.matmul)
+    __and__, __rand__ = operators(np.bitwise_and)
+    __or__, __ror__ = operators(np.bitwise_or)
+    __xor__, __rxor__ = operators(np.bitwise_xor)
     __lt__, __gt__ = operators(np.less)  # a > b is b < a
     __le__, __ge__ = operators(np.less_equal)
     __eq__ = operators(np.equal)[0]
@@ -289,6 +289,12 @@ class Tensor:
 
     def __neg__(self) -> "Tensor":
         return TRACED[np.negative](self)
+
+    def __pos__(self) -> "Tensor":
+        return TRACED[np.positive](self)
+
+    def __invert__(self) -> "Tensor":
+        return TRACED[np.invert](self)
 
     def __abs__(self) -> "Tensor":
         return TRACED[np.absolute](self)

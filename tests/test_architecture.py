@@ -24,12 +24,12 @@ LEVELS = [
     {"tensor"},
     {"primitives"},
     {"activations", "constraints", "random", "regularizers", "variable"},
+    {"losses"},
     {
         "callbacks",
         "datasets",
         "gradcheck",
         "initializers",
-        "losses",
         "metrics",
         "ops",
         "optimizers",
@@ -152,7 +152,10 @@ def test_no_code_from_data_and_no_asserts(file):
     for node in ast.walk(tree):
         assert not isinstance(node, ast.Assert), f"line {node.lineno}: raise ValueError or TypeError"
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
-            assert node.func.id not in ("eval", "exec", "compile", "__import__"), f"line {node.lineno}"
+            lazy = (
+                {"__import__"} if module_name(file) == "minidl" else set()
+            )  # a closed table of its own parts
+            assert node.func.id not in {"eval", "exec", "compile", "__import__"} - lazy, f"line {node.lineno}"
         if isinstance(node, ast.keyword) and node.arg == "allow_pickle":
             assert isinstance(node.value, ast.Constant), f"line {node.value.lineno}"
             assert node.value.value is False, f"line {node.value.lineno}"

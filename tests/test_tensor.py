@@ -309,7 +309,19 @@ def test_frozen_variable_gets_no_gradient() -> None:
         (lambda x: np.add.reduce(x), TypeError, "np.add.reduce is not traced"),
         (lambda x: np.fft.fft(x), TypeError, "np.fft.fft is not traced, its gradient would be lost"),
         (lambda x: np.heaviside(x, 0), TypeError, "np.heaviside is not traced"),
-        (lambda x: iter(x[0]).__next__(), TypeError, "unsized"),
+        (lambda x: iter(x[0]), TypeError, "no length and no rows: take the number with t.item()"),
+        (lambda x: len(x[0]), TypeError, "no length and no rows: take the number with t.item()"),
+        (lambda x: f"{x:.3f}", TypeError, "A Tensor of shape (2,) has no format '.3f'"),
+        (lambda x: x * 1j, TypeError, "Only floats have gradients, multiply gave complex128. Keep real"),
+        (lambda x: x.astype(complex), TypeError, "AsType gave complex128"),
+        (lambda x: Tensor([1j], requires_grad=True), TypeError, "holds complex128. Keep real and imaginary"),
+        (
+            lambda x: np.sum(x, initial=1),
+            TypeError,
+            "np.sum(initial=) is not traced. With tensors it takes x,",
+        ),
+        (lambda x: np.mean(x, where=x > 1, axis=0), TypeError, "np.mean(where=) is not traced"),
+        (lambda x: np.sum(x, 0, None, None), TypeError, "np.sum of these arguments (too many positional"),
         (lambda x: bool(x), ValueError, "use np.any(t) or np.all(t)"),
         (
             lambda x: returning(np.ones(2), np.ones(2)).apply(x).backward(np.ones(2)),
@@ -519,3 +531,71 @@ def test_repr_tells_where_a_tensor_comes_from() -> None:
     assert repr(x) == "Tensor([1.], dtype=float64, requires_grad=True)"
     assert repr(x * 2) == "Tensor([2.], dtype=float64, from multiply)"
     assert repr(x.detach()) == "Tensor([1.], dtype=float64)"
+
+
+# --- what NumPy's users expect --------------------------------------------------------------------------
+
+
+def test_complex_numbers_flow_without_a_graph() -> None:
+    z = Tensor(np.array([1 + 2j, 3.0]))
+    assert (z * z).numpy().tolist() == [(1 + 2j) ** 2, 9]
+    with no_grad():
+        assert (leaf(1.0) * 1j).numpy().tolist() == [1j]
+
+
+def test_masks_are_joined() -> None:
+    x = leaf(1.0, 2.0, 3.0)
+    low, high = x > 1, x < 3
+    for mask, wanted in [
+        (low & high, [False, True, False]),
+        (low | high, [True, True, True]),
+        (low ^ high, [True, False, True]),
+        (~low, [True, False, False]),
+        (np.array([True, False, True]) & low, [False, False, True]),
+    ]:
+        assert mask.numpy().tolist() == wanted
+        assert not mask.requires_grad
+
+
+def test_plus_keeps_the_graph() -> None:
+    x = leaf(2.0)
+    (+x * x).backward()
+    assert x.grad == 4
+
+
+def test_a_single_element_formats_as_its_number() -> None:
+    one = Tensor(1.5)
+    assert (f"{one:.3f}", f"{one}", f"{Tensor([[2]]):03d}") == ("1.500", "1.5", "002")
+    assert f"{Tensor([2])}" == repr(Tensor([2]))
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda x: np.sum(a=x),
+        lambda x: np.sum(a=x, axis=0, keepdims=True),
+        lambda x: np.mean(x, dtype=np.float64),
+        lambda x: np.sum(x, axis=1, dtype="float64"),
+        lambda x: np.clip(x, min=0.5, max=2.5),
+        lambda x: np.clip(a=x, a_min=1.5, a_max=3),
+        lambda x: np.einsum("ij,ij->i", x, x, optimize=True),
+        lambda x: np.stack(arrays=[x, x], axis=1),
+        lambda x: np.flip(m=x, axis=0),
+        lambda x: np.split(ary=x, indices_or_sections=2)[1],
+        lambda x: np.concatenate([x, x[0]], axis=None),
+    ],
+)
+def test_arguments_named_as_numpy_names_them(call: Callable[[Any], Any]) -> None:
+    a = np.array([[1.0, 2.0], [3.0, 4.0]], np.float32)
+    x = Tensor(a, requires_grad=True)
+    y = call(x)
+    np.testing.assert_array_equal(y.numpy(), call(a))
+    assert y.dtype == call(a).dtype
+    np.sum(y).backward()
+    assert x.grad is not None
+    assert x.grad.any()
+
+
+def test_errors_inside_of_a_traced_function_are_its_own() -> None:
+    with pytest.raises(TypeError, match="interpreted as an integer"):
+        np.sum(leaf(1.0), axis="rows")

@@ -27,12 +27,22 @@ inputs[0] 2                       1  2.000e+00  4.000e+00   2e+00   1e+00 WRONG
 inputs[0][1]: d output[0][1] is 2 by backward, 4 by differences.
 """
 
+import sys
+from types import ModuleType
+from typing import Any
+
 from minidl.gradcheck.check import gradcheck
 from minidl.gradcheck.exact import complex_step, inner_product
 from minidl.gradcheck.report import GradcheckError, GradcheckReport, GradcheckRow
 
-# `minidl.gradcheck` is the function; `minidl.gradcheck.complex_step` and the others are found on it too.
-for _part in (GradcheckError, GradcheckReport, GradcheckRow, complex_step, inner_product, gradcheck):
-    setattr(gradcheck, _part.__name__, _part)
+
+class _CallablePackage(ModuleType):
+    """`minidl.gradcheck(f, x)` and `minidl.gradcheck.complex_step(f, x)` both work."""
+
+    def __call__(self, *arguments: Any, **options: Any) -> GradcheckReport:
+        return gradcheck(*arguments, **options)
+
+
+sys.modules[__name__].__class__ = _CallablePackage
 
 __all__ = ["GradcheckError", "GradcheckReport", "GradcheckRow", "complex_step", "gradcheck", "inner_product"]

@@ -27,8 +27,7 @@ def gradcheck(
 ) -> GradcheckReport:
     """Compare every gradient that the backward pass gives with differences, in float64.
 
-    `minidl.gradcheck` is this function and hides the package of the same name. Import the others with
-    `from minidl.gradcheck import complex_step`.
+    `minidl.gradcheck(...)` calls this function; `minidl.gradcheck.complex_step` is its neighbour.
 
     Args:
         target: a function of tensors that returns a tensor (or several); a Layer, whose weights are checked

@@ -212,8 +212,12 @@ def _all_or_nothing(build: Callable[..., None]) -> Callable[..., None]:
     """`build` that happens once, checks the shape, and takes the weights back when it fails half-way."""
 
     @functools.wraps(build)
-    def wrapped(self: Layer, input_shape: Any) -> None:
+    def wrapped(self: Layer, input_shape: Any = None) -> None:
         self._track()
+        if input_shape is None:
+            if self.built:
+                return
+            raise ValueError(f"{self} expects input_shape, such as build((None, 4)), or an Input in front.")
         shape = _normal_shape(input_shape)
         if self.input_spec is not None:
             self.input_spec.check(self, shape)

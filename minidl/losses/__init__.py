@@ -13,7 +13,7 @@ Which one? A number: "mse". Yes or no: sigmoid and "binary_crossentropy". One of
 "sparse_categorical_crossentropy" for labels 0..C−1, "categorical_crossentropy" for one-hot rows.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from minidl.losses.base import Loss, LossFunctionWrapper
@@ -76,7 +76,7 @@ _CLASSES: tuple[type[Loss], ...] = (
     LogCosh, MeanAbsoluteError, MeanAbsolutePercentageError, MeanSquaredError, MeanSquaredLogarithmicError,
     Poisson, SparseCategoricalCrossentropy, SquaredHinge,
 )  # fmt: skip
-_NAMES: dict[str, type[Loss]] = {cls.__name__: cls for cls in _CLASSES} | {
+_OBJECTS: dict[str, type[Loss]] = {cls.__name__: cls for cls in _CLASSES} | {
     "mse": MeanSquaredError,
     "mae": MeanAbsoluteError,
     "mape": MeanAbsolutePercentageError,
@@ -86,23 +86,54 @@ _NAMES: dict[str, type[Loss]] = {cls.__name__: cls for cls in _CLASSES} | {
     "kullback_leibler_divergence": KLDivergence,
     "huber_loss": Huber,
 }
+# The functions by their own names, and by short ones.
+_FUNCTIONS: dict[str, Callable[..., Any]] = {
+    fn.__name__: fn
+    for fn in (
+        binary_crossentropy, categorical_crossentropy, categorical_hinge, cosine_similarity, hinge, huber,
+        kl_divergence, log_cosh, mean_absolute_error, mean_absolute_percentage_error, mean_squared_error,
+        mean_squared_logarithmic_error, poisson, sparse_categorical_crossentropy, squared_hinge,
+    )
+} | {
+    "mse": mse, "MSE": mse, "mae": mae, "MAE": mae, "mape": mape, "MAPE": mape, "msle": msle, "MSLE": msle,
+    "bce": bce, "BCE": bce, "kld": kld, "KLD": kld, "kullback_leibler_divergence": kld, "logcosh": log_cosh,
+    "huber_loss": huber,
+}  # fmt: skip
+_NAMES: dict[str, Any] = {cls.__name__: cls for cls in _CLASSES} | _FUNCTIONS
 
 
-def get(identifier: Any) -> Loss | None:
-    """The loss that `identifier` means, ready to be called on a batch.
+def as_loss(identifier: Any) -> Loss | None:
+    """What `compile(loss=...)` means: always an object that makes one number of a batch, or None.
 
     Args:
-        identifier: a name ("mse", "MeanSquaredError", ...); a function f(y_true, y_pred), which is wrapped
-            in a `LossFunctionWrapper`; a Loss, which is returned as it is; a dict {"class_name", "config"};
-            or None, which stays None.
+        identifier: as for `get`; the name of a function stands for the class of that loss, and a function
+            is wrapped.
 
-    (Keras's `get` gives the bare function for a name in small letters, and its training wraps it at once.)
+    Raises:
+        ValueError, TypeError: as `get`.
+
+    >>> as_loss("mse")
+    MeanSquaredError(name='mean_squared_error', reduction='sum_over_batch_size')
+    """
+    found = lookup("loss", _OBJECTS, identifier)() if isinstance(identifier, str) else get(identifier)
+    return found if found is None or isinstance(found, Loss) else LossFunctionWrapper(found)
+
+
+def get(identifier: Any) -> Any:
+    """The loss that `identifier` means: an object, or a function that gives one loss for each sample.
+
+    Args:
+        identifier: the name of a class ("MeanSquaredError") for an object, of a function ("mse",
+            "mean_squared_error") for the function; a dict {"class_name", "config"}; a Loss, a function
+            f(y_true, y_pred) or None, which are returned as they are.
 
     Raises:
         ValueError: an unknown name.
         TypeError: a class instead of an instance, or none of these.
 
-    >>> get("mse")
+    >>> get("mse")([[0.0, 1.0], [0.0, 0.0]], [[1.0, 1.0], [1.0, 0.0]]).numpy()
+    array([0.5, 0.5], dtype=float32)
+    >>> get("MeanSquaredError")
     MeanSquaredError(name='mean_squared_error', reduction='sum_over_batch_size')
     >>> get(MeanSquaredError)
     Traceback (most recent call last):
@@ -110,14 +141,12 @@ def get(identifier: Any) -> Loss | None:
     """
     if identifier is None or isinstance(identifier, Loss):
         return identifier
-    if isinstance(identifier, str):
-        return lookup("loss", _NAMES, identifier)()
     if isinstance(identifier, type):
         raise TypeError(f"A loss is an object, not a class: write {identifier.__name__}() with parentheses.")
-    if isinstance(identifier, Mapping):
+    if isinstance(identifier, str | Mapping):
         return deserialize(identifier)
     if callable(identifier):
-        return LossFunctionWrapper(identifier)
+        return identifier
     raise TypeError(
         f"A loss is a name, a Loss, or a function f(y_true, y_pred); got {type(identifier).__name__} "
         f"{identifier!r:.80}."
@@ -138,10 +167,10 @@ def serialize(loss: Any) -> Any:
     return serialize_object(loss.fn if type(loss) is LossFunctionWrapper else loss)
 
 
-def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) -> Loss | None:
-    """The loss that `serialize` described; `custom_objects` are your own classes and functions by name.
+def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) -> Any:
+    """The loss or function that `serialize` described; `custom_objects` are your own classes and functions by name.
 
     >>> deserialize(serialize(Huber(2.0)))
     Huber(name='huber_loss', reduction='sum_over_batch_size', delta=2.0)
     """
-    return get(None if config is None else deserialize_object("loss", _NAMES, config, custom_objects))
+    return None if config is None else deserialize_object("loss", _NAMES, config, custom_objects)

@@ -3,6 +3,22 @@
 How `compile(metrics=[...])` finds a metric by its name is in `resolve`.
 """
 
+from minidl.losses import (
+    binary_crossentropy,
+    categorical_crossentropy,
+    categorical_hinge,
+    hinge,
+    huber,
+    kl_divergence,
+    log_cosh,
+    mean_absolute_error,
+    mean_absolute_percentage_error,
+    mean_squared_error,
+    mean_squared_logarithmic_error,
+    poisson,
+    sparse_categorical_crossentropy,
+    squared_hinge,
+)
 from minidl.metrics.accuracy import (
     Accuracy,
     BinaryAccuracy,
@@ -37,7 +53,7 @@ from minidl.metrics.fscore import (
     F1Score,
     FBetaScore,
 )
-from minidl.metrics.hinge import (
+from minidl.metrics.margins import (
     CategoricalHinge,
     Hinge,
     SquaredHinge,
@@ -115,12 +131,26 @@ __all__ = [
     "TrueNegatives",
     "TruePositives",
     "binary_accuracy",
+    "binary_crossentropy",
     "categorical_accuracy",
+    "categorical_crossentropy",
+    "categorical_hinge",
     "deserialize",
     "get",
+    "hinge",
+    "huber",
+    "kl_divergence",
+    "log_cosh",
+    "mean_absolute_error",
+    "mean_absolute_percentage_error",
+    "mean_squared_error",
+    "mean_squared_logarithmic_error",
+    "poisson",
     "resolve",
     "serialize",
     "sparse_categorical_accuracy",
+    "sparse_categorical_crossentropy",
     "sparse_top_k_categorical_accuracy",
+    "squared_hinge",
     "top_k_categorical_accuracy",
 ]

@@ -19,7 +19,7 @@ from minidl.metrics import (
     base,
     confusion,
     fscore,
-    hinge,
+    margins,
     operating_points,
     probabilistic,
     r2,
@@ -30,7 +30,7 @@ from minidl.utils.registry import deserialize_object, get_object, lookup, serial
 
 __all__ = ["deserialize", "get", "resolve", "serialize"]
 
-_MODULES = (base, accuracy, auc, confusion, fscore, hinge, operating_points, probabilistic, r2, regression)
+_MODULES = (base, accuracy, auc, confusion, fscore, margins, operating_points, probabilistic, r2, regression)
 METRICS: dict[str, type[Metric]] = {
     name: value
     for module in _MODULES

@@ -9,7 +9,7 @@ from minidl.backend import Array
 from minidl.tensor import Tensor
 from minidl.utils.checks import number
 
-__all__ = ["Batch", "are_samples", "as_batch", "checked_array", "one_batch", "split"]
+__all__ = ["Batch", "are_samples", "as_batch", "checked_array", "one_batch", "split", "unlisted"]
 
 _MENDS = {  # by kind of dtype
     "U": "For names of classes: names, y = np.unique(y, return_inverse=True).",
@@ -102,6 +102,37 @@ def one_batch(x: Any, y: Any = None, sample_weight: Any = None) -> Batch:
     """
     parts = zip(Batch._fields, (x, y, sample_weight), strict=True)
     return _checked(Batch(*(None if p is None and n != "x" else checked_array(p, n) for n, p in parts)))
+
+
+def unlisted(expected: Any, x: Any, y: Any = None, sample_weight: Any = None) -> tuple[Any, Any, Any]:
+    """Arrays out of the lists that hold one array for the one input and the one output: [x], [y] -> x, y.
+
+    A list may as well hold one sample. The shape that the model expects decides; where that is not known yet,
+    the number of targets.
+
+    >>> x, y, _ = unlisted((None, 2), [np.zeros((3, 2))], [np.zeros(3)])
+    >>> x.shape, y.shape
+    ((3, 2), (3,))
+    """
+    inner = _only_array(x)
+    if inner is not None:
+        targets = y if _only_array(y) is None else y[0]
+        counted = hasattr(targets, "__len__") and len(inner) == len(targets) != 1
+        x = inner if (counted if expected is None else len(expected) == inner.ndim) else x
+    n = len(x) if hasattr(x, "__len__") else None
+    y, sample_weight = (
+        part
+        if (array := _only_array(part)) is None or len(array) != n or (n == 1 and x is not inner)
+        else array
+        for part in (y, sample_weight)
+    )
+    return x, y, sample_weight
+
+
+def _only_array(parts: Any) -> Any:
+    """The array (not a number) in a list or tuple of one; None if it is something else."""
+    one = parts[0] if isinstance(parts, list | tuple) and len(parts) == 1 else None
+    return one if getattr(one, "ndim", 0) else None
 
 
 def as_batch(batch: Any) -> Batch:

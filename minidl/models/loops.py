@@ -10,7 +10,7 @@ from minidl.backend import Array
 from minidl.callbacks.base import CallbackList, History
 from minidl.models.arguments import optional_count, validation_epochs, validation_source
 from minidl.models.class_weights import checked_class_weight, class_weights
-from minidl.models.data import checked_array, one_batch, split
+from minidl.models.data import checked_array, one_batch, split, unlisted
 from minidl.models.modes import modes_restored
 from minidl.models.progress import Progress
 from minidl.models.scores import Scores
@@ -26,6 +26,8 @@ class Loops(Trainer):
 
     stop_training = False
     _shuffler: random.SeedGenerator
+    _built_for: Any
+    input: Any
 
     @modes_restored
     def fit(
@@ -85,6 +87,9 @@ class Loops(Trainer):
                 )
         if not isinstance(shuffle, bool | np.bool_):
             raise TypeError(f"fit expects shuffle to be True or False, got {shuffle!r:.60}.")
+        x, y, sample_weight = unlisted(self._expected_shape, x, y, sample_weight)
+        if isinstance(validation_data, tuple | list) and len(validation_data) in (2, 3):
+            validation_data = unlisted(self._expected_shape, *validation_data)
         if validation_split != 0 and validation_data is None:
             (x, y, sample_weight), validation_data = split(x, y, sample_weight, validation_split)
         data = source(x, y, sample_weight, batch_size, self._shuffler if shuffle else None, steps_per_epoch)
@@ -134,6 +139,11 @@ class Loops(Trainer):
             progress.close()
         return history
 
+    @property
+    def _expected_shape(self) -> Any:
+        """The shape of a batch of inputs; None as long as it is not known."""
+        return self._built_for if self.input is None else self.input.shape
+
     def _test_epoch(
         self, data: Source, hooks: CallbackList, progress: Progress | None = None
     ) -> dict[str, Any]:
@@ -173,7 +183,7 @@ class Loops(Trainer):
         """
         batch_size = optional_count("evaluate", "batch_size", batch_size)
         steps = optional_count("evaluate", "steps", steps)
-        data = source(x, y, sample_weight, batch_size, steps=steps)
+        data = source(*unlisted(self._expected_shape, x, y, sample_weight), batch_size, steps=steps)
         self._prepare(data.peek, training=False)
         hooks = CallbackList(callbacks, self, epochs=1, steps=data.steps, verbose=verbose)
         progress = Progress(verbose, 1, data.steps)
@@ -196,7 +206,7 @@ class Loops(Trainer):
         """The model's output for `x`, as a NumPy array, in inference mode."""
         batch_size = optional_count("predict", "batch_size", batch_size)
         steps = optional_count("predict", "steps", steps)
-        data = source(x, batch_size=batch_size, steps=steps)
+        data = source(unlisted(self._expected_shape, x)[0], batch_size=batch_size, steps=steps)
         hooks = CallbackList(callbacks, self, epochs=1, steps=data.steps, verbose=verbose)
         progress = Progress(verbose, 1, data.steps)
         hooks.call("on_predict_begin", {})
@@ -216,7 +226,7 @@ class Loops(Trainer):
     @modes_restored
     def predict_on_batch(self, x: Any) -> Array:
         """The model's output for one batch."""
-        return self._predict_step(checked_array(x, "x"))
+        return self._predict_step(checked_array(unlisted(self._expected_shape, x)[0], "x"))
 
     @modes_restored
     def train_on_batch(
@@ -228,7 +238,7 @@ class Loops(Trainer):
         return_dict: bool = False,
     ) -> Any:
         """One step on one batch. Metrics begin anew. Returns what `evaluate` returns."""
-        batch = one_batch(x, y, sample_weight)
+        batch = one_batch(*unlisted(self._expected_shape, x, y, sample_weight))
         if class_weight is not None:
             batch = class_weights(batch, checked_class_weight(class_weight))
         self._prepare(lambda: batch, training=True)
@@ -241,7 +251,7 @@ class Loops(Trainer):
         self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False
     ) -> Any:
         """Loss and metrics on one batch. Metrics begin anew. Returns what `evaluate` returns."""
-        batch = one_batch(x, y, sample_weight)
+        batch = one_batch(*unlisted(self._expected_shape, x, y, sample_weight))
         self._prepare(lambda: batch, training=False)
         self.scores.reset()  # type: ignore[union-attr]
         self._test_step(batch)

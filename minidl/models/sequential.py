@@ -99,8 +99,8 @@ class Sequential(Model):
         self.input, self._end = self._front, end
         self.output = end
 
-    def build(self, input_shape: Shape) -> None:
-        """Build all layers for inputs of this shape, batch axis included.
+    def build(self, input_shape: Shape | None = None) -> None:
+        """Build all layers for inputs of this shape, batch axis included. Behind an Input it may be left out.
 
         Raises:
             ValueError: there are no layers, one does not fit, or an Input has declared another shape. No

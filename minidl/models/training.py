@@ -17,6 +17,7 @@ from typing import Any
 from minidl import losses, optimizers, random
 from minidl.backend import Array
 from minidl.layers.context import CallContext, mode
+from minidl.models.arguments import metrics_of_output, of_output
 from minidl.models.data import Batch
 from minidl.models.scores import Scores
 from minidl.tensor import Tensor, no_grad
@@ -56,7 +57,8 @@ class Trainer:
             loss: name, Loss, or function f(y_true, y_pred).
             loss_weights: factor of the loss.
             metrics: list of names, Metric objects or functions f(y_true, y_pred).
-            weighted_metrics: the same; these take sample_weight and class_weight into account.
+            weighted_metrics: the same; these take sample_weight and class_weight into account. For the one
+                output, loss and metrics may also stand in a list, or in a dict by the output's name.
             run_eagerly, steps_per_execution, jit_compile, auto_scale_loss: understood for scripts written
                 for Keras. Every step here is eager, alone, and uses the kernels that are there.
 
@@ -67,9 +69,9 @@ class Trainer:
         chosen = optimizers.get(optimizer)
         if chosen is None:
             raise ValueError("compile expects an optimizer, such as 'adam' or SGD(0.1), got None.")
-        loss_function = losses.get(loss)
-        scores = Scores(metrics, weighted_metrics, loss_function)
-        weight = loss_weights[0] if isinstance(loss_weights, list | tuple) and loss_weights else loss_weights
+        loss_function = losses.as_loss(of_output("loss", loss))
+        scores = Scores(metrics_of_output(metrics), metrics_of_output(weighted_metrics), loss_function)
+        weight = of_output("loss_weights", loss_weights)
         self.loss_weight = 1.0 if weight is None else number("compile", "loss_weights", weight)
         self.optimizer, self.loss, self.scores = chosen, loss, scores
         self._loss_function = loss_function
@@ -184,6 +186,16 @@ class Trainer:
         """Begin the metrics anew."""
         if self.scores is not None:
             self.scores.reset()
+
+    @property
+    def metrics(self) -> list[Any]:
+        """The metric objects of `compile`, in its order.
+
+        A name such as "accuracy" becomes an object when the first batch shows the shapes: before, the list is
+        empty. The loss is no metric here; `evaluate` and `History` report it.
+        """
+        known = self.scores.metrics if self.scores is not None else None
+        return [metric for metric, _ in (known or {}).values()]
 
     @property
     def metrics_names(self) -> list[str]:

@@ -84,6 +84,7 @@ elementwise(np.logaddexp,  lambda dy, y, a, b: dy * np.exp(a - y),  lambda dy, y
 elementwise(np.arctan2,    lambda dy, y, a, b: dy * b / (a**2 + b**2),
                            lambda dy, y, a, b: -dy * a / (a**2 + b**2))
 elementwise(np.negative,   lambda dy, y, x: -dy)
+elementwise(np.positive,   lambda dy, y, x: dy)
 elementwise(np.absolute,   lambda dy, y, x: dy * np.sign(x))
 elementwise(np.square,     lambda dy, y, x: dy * 2 * x)
 elementwise(np.sqrt,       lambda dy, y, x: dy / (2 * y))
@@ -113,7 +114,8 @@ elementwise(np.arctanh,    lambda dy, y, x: dy / (1 - x**2))
 
 for _step in (
     np.equal, np.not_equal, np.less, np.less_equal, np.greater, np.greater_equal,
-    np.logical_and, np.logical_or, np.logical_not, np.logical_xor, np.isnan, np.isinf, np.isfinite,
+    np.logical_and, np.logical_or, np.logical_not, np.logical_xor,
+    np.bitwise_and, np.bitwise_or, np.bitwise_xor, np.invert, np.isnan, np.isinf, np.isfinite,
     np.sign, np.floor, np.ceil, np.rint, np.trunc, np.round, np.floor_divide,
     np.argmax, np.argmin, np.argsort, np.count_nonzero, np.any, np.all, np.zeros_like, np.ones_like,
     np.isclose,
@@ -145,8 +147,12 @@ class Clip(Function):
 
 
 @traces(np.clip)
-def clip(x: Any, a_min: Any = None, a_max: Any = None) -> Tensor:
-    """`x` held between two bounds. Bounds that want a gradient get it, as `maximum` and `minimum` give it."""
+def clip(x: Any, a_min: Any = None, a_max: Any = None, *, min: Any = None, max: Any = None) -> Tensor:
+    """`x` held between two bounds, called a_min and a_max or min and max.
+
+    Bounds that want a gradient get it, as `maximum` and `minimum` give it.
+    """
+    a_min, a_max = (min if a_min is None else a_min), (max if a_max is None else a_max)
     if any(isinstance(bound, Tensor) and bound.requires_grad for bound in (a_min, a_max)):
         x = x if a_min is None else np.maximum(x, a_min)
         return x if a_max is None else np.minimum(x, a_max)

@@ -63,8 +63,10 @@ def _running_sum(x: Array, axis: int) -> Array:
 
 
 @traces(np.concatenate)
-def concatenate(xs: Sequence[Any], axis: int = 0) -> Tensor:
-    """The tensors of `xs` one after the other along an axis they have."""
+def concatenate(xs: Sequence[Any], axis: int | None = 0) -> Tensor:
+    """The tensors of `xs` one after the other along an axis they have, or all flattened where it is None."""
+    if axis is None:
+        return Concatenate.apply(*map(ravel, xs), axis=0)
     return Concatenate.apply(*xs, axis=axis)
 
 

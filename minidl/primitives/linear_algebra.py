@@ -96,8 +96,10 @@ def matmul(a: Any, b: Any) -> Tensor:
 
 
 @traces(np.einsum)
-def einsum(subscripts: str, *operands: Any) -> Tensor:
+def einsum(subscripts: str, *operands: Any, optimize: Any = True) -> Tensor:
     """A sum of products written by its indices: "nhi,io->nho"; "..." stands for all other axes.
+
+    `optimize` is NumPy's and changes nothing here: the order of the products is always chosen for speed.
 
     Raises:
         ValueError: an index twice in one operand, or a number of operands that does not fit.

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
 from minidl.backend import Array
-from minidl.primitives.elementwise import Root
+from minidl.primitives.elementwise import Root, astype
 from minidl.tensor import Function, Tensor, traces
 
 __all__ = ["average", "max", "mean", "min", "norm", "prod", "std", "sum", "var"]
@@ -134,14 +134,16 @@ class Extreme(Function):
 
 
 @traces(np.sum)
-def sum(x: Any, axis: Any = None, keepdims: bool = False) -> Tensor:
-    """The sum along `axis` (all axes by default). float32 is added up in float64."""
+def sum(x: Any, axis: Any = None, keepdims: bool = False, *, dtype: Any = None) -> Tensor:
+    """The sum along `axis` (all axes by default), of `x` as `dtype`. float32 is added up in float64."""
+    x = x if dtype is None else astype(x, dtype)
     return Sum.apply(x, axis=axis, keepdims=keepdims)
 
 
 @traces(np.mean)
-def mean(x: Any, axis: Any = None, keepdims: bool = False) -> Tensor:
-    """The mean along `axis` (all axes by default). float32 is added up in float64."""
+def mean(x: Any, axis: Any = None, keepdims: bool = False, *, dtype: Any = None) -> Tensor:
+    """The mean along `axis` (all axes by default), of `x` as `dtype`. float32 is added up in float64."""
+    x = x if dtype is None else astype(x, dtype)
     return Mean.apply(x, axis=axis, keepdims=keepdims)
 
 

@@ -54,7 +54,7 @@ ARGUMENTS = [
         "moving_variance_initializer": NAMED, "gamma_constraint": NAMED,
     }),
     (L.Dropout, {"rate": 0.5}, {
-        "rate": [*SHARE, (1, ValueError), (1.5, ValueError)],
+        "rate": [*SHARE, (1.5, ValueError)],
         "seed": [(-1, ValueError), (1.5, TypeError), ("a", TypeError), (True, TypeError), (2**64, ValueError)],
         "noise_shape": [(3, ValueError), ((0,), ValueError), ((1.5,), TypeError), ("ab", TypeError)],
     }),

@@ -258,7 +258,7 @@ def test_names():
 
     assert OwnLoss().name.startswith("own_loss")
     assert OwnLoss(name="x").name == "x"
-    assert losses.get(mean_error).name == "mean_error"
+    assert losses.as_loss(mean_error).name == "mean_error"
     assert losses.MeanSquaredError().name == "mean_squared_error"
     with pytest.raises(NotImplementedError, match="OwnLoss must define call"):
         OwnLoss()([1.0], [1.0])
@@ -266,7 +266,7 @@ def test_names():
 
 def test_functions_that_are_not_losses():
     with pytest.raises(TypeError, match="returned None"):
-        losses.get(lambda y, p: None)([1.0], [1.0])
+        losses.as_loss(lambda y, p: None)([1.0], [1.0])
     with pytest.raises(TypeError, match="expects a function"):
         losses.LossFunctionWrapper("mse")
     with pytest.raises(ValueError, match="Unknown reduction 'average'"):
@@ -277,7 +277,7 @@ def test_a_function_sees_equal_ranks():
     def own(y_true, y_pred):
         return np.square(y_true - y_pred)
 
-    assert losses.get(own)(np.zeros(3), np.ones((3, 1))).numpy() == 1
+    assert losses.as_loss(own)(np.zeros(3), np.ones((3, 1))).numpy() == 1
     assert (
         float(losses.LossFunctionWrapper(lambda y, p, k: k * np.mean(p, axis=-1), k=3.0)([[0.0]], [[2.0]]))
         == 6
@@ -289,7 +289,7 @@ def test_a_function_may_return_one_number():
         return np.sum(np.square(y_true - y_pred)) / np.sum(np.square(y_true - np.mean(y_true)))
 
     p = Tensor(np.array([[1.0], [3.0]]), requires_grad=True)
-    loss = losses.get(r2_gap)(np.array([[1.0], [2.0]]), p)
+    loss = losses.as_loss(r2_gap)(np.array([[1.0], [2.0]]), p)
     loss.backward()
     assert float(loss) == 2
     assert np.allclose(p.grad, [[0], [4]])
@@ -316,8 +316,19 @@ def test_a_function_may_return_one_number():
         ("sparse_categorical_crossentropy", losses.SparseCategoricalCrossentropy),
     ],
 )  # fmt: skip
-def test_get_by_name(name, cls):
-    assert type(losses.get(name)) is cls
+def test_the_name_of_a_loss_to_train_with(name, cls):
+    assert type(losses.as_loss(name)) is cls
+    found = losses.get(name)
+    if name == cls.__name__:
+        assert type(found) is cls
+    else:  # a function: one loss for each sample, of which the object takes the mean
+        y, p = (
+            np.array([[0.0, 1.0], [1.0, 0.0], [1.0, 0.0]]),
+            np.array([[0.25, 0.75], [0.5, 0.5], [0.9, 0.1]]),
+        )
+        y = y.argmax(axis=1) if cls is losses.SparseCategoricalCrossentropy else y
+        assert found(y, p).shape == (3,)
+        assert float(cls()(y, p)) == pytest.approx(np.mean(found(y, p).numpy()))
 
 
 def test_get_takes_objects_and_refuses_the_rest():
@@ -368,14 +379,14 @@ def test_configs_keep_every_argument(loss):
 
 
 def test_functions_of_ones_own_are_saved_by_name():
-    assert losses.serialize(mean_error) == losses.serialize(losses.get(mean_error)) == "mean_error"
+    assert losses.serialize(mean_error) == losses.serialize(losses.as_loss(mean_error)) == "mean_error"
     again = losses.deserialize("mean_error", {"mean_error": mean_error})
-    assert again.fn is mean_error
+    assert again is mean_error
     assert losses.deserialize(None) is None
     with pytest.raises(ValueError, match="Unknown loss 'mean_error'"):
         losses.deserialize("mean_error")
     with pytest.raises(TypeError, match="named function"):
-        losses.serialize(losses.get(lambda y, p: p))
+        losses.serialize(losses.as_loss(lambda y, p: p))
 
 
 def test_keras_configs_can_be_read():

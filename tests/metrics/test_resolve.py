@@ -158,3 +158,14 @@ def test_the_table_holds_every_public_metric():
 
 def test_names_are_those_of_the_class_even_for_a_second_object():
     assert [metrics.AUC().name, metrics.AUC().name, metrics.Precision().name] == ["auc", "auc", "precision"]
+
+
+def test_the_functions_of_losses_are_here_too():
+    for name in (
+        "mean_squared_error", "mean_absolute_error", "mean_absolute_percentage_error", "log_cosh", "hinge",
+        "mean_squared_logarithmic_error", "binary_crossentropy", "categorical_crossentropy", "squared_hinge",
+        "sparse_categorical_crossentropy", "categorical_hinge", "kl_divergence", "poisson", "huber",
+    ):  # fmt: skip
+        assert name in metrics.__all__
+        assert getattr(metrics, name) is getattr(losses, name)
+    assert metrics.hinge([[1.0, -1.0]], [[0.5, -3.0]]).numpy().tolist() == [0.25]

@@ -384,3 +384,13 @@ def test_class_weights_are_checked(weights, error, message):
 def test_class_weights_of_numpy_numbers():
     weights = dict(zip(np.unique([0.0, 1.0]), np.array([0.5, 2], "float32"), strict=True))
     assert checked_class_weight(weights) == {0: 0.5, 1: 2.0}
+
+
+def test_a_table_with_columns_of_different_kinds():
+    frame = pd.DataFrame({"size": [1.5, 2.0], "red": [True, False], "n": [3, 4]})
+    array = checked_array(frame, "x")
+    assert array.dtype == np.float32
+    assert np.array_equal(array, [[1.5, 1, 3], [2, 0, 4]])
+    assert checked_array(frame[["n"]], "x").dtype == np.int64
+    with pytest.raises(TypeError, match="Python objects"):
+        checked_array(frame.assign(name=["a", "b"]), "x")

@@ -823,3 +823,40 @@ def test_a_loss_of_ones_own_and_penalties_from_inside_a_layer():
     model.fit(x, y, verbose=0, shuffle=False)
     assert float(model.get_weights()[0][0, 0]) == pytest.approx(1 - 0.001 * 10 * (2 + 2 * 8))
     assert gradcheck(model, x, y)
+
+
+@pytest.mark.parametrize(
+    ("loss", "metrics"),
+    [(["mse"], ["mae"]), ("mse", [["mae"]]), ({"out": "mse"}, {"out": ["mae"]}), (("mse",), {"out": "mae"})],
+)
+def test_spellings_for_the_one_output(loss, metrics):
+    model = Sequential([Input(shape=(2,)), Dense(1, name="out")])
+    model.compile("sgd", loss, metrics=metrics, loss_weights=[1.0])
+    assert model.metrics == []
+    x = np.ones((5, 2))
+    assert len(model.evaluate(x, np.ones((5, 1)), verbose=0)) == 2
+    assert [metric.name for metric in model.metrics] == ["mae"]
+    with pytest.raises(ValueError, match="for one output, got 2"):
+        model.compile("sgd", ["mse", "mae"])
+
+
+@pytest.mark.parametrize("declared", [True, False])
+def test_arrays_in_lists_of_one(declared):
+    front = [Input(shape=(2,))] if declared else []
+    model = Sequential([*front, Dense(1)])
+    model.compile("sgd", "mse")
+    x, y = np.ones((5, 2)), np.ones((5, 1))
+    model.fit([x], [y], validation_data=([x], [y]), verbose=0)
+    model.fit((x,), (y,), sample_weight=[np.ones(5)], verbose=0)
+    assert model.evaluate([x], [y], verbose=0) == model.evaluate(x, y, verbose=0)
+    assert model.predict([x], verbose=0).shape == model.predict_on_batch([x]).shape == (5, 1)
+    assert model.predict([x[0]], verbose=0).shape == (1, 1)  # a list of samples
+    assert model.train_on_batch([x], [y]) > 0
+
+
+def test_build_without_a_shape():
+    model = Sequential([Input(shape=(2,)), Dense(1)])
+    model.build()
+    assert model.built
+    with pytest.raises(ValueError, match="input_shape"):
+        Sequential([Dense(1)]).build()

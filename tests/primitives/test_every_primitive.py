@@ -395,6 +395,7 @@ CALLS: dict[Any, st.SearchStrategy[Call]] = {
     np.arctan2: of_two(np.arctan2, first=(0.2, 2)),
     np.negative: of_one(np.negative),
     np.absolute: of_one(np.absolute),
+    np.positive: of_one(np.positive),
     np.square: of_one(np.square),
     np.sqrt: of_one(np.sqrt, 0.2, 3),
     np.cbrt: of_one(np.cbrt, 0.2, 3),
@@ -464,6 +465,11 @@ _pair = (np.array([[1.0, -2.0], [0.0, 3.5]]), np.array([[1.0, 2.0], [0.5, -3.5]]
 CONSTANTS: dict[Any, tuple[Any, ...]] = {
     **dict.fromkeys((np.equal, np.not_equal, np.less, np.less_equal, np.greater, np.greater_equal), _pair),
     **dict.fromkeys((np.logical_and, np.logical_or, np.logical_xor, np.isclose, np.floor_divide), _pair),
+    **dict.fromkeys(
+        (np.bitwise_and, np.bitwise_or, np.bitwise_xor),
+        (np.array([True, True, False]), np.array([True, False, False])),
+    ),
+    np.invert: (np.array([True, False]),),
     **dict.fromkeys((np.logical_not, np.isnan, np.isinf, np.isfinite, np.sign, np.floor, np.ceil), _pair[:1]),
     **dict.fromkeys(
         (np.rint, np.trunc, np.round, np.argmax, np.argmin, np.argsort, np.count_nonzero), _pair[:1]
@@ -596,7 +602,7 @@ def test_memory_layout_makes_no_difference_and_inputs_stay(function: Any) -> Non
 @pytest.mark.parametrize("function", CONSTANTS, ids=lambda f: f.__name__)
 def test_constants_are_numpys_and_have_no_graph(function: Any) -> None:
     x, *others = CONSTANTS[function]
-    y = function(Tensor(x, requires_grad=True), *others)
+    y = function(Tensor(x, requires_grad=x.dtype.kind == "f"), *others)
     assert isinstance(y, Tensor)
     assert not y.requires_grad
     np.testing.assert_array_equal(y.numpy(), function(x, *others))

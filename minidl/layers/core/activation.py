@@ -1,12 +1,16 @@
 """Activations as layers: the functions of `minidl.activations`, with a place of their own in a model."""
 
+import math
+from collections.abc import Sequence
 from typing import Any
+
+import numpy as np
 
 from minidl import activations
 from minidl.layers.base import Layer
 from minidl.layers.checks import InputSpec
 from minidl.layers.symbolic import Shape
-from minidl.tensor import Tensor
+from minidl.tensor import Tensor, as_array
 from minidl.utils.checks import number, whole_number
 
 __all__ = ["ELU", "Activation", "LeakyReLU", "ReLU", "Softmax"]
@@ -66,11 +70,15 @@ class ReLU(_Elementwise):
 class LeakyReLU(_Elementwise):
     """x above 0, negative_slope·x below (A. Maas, A. Hannun, A. Ng, 2013). The layer's default slope is 0.3.
 
+    Args:
+        negative_slope: slope below 0; >= 0. Older Keras calls it alpha, which is understood too.
+
     >>> LeakyReLU()([[-1.0, 2.0]]).numpy()
     array([[-0.3,  2. ]], dtype=float32)
     """
 
     def __init__(self, negative_slope: float = 0.3, **kwargs: Any):
+        negative_slope = kwargs.pop("alpha", negative_slope)
         super().__init__(**kwargs)
         self.negative_slope = number(type(self).__name__, "negative_slope", negative_slope, minimum=0)
 
@@ -90,11 +98,49 @@ class ELU(_Elementwise):
 
 
 class Softmax(_Elementwise):
-    """eˣ / Σ eˣ along `axis`: positive numbers that sum to 1."""
+    """eˣ / Σ eˣ along `axis`: positive numbers that sum to 1.
 
-    def __init__(self, axis: int = -1, **kwargs: Any):
+    Args:
+        axis: the axis, or several that share a sum of 1.
+
+    A call takes `mask`, of the shape of the input: where it is false, the output is 0.
+
+    >>> Softmax()([[1.0, 1.0, 9.0]], mask=[[True, True, False]]).numpy()
+    array([[0.5, 0.5, 0. ]], dtype=float32)
+    """
+
+    def __init__(self, axis: int | Sequence[int] = -1, **kwargs: Any):
         super().__init__(**kwargs)
-        self.axis = whole_number("Softmax", "axis", axis)
+        if isinstance(axis, list | tuple):
+            if not axis:
+                raise ValueError("Softmax expects at least one axis, got none.")
+            self.axis: Any = tuple(whole_number("Softmax", "every entry of axis", a) for a in axis)
+        else:
+            self.axis = whole_number("Softmax", "axis", axis)
 
-    def call(self, inputs: Tensor) -> Tensor:
-        return activations.softmax(inputs, self.axis)
+    def call(self, inputs: Tensor, mask: Any = None) -> Tensor:
+        if mask is not None:
+            lowest = (
+                -3e4 if inputs.dtype == np.float16 else -1e9
+            )  # finite: a row without a true stays a number
+            inputs = inputs + np.where(as_array(mask), 0, lowest).astype(inputs.dtype)
+        if not isinstance(self.axis, tuple):
+            return activations.softmax(inputs, self.axis)
+        order = [
+            *(a for a in range(inputs.ndim) if a not in self._axes(inputs.ndim)),
+            *self._axes(inputs.ndim),
+        ]
+        last = inputs.transpose(order)
+        kept = last.shape[: inputs.ndim - len(self.axis)]
+        rows = last.reshape((*kept, math.prod(last.shape[len(kept) :])))
+        return (
+            activations.softmax(rows, -1)
+            .reshape(last.shape)
+            .transpose([order.index(a) for a in range(len(order))])
+        )
+
+    def _axes(self, ndim: int) -> list[int]:
+        axes = [a % ndim for a in self.axis if -ndim <= a < ndim]
+        if len(set(axes)) < len(self.axis):
+            raise ValueError(f"{self} expects different axes of an input of rank {ndim}, got {self.axis}.")
+        return axes

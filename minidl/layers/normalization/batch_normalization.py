@@ -102,6 +102,7 @@ class BatchNormalization(Layer):
         center, scale: whether β and γ are there.
         beta_initializer, gamma_initializer, moving_mean_initializer, moving_variance_initializer,
         beta_regularizer, gamma_regularizer, beta_constraint, gamma_constraint: of the weights.
+        synchronized: False; training runs on one device only.
 
     Weights: gamma, beta, moving_mean, moving_variance, each (C,); the last two are not trained.
 
@@ -127,6 +128,7 @@ class BatchNormalization(Layer):
         gamma_regularizer: Any = None,
         beta_constraint: Any = None,
         gamma_constraint: Any = None,
+        synchronized: bool = False,
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
@@ -143,6 +145,12 @@ class BatchNormalization(Layer):
         self.gamma_regularizer = regularizers.get(gamma_regularizer)
         self.beta_constraint = constraints.get(beta_constraint)
         self.gamma_constraint = constraints.get(gamma_constraint)
+        self.synchronized = flag(self, "synchronized", synchronized)
+        if self.synchronized:
+            raise ValueError(
+                "BatchNormalization expects synchronized=False: training runs on one device, so there are no "
+                "batches elsewhere to share statistics with."
+            )
         self.input_spec = InputSpec(min_ndim=2)
 
     def build(self, input_shape: Shape) -> None:

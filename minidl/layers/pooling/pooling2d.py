@@ -129,9 +129,10 @@ class _Pooling2D(Layer):
         strides: int | Size | None = None,
         padding: str = "valid",
         data_format: str | None = None,
+        name: str | None = None,
         **kwargs: Any,
     ):
-        super().__init__(**kwargs)
+        super().__init__(name=name, **kwargs)
         self.pool_size = size_tuple(self, "pool_size", pool_size, 2)
         self.strides = self.pool_size if strides is None else size_tuple(self, "strides", strides, 2)
         self.padding = choice(self, "padding", padding, "valid", "same")
@@ -172,9 +173,10 @@ class MaxPooling2D(_Pooling2D):
         strides: int | Size | None = None,
         padding: str = "valid",
         data_format: str | None = None,
+        name: str | None = None,
         **kwargs: Any,
     ):
-        super().__init__(pool_size, strides, padding, data_format, **kwargs)
+        super().__init__(pool_size, strides, padding, data_format, name, **kwargs)
 
 
 class AveragePooling2D(_Pooling2D):

@@ -40,7 +40,7 @@ class Dropout(Layer):
     """Drops a share of its input in training.
 
     Args:
-        rate: share of numbers set to 0, in [0, 1).
+        rate: share of numbers set to 0, in [0, 1].
         noise_shape: shape of the mask; an entry 1 shares the mask along that axis, None means the input's size.
         seed: whole number for masks of their own; by default they come from the global seed.
 
@@ -58,7 +58,7 @@ class Dropout(Layer):
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
-        self.rate = number("Dropout", "rate", rate, minimum=0, below=1)
+        self.rate = number("Dropout", "rate", rate, minimum=0, maximum=1)
         self.noise_shape = (
             None if noise_shape is None else sizes_or_none("Dropout", "noise_shape", noise_shape)
         )
@@ -69,7 +69,8 @@ class Dropout(Layer):
         if not training or self.rate == 0:
             return inputs
         uniform = self.seed_generator.next().random(self._mask_shape(inputs.shape), dtype=np.float32)
-        factors = (uniform >= self.rate) * np.asarray(1 / (1 - self.rate), inputs.dtype)
+        growth = 1 / (1 - self.rate) if self.rate < 1 else 0
+        factors = (uniform >= self.rate) * np.asarray(growth, inputs.dtype)
         return DropoutFunction.apply(inputs, factors=factors)
 
     def _mask_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:

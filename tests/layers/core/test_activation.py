@@ -71,3 +71,37 @@ def test_arguments_out_of_range(make, argument):
 def test_several_inputs_are_refused():
     with pytest.raises(ValueError, match="expects one input, got a list of 2"):
         ReLU()([np.ones((1, 2)), np.ones((1, 2))])
+
+
+def test_the_old_name_of_the_slope():
+    layer = LeakyReLU(alpha=0.1)
+    assert layer.negative_slope == 0.1
+    assert "alpha" not in layer.get_config()
+    with pytest.raises(ValueError, match="negative_slope"):
+        LeakyReLU(alpha=-1)
+
+
+@pytest.mark.parametrize("axis", [(1, 2), [-1, 0], (2,)])
+def test_softmax_over_several_axes(axis):
+    x = np.random.default_rng(0).normal(size=(2, 3, 4))
+    e = np.exp(x)
+    layer = Softmax(axis, dtype="float64")
+    assert np.allclose(layer(x).numpy(), e / e.sum(axis=tuple(axis), keepdims=True), rtol=1e-12)
+    assert gradcheck(layer, x)
+    again = Softmax.from_config(layer.get_config())
+    assert np.array_equal(again(x).numpy(), layer(x).numpy())
+    assert layer(np.zeros((0, 3, 4))).shape == (0, 3, 4) or 0 in [a % 3 for a in axis]
+
+
+def test_softmax_refuses_axes_that_are_not_there():
+    for axis in ((0, 5), (1, -1)):
+        with pytest.raises(ValueError, match="different axes of an input of rank 2"):
+            Softmax(axis)(np.ones((2, 2)))
+    with pytest.raises(ValueError, match="at least one axis"):
+        Softmax(())
+
+
+def test_softmax_with_a_mask():
+    mask = np.array([[True, False, True], [False, False, False]])
+    y = Softmax()([[1.0, 50.0, 1.0], [2.0, 2.0, 2.0]], mask=mask).numpy()
+    assert np.allclose(y, [[0.5, 0, 0.5], [1 / 3, 1 / 3, 1 / 3]])

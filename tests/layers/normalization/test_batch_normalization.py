@@ -288,3 +288,9 @@ def test_inside_a_layer_in_training():
     layer = Dense(2, activation=BatchNormalization())
     y = layer(np.array([[1.0, 2.0], [3.0, -4.0]]), training=True).numpy()
     assert np.abs(y.mean(axis=0)).max() < 1e-6
+
+
+def test_statistics_are_of_one_device():
+    assert BatchNormalization(synchronized=False).get_config()["synchronized"] is False
+    with pytest.raises(ValueError, match="synchronized=False: training runs on one device"):
+        BatchNormalization(synchronized=True)

@@ -165,3 +165,9 @@ def test_formulas():
     layer(np.zeros((1, 26, 13, 1)))
     assert layer.shape_formulas() == ["(26 − 2 + 2·0)/2 + 1 = 13", "⌊(13 − 2 + 2·0)/2⌋ + 1 = 6"]
     assert layer.parameter_formula() == "0"
+
+
+@pytest.mark.parametrize("cls", [MaxPooling2D, AveragePooling2D])
+def test_the_fifth_argument_is_the_name(cls):
+    layer = cls((2, 2), 2, "same", "channels_last", "halved")
+    assert layer.name == layer.get_config()["name"] == "halved"

@@ -136,3 +136,9 @@ def test_seeds_are_no_weights():
     layer(np.ones((1, 2)), training=True)
     assert layer.weights == []
     assert layer.count_params() == 0
+
+
+def test_rate_1_leaves_nothing():
+    layer = Dropout(1.0)
+    assert np.array_equal(layer(np.ones((3, 4)), training=True).numpy(), np.zeros((3, 4)))
+    assert np.array_equal(layer(np.ones((3, 4))).numpy(), np.ones((3, 4)))
