@@ -73,7 +73,8 @@ def _explain_misfit(function: Any, traced: Any, args: Any, kwargs: Any, error: T
         what = f"({', '.join(unknown)})" if unknown else f" of these arguments ({misfit})"
         raise TypeError(
             f"{_name_of(function)}{what} is not traced. With tensors it takes "
-            f"{', '.join(signature.parameters)}; use other functions for the rest, or pass t.numpy() if no gradient is wanted."
+            f"{', '.join(signature.parameters)}; use other functions for the rest, "
+            "or pass t.numpy() if no gradient is wanted."
         ) from error
 
 

@@ -29,8 +29,7 @@ class Variable(Tensor):
         constraint: function that projects a new value back to what is allowed, or None.
 
     >>> w = Variable([1.0, 2.0], name="kernel")
-    >>> w.assign([3.0, 4.0])
-    >>> w.numpy()
+    >>> w.assign([3.0, 4.0]).numpy()
     array([3., 4.], dtype=float32)
     """
 

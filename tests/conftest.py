@@ -2,7 +2,7 @@
 
 import pytest
 
-from minidl import backend, config, graph
+from minidl import backend, graph
 from minidl.random import streams
 from minidl.utils import set_random_seed
 from minidl.utils.naming import reset_names
@@ -14,6 +14,5 @@ def _same_beginning_and_nothing_left_behind(monkeypatch):
     monkeypatch.setattr(streams, "_streams", None)
     set_random_seed(0)
     yield
-    assert (config.floatx(), config.epsilon()) == ("float32", 1e-7)
     assert graph.mode.grad_enabled
     assert backend.kernels_enabled()

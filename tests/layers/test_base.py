@@ -364,7 +364,7 @@ def test_build_checks_the_shape_first():
 def test_the_initializers_draw_once_per_layer_and_seed():
     first = [Dense(3)(np.eye(4)).numpy() for _ in range(2)]
     assert not np.array_equal(*first)
-    random.set_seed(7)
+    random.set_seed(0)
     again = [Dense(3)(np.eye(4)).numpy() for _ in range(2)]
     assert np.array_equal(first, again)
 

@@ -119,7 +119,7 @@ def test_calls_in_one_step_differ():
 def test_layers_have_masks_of_their_own_and_the_global_seed_repeats_them():
     first = [mask(layer, 0) for layer in (Dropout(0.5), Dropout(0.5))]
     assert not np.array_equal(*first)
-    random.set_seed(7)
+    random.set_seed(0)
     again = [mask(layer, 0) for layer in (Dropout(0.5), Dropout(0.5))]
     assert np.array_equal(first, again)
     random.set_seed(8)
