@@ -236,6 +236,38 @@ def test_a_row_of_nothing_but_minus_infinity(name, dtype):
             np.testing.assert_array_equal(got[~finite], want[~finite])
 
 
+CONV, POOL = "conv2d", "max_pool2d"
+REFUSED = [
+    (CONV, {"strides": (0, 1)}), (CONV, {"strides": (1, -1)}), (CONV, {"dilation": (1, 0)}), (CONV, {"groups": 0}),
+    (CONV, {"dilation": (-1, 1)}), (CONV, {"padding": ((0, -1), (0, 0))}), (CONV, {"groups": 2}),
+    (CONV, {"dilation": (99, 1)}), (POOL, {"strides": (0, 2)}), (POOL, {"padding": ((-1, 0), (0, 0))}),
+    (POOL, {"padding": ((0, 0), (0, 2))}), (POOL, {"pool": (99, 2)}), (POOL, {"pool": (17, 17)}),
+]  # fmt: skip
+
+
+@every(("name", "change"), REFUSED)
+def test_options_that_would_lead_outside_of_an_array_are_refused(name, change):
+    arrays = normal(0, *([(2, 20, 20, 3), (3, 3, 3, 4), (4,)] if name == CONV else [(2, 20, 20, 3)]))
+    options = next(case for n, case in LARGE if n == name).options
+    assert KERNELS[name].supports(*arrays, **options)
+    assert not KERNELS[name].supports(*arrays, **options | change)
+
+
+@every(
+    ("name", "shapes"),
+    [
+        (CONV, [(2, 9, 9, 3), (3, 3, 2, 4), (4,)]), (CONV, [(2, 9, 9, 3), (3, 3, 3, 4), (3,)]),
+        (CONV, [(9, 9, 3), (3, 3, 3, 4), (4,)]), (CONV, [(2, 9, 9, 3), (3, 3, 4), (4,)]),
+        ("dense", [(5, 3), (4, 2), (2,)]), ("dense", [(5, 4), (4, 2), (3,)]), ("dense", [(5, 4), (4, 2, 1), (2,)]),
+        ("batch_normalization", [(5, 3), (4,), (3,)]), ("softmax_cross_entropy", [(5, 3), (5, 4)]),
+        ("softmax_cross_entropy", [(5, 3), (5, 1)]), ("sigmoid_cross_entropy", [(5, 3), (3,)]), (POOL, [(9, 9, 3)]),
+    ],
+)  # fmt: skip
+def test_shapes_that_do_not_belong_together_are_refused(name, shapes):
+    options = next(case for n, case in LARGE if n == name).options
+    assert not KERNELS[name].supports(*normal(0, *shapes), **options)
+
+
 def test_labels_at_and_beyond_the_ends():
     z = normal(0, (4, 3), dtype=np.float32)[0]
     pairs = KERNELS["sparse_softmax_cross_entropy"], REFERENCES["sparse_softmax_cross_entropy"]

@@ -45,7 +45,9 @@ def _supports(
     (_, h, wide, c), (kh, kw, cg, f) = x.shape, w.shape
     (top, bottom), (left, right) = padding
     return (
-        c == cg * groups
+        min(*strides, *dilation, groups) >= 1
+        and min(top, bottom, left, right) >= 0
+        and c == cg * groups
         and f % groups == 0
         and (b is None or b.shape == (f,))
         and h + top + bottom > (kh - 1) * dilation[0]

@@ -190,8 +190,9 @@ def _supports(x: Any, *, pool: Size, strides: Size, padding: Padding) -> bool:
         floats(x)
         and x.ndim == 4
         and pool[0] * pool[1] <= 256
-        and max(top, bottom) < pool[0]
-        and max(left, right) < pool[1]
+        and min(*pool, *strides) >= 1
+        and 0 <= min(top, bottom) <= max(top, bottom) < pool[0]
+        and 0 <= min(left, right) <= max(left, right) < pool[1]
         and x.shape[1] + top + bottom >= pool[0]
         and x.shape[2] + left + right >= pool[1]
     )
