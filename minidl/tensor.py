@@ -120,7 +120,9 @@ class Tensor:
         TypeError: `data` is not numeric, or `requires_grad` on whole or complex numbers.
     """
 
-    __slots__ = ("__weakref__", "_index", "_keeps_grad", "data", "grad", "node", "origin", "requires_grad")
+    __slots__ = (
+        "__weakref__", "_index", "_keeps_grad", "data", "grad", "mask", "node", "origin", "requires_grad",
+    )  # fmt: skip
     __hash__ = object.__hash__
 
     def __init__(self, data: Any, requires_grad: bool = False):
@@ -128,6 +130,7 @@ class Tensor:
         self.grad: Array | None = None
         self.node: Node | None = None
         self.origin: tuple[str, Tensor] | None = None  # ("softmax", logits): lets a loss use the logits
+        self.mask: Array | None = None  # true for the time steps (N, T) that count: minidl.layers.masks
         self._index = 0
         self._keeps_grad = requires_grad
         if requires_grad and self.data.dtype.kind != "f":
@@ -142,7 +145,7 @@ class Tensor:
         if node is not None and data.dtype.kind == "c":
             raise no_gradient(data.dtype, f"{node.name} gave")
         made.node = node if made.requires_grad else None
-        made.data, made.grad, made.origin, made._index = data, None, None, index
+        made.data, made.grad, made.origin, made.mask, made._index = data, None, None, None, index
         made._keeps_grad = False
         return made
 

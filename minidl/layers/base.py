@@ -18,6 +18,7 @@ array([[1., 2.]], dtype=float32)
 
 import functools
 import inspect
+import math
 import threading
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
@@ -29,6 +30,8 @@ from minidl.layers.arguments import constructor_arguments, data_type, plain, rea
 from minidl.layers.checks import InputSpec, flag
 from minidl.layers.context import add_loss, mode
 from minidl.layers.holder import WeightHolder
+from minidl.layers.known import KNOWN
+from minidl.layers.masks import drop, given_masks, leave, masks_of
 from minidl.layers.symbolic import Shape, SymbolicTensor
 from minidl.tensor import Tensor, no_grad
 from minidl.utils.naming import unique_name
@@ -53,6 +56,7 @@ class Layer(WeightHolder):
 
     input_spec: InputSpec | None = None
     autocast: ClassVar[bool] = True  # convert inputs to the layer's float type
+    supports_masking: bool = False  # whether the mask of the input is that of the output as well
 
     def __init__(
         self,
@@ -77,6 +81,8 @@ class Layer(WeightHolder):
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
+        if cls.__module__.startswith("minidl."):
+            KNOWN[cls.__name__] = cls
         if "build" in cls.__dict__:
             cls.build = _all_or_nothing(cls.build)  # type: ignore[method-assign]
 
@@ -85,6 +91,8 @@ class Layer(WeightHolder):
             super()._track()
             parameters = inspect.signature(self.call).parameters
             self._takes_training = "training" in parameters
+            self._training_at, self._mask_at = _place(parameters, "training"), _place(parameters, "mask")
+            self._makes_masks = type(self).compute_mask is not Layer.compute_mask
             self.input: Any = None
             self.output: Any = None
             self._built_for: Any = None
@@ -98,8 +106,24 @@ class Layer(WeightHolder):
         """The output for `inputs`, a tensor (or a list of them)."""
         raise NotImplementedError(f"{type(self).__name__} does not define call(self, inputs).")
 
-    def compute_output_shape(self, input_shape: Shape) -> Shape:
-        """The shape of the output for inputs of `input_shape`. By default found by running on zeros."""
+    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
+        """The mask of the output, or a list of them for several outputs; None for none.
+
+        Args:
+            inputs: what `call` was given.
+            previous_mask: the mask of the input; a list for a list of inputs.
+        """
+        if self.supports_masking:
+            return previous_mask
+        if previous_mask is not None:
+            drop(self)
+        return None
+
+    def compute_output_shape(self, input_shape: Shape) -> Any:
+        """The shape of the output for inputs of `input_shape`, a list of shapes for several outputs.
+
+        By default found by running on zeros.
+        """
         options = {"training": False} if self._takes_training else {}
         shapes = [tuple(n if n is not None else stand_in for n in input_shape) for stand_in in (2, 3)]
         with no_grad():
@@ -129,27 +153,42 @@ class Layer(WeightHolder):
 
     # --- calling --------------------------------------------------------------------------------------------
 
-    def __call__(self, inputs: Any, *args: Any, training: bool | None = None, **kwargs: Any) -> Any:
-        """Run the layer on numbers, or lay it out behind a symbolic tensor."""
+    def __call__(
+        self, inputs: Any, *args: Any, training: bool | None = None, mask: Any = None, **kwargs: Any
+    ) -> Any:
+        """Run the layer on numbers, or lay it out behind a symbolic tensor.
+
+        Args:
+            inputs: what the layer works on, a tensor, array or list of them.
+            args, kwargs: what else its `call` takes.
+            training: whether this is training; by default as in the layer or loop around this call.
+            mask: which time steps count; by default what `inputs` carries (see `minidl.layers.masks`).
+        """
         if "name" not in self.__dict__:
             raise TypeError(f"{type(self).__name__}.__init__ must call super().__init__(), and has not.")
         if _is_symbolic(inputs):
-            return self._lay_out(inputs)
+            return self._lay_out(inputs, *args, **kwargs)
         inputs = self._as_tensors(inputs)
+        mask = masks_of(inputs) if mask is None else given_masks(self, mask, inputs)
         if self.input_spec is not None:
             self.input_spec.check(self, _shape_of(inputs))
         if not self.built:
             self.build(_shape_of(inputs, without_batch=True))
         outer = mode.training
         mode.training = outer if training is None else bool(training)
-        if self._takes_training and not args:
+        if len(args) < self._training_at:
             kwargs["training"] = mode.training
+        if len(args) < self._mask_at:
+            kwargs["mask"] = mask
         try:
             outputs = self.call(inputs, *args, **kwargs)
         finally:
             mode.training = outer
+        if mask is not None or self._makes_masks:
+            outputs = leave(outputs, inputs, self.compute_mask(inputs, mask))
         if self.activity_regularizer is not None:
-            add_loss(self.activity_regularizer(outputs) / max(len(outputs), 1))
+            for y in outputs if isinstance(outputs, list | tuple) else (outputs,):
+                add_loss(self.activity_regularizer(y) / max(len(y), 1))
         return outputs
 
     def _as_tensors(self, inputs: Any) -> Any:
@@ -161,10 +200,16 @@ class Layer(WeightHolder):
         except (TypeError, ValueError) as error:
             raise type(error)(f"{self} expects numbers in rows of equal length. {error}") from None
         if self.autocast and x.data.dtype != self.dtype and x.data.dtype.kind != "c":
-            return x.astype(self.dtype)
+            converted = x.astype(self.dtype)
+            converted.mask = x.mask
+            return converted
         return x
 
-    def _lay_out(self, inputs: Any) -> Any:
+    def _lay_out(self, inputs: Any, *args: Any, **kwargs: Any) -> Any:
+        try:
+            inspect.signature(self.call).bind(inputs, *args, **kwargs)
+        except TypeError as error:
+            raise TypeError(f"{self} cannot be called like this: {error}.") from None
         shape, restore = _shape_of(inputs), _memory(self)
         try:
             self.build(shape)  # of a layer that is built, this only checks the shape
@@ -173,7 +218,13 @@ class Layer(WeightHolder):
             restore()
             raise
         self.input = inputs
-        self.output = SymbolicTensor(output_shape, self.dtype, f"{self.name}_output", self)
+        name = f"{self.name}_output"
+        if isinstance(output_shape, list):
+            self.output = [
+                SymbolicTensor(s, self.dtype, f"{name}_{i}", self) for i, s in enumerate(output_shape)
+            ]
+        else:
+            self.output = SymbolicTensor(output_shape, self.dtype, name, self)
         return self.output
 
     # --- configuration --------------------------------------------------------------------------------------
@@ -262,7 +313,7 @@ def _normal_shape(shape: Any) -> Any:
 
 
 def _shape_of(inputs: Any, without_batch: bool = False) -> Any:
-    if isinstance(inputs, list):
+    if isinstance(inputs, list | tuple):
         return [_shape_of(x, without_batch) for x in inputs]
     return (None, *inputs.shape[1:]) if without_batch and inputs.ndim else tuple(inputs.shape)
 
@@ -270,3 +321,12 @@ def _shape_of(inputs: Any, without_batch: bool = False) -> Any:
 def _is_symbolic(inputs: Any) -> bool:
     several = isinstance(inputs, list | tuple) and len(inputs) > 0
     return isinstance(inputs[0] if several else inputs, SymbolicTensor)
+
+
+def _place(parameters: Mapping[str, inspect.Parameter], name: str) -> float:
+    """How many positional arguments behind the input it takes to fill the parameter `name`; 0 where it is missing."""
+    if name not in parameters:
+        return 0
+    return (
+        math.inf if parameters[name].kind is inspect.Parameter.KEYWORD_ONLY else list(parameters).index(name)
+    )

@@ -60,6 +60,11 @@ class InputSpec:
 
     def _rank_hint(self, n: int) -> str:
         wanted = self.axes or ()
+        if wanted[1:2] == ("timesteps",) and n == 2:
+            return (
+                " For one feature per step use x[..., None]; for one step use x[:, None, :]. Behind another recurrent "
+                "layer, give that one return_sequences=True."
+            )
         if n == len(wanted) - 1:
             if wanted[-1] == "channels":
                 return " Add the channel axis with x[..., None], or the batch axis with x[None]."

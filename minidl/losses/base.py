@@ -73,11 +73,14 @@ class Loss:
             y_true: targets; constants.
             y_pred: predictions, on the graph.
             sample_weight: a factor for each loss; see `minidl.losses.reduction` for the shapes.
-            mask: true where a loss counts (time steps that are not padding).
+            mask: true where a loss counts (time steps that are not padding); by default the mask that the
+                predictions carry.
 
         Raises:
             TypeError, ValueError: the inputs do not fit together.
         """
+        if mask is None and isinstance(y_pred, Tensor):
+            mask = y_pred.mask
         prediction = float_tensor(y_pred)
         dtype = np.dtype(self.dtype) if self.dtype else np.result_type(prediction.dtype, config.floatx())
         if prediction.dtype != dtype:

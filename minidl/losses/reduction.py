@@ -56,7 +56,7 @@ def total_weights(
         ValueError: a shape does not fit, or a weight is NaN or infinite.
     """
     weights = None
-    if mask is not None:
+    if mask is not None and shape:  # a loss that is one number has taken its own mean
         weights = _aligned("mask", mask, shape).astype(np.float64)
         if reduction in _MEANS:
             weights *= weights.size / max(weights.sum(), 1)

@@ -53,6 +53,9 @@ class Model(Loops, Layer):
                 self.built = all(layer.built for layer in self._layers)
             raise
 
+    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
+        """None: an output carries the mask that the layer behind it has left there."""
+
     @property
     def layers(self) -> list[Layer]:
         """The layers, in the order they were added."""

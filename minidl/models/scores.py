@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from minidl import metrics as metrics_module
-from minidl.tensor import Tensor
+from minidl.backend import Array
+from minidl.tensor import Tensor, as_array
 
 __all__ = ["Scores"]
 
@@ -18,7 +19,8 @@ class Scores:
     """Collects the loss and metrics of an epoch.
 
     Args:
-        metrics: names, Metric objects or functions f(y_true, y_pred); they ignore sample weights.
+        metrics: names, Metric objects or functions f(y_true, y_pred); they ignore sample weights. Time steps
+            that the mask of the output rules out count in no metric, in training and in evaluation alike.
         weighted_metrics: the same, but these see the sample weights.
         loss: the Loss of the model; one that takes logits tells the metrics to do so too.
 
@@ -49,7 +51,8 @@ class Scores:
             if self.metrics is None:
                 self.metrics = self._resolve(np.shape(y), y_pred.shape)
             for metric, weighted in self.metrics.values():
-                metric.update_state(y, y_pred.data, sample_weight=sample_weight if weighted else None)
+                weights = _masked(sample_weight if weighted else None, y_pred.mask)
+                metric.update_state(y, y_pred.data, sample_weight=weights)
         self.loss_sum += loss * len(y_pred)
         self.samples += len(y_pred)
 
@@ -72,6 +75,15 @@ class Scores:
         """Key -> value: the loss first, then the metrics in the order they were given."""
         results: dict[str, Any] = {"loss": self.loss_sum / max(self.samples, 1)}
         return results | {key: metric.result() for key, (metric, _) in (self.metrics or {}).items()}
+
+
+def _masked(sample_weight: Any, mask: Array | None) -> Any:
+    """The weights for a metric: those given, and 0 where the mask is false."""
+    if mask is None or sample_weight is None:
+        return mask if sample_weight is None else sample_weight
+    weights = as_array(sample_weight)
+    weights = weights[..., 0] if weights.ndim == mask.ndim + 1 and weights.shape[-1] == 1 else weights
+    return weights.reshape(weights.shape + (1,) * (mask.ndim - weights.ndim)) * mask
 
 
 def _as_list(value: Any) -> Sequence[Any]:

@@ -115,12 +115,13 @@ class Sequential(Model):
             x = layer(x)
         self._know(x)
 
-    def call(self, inputs: Tensor, training: bool = False) -> Tensor:
+    def call(self, inputs: Tensor, training: bool = False, mask: Any = None) -> Any:
         x = inputs
         if self._front is not None and x.ndim != self._front.ndim:
             x = x.reshape(self._fitted(x.shape))
         for layer in self._layers:
-            x = layer(x, training=training)
+            x = layer(x, training=training, mask=mask)
+            mask = None  # every output carries its own
         return x
 
     def _fitted(self, shape: Shape) -> Shape:

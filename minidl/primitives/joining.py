@@ -14,7 +14,7 @@ from minidl.backend import Array
 from minidl.primitives.shaping import broadcast_to, expand_dims, ravel, reshape, split, take
 from minidl.tensor import Function, Tensor, traces
 
-__all__ = ["concatenate", "cumsum", "pad", "repeat", "roll", "stack", "tile"]
+__all__ = ["concatenate", "cumsum", "pad", "repeat", "roll", "stack", "tile", "unstack"]
 
 
 class Concatenate(Function):
@@ -28,6 +28,18 @@ class Concatenate(Function):
     def backward(dy: Array, cache: Any) -> tuple[Array, ...]:
         ends, axis = cache
         return tuple(np.split(dy, ends, axis=axis))
+
+
+class Unstack(Function):
+    """The slices of x along `axis`, each a tensor of its own; their gradients are stacked again."""
+
+    @staticmethod
+    def forward(x: Array, *, axis: int) -> tuple[tuple[Array, ...], int]:
+        return tuple(np.moveaxis(x, axis, 0)), axis
+
+    @staticmethod
+    def backward(dys: tuple[Array, ...], axis: int) -> tuple[Array]:
+        return (np.stack(dys, axis),)
 
 
 class Pad(Function):
@@ -74,6 +86,12 @@ def concatenate(xs: Sequence[Any], axis: int | None = 0) -> Tensor:
 def stack(xs: Sequence[Any], axis: int = 0) -> Tensor:
     """The tensors of `xs` side by side along a new axis."""
     return concatenate([expand_dims(x, axis) for x in xs], axis)
+
+
+@traces(np.unstack)
+def unstack(x: Any, axis: int = 0) -> tuple[Tensor, ...]:
+    """The slices of `x` along `axis`: the steps of a sequence, one gradient for all of them together."""
+    return Unstack.apply(x, axis=axis)
 
 
 @traces(np.pad)

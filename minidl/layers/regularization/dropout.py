@@ -21,7 +21,7 @@ from minidl.random import SeedGenerator
 from minidl.tensor import Function, Tensor
 from minidl.utils.checks import number
 
-__all__ = ["Dropout", "DropoutFunction"]
+__all__ = ["Dropout", "DropoutFunction", "dropout_factors"]
 
 
 class DropoutFunction(Function):
@@ -34,6 +34,12 @@ class DropoutFunction(Function):
     @staticmethod
     def backward(dy: Array, factors: Array) -> tuple[Array]:
         return (dy * factors,)
+
+
+def dropout_factors(source: SeedGenerator, rate: float, shape: tuple[int, ...], dtype: Any) -> Array:
+    """What to multiply with: 0 with probability `rate`, else 1/(1 − rate)."""
+    uniform = source.next().random(shape, dtype=np.float32)
+    return (uniform >= rate) * np.asarray(1 / (1 - rate) if rate < 1 else 0, dtype)
 
 
 class Dropout(Layer):
@@ -49,6 +55,7 @@ class Dropout(Layer):
     """
 
     input_spec = InputSpec(min_ndim=0)
+    supports_masking = True
 
     def __init__(
         self,
@@ -68,9 +75,7 @@ class Dropout(Layer):
     def call(self, inputs: Tensor, training: bool = False) -> Tensor:
         if not training or self.rate == 0:
             return inputs
-        uniform = self.seed_generator.next().random(self._mask_shape(inputs.shape), dtype=np.float32)
-        growth = 1 / (1 - self.rate) if self.rate < 1 else 0
-        factors = (uniform >= self.rate) * np.asarray(growth, inputs.dtype)
+        factors = dropout_factors(self.seed_generator, self.rate, self._mask_shape(inputs.shape), inputs.dtype)
         return DropoutFunction.apply(inputs, factors=factors)
 
     def _mask_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:

@@ -1,0 +1,85 @@
+"""Masks: which time steps of a batch are real, and which only fill short sequences up to the longest.
+
+A mask is a boolean array (N, T), true where a step counts. It travels with the tensor it speaks of, as
+`tensor.mask`. `Masking` and `Embedding(mask_zero=True)` make one; a layer whose output has the same steps
+passes it on (`supports_masking = True`, or a `compute_mask` of its own); recurrent layers skip the steps that
+do not count; and if a mask arrives at the end, the loss and the metrics leave those steps out.
+
+Operations on tensors know nothing of masks. `Layer.__call__` reads the mask of its input and leaves one at its
+output, with the functions below.
+"""
+
+import warnings
+from typing import Any
+
+from minidl.tensor import Tensor, as_array
+
+__all__ = ["drop", "given_masks", "leave", "masks_of", "widened"]
+
+
+def masks_of(inputs: Any) -> Any:
+    """The mask that `inputs` carries; for a list one for each, and None if none of them has one."""
+    if isinstance(inputs, Tensor):
+        return inputs.mask
+    masks = [masks_of(x) for x in inputs]
+    return masks if any(m is not None for m in masks) else None
+
+
+def given_masks(layer: Any, mask: Any, inputs: Any) -> Any:
+    """The argument `mask` of a call as a boolean array, or a list of them for a list of inputs.
+
+    Raises:
+        ValueError: its sizes are not those of the first axes of the input. A layer whose `call` takes a mask
+            decides about its shape itself.
+    """
+    if isinstance(inputs, list):
+        if not isinstance(mask, list | tuple):
+            return given_masks(layer, mask, inputs[0])
+        return [None if m is None else given_masks(layer, m, x) for m, x in zip(mask, inputs, strict=False)]
+    array = as_array(mask)
+    array = array if array.dtype == bool else array != 0
+    fits = layer._mask_at or array.ndim <= inputs.ndim and all(
+        m == n for m, n in zip(array.shape, inputs.shape[: array.ndim], strict=True)
+    )
+    if not fits:
+        raise ValueError(
+            f"{layer} expects mask of shape {inputs.shape[:2]}, true for the steps that count, "
+            f"got {array.shape}."
+        )
+    return array
+
+
+def leave(outputs: Any, inputs: Any, masks: Any) -> Any:
+    """`outputs` with their masks, except those that carry one already (a model's carry that of its last layer)."""
+    if isinstance(outputs, Tensor):
+        mask = masks[0] if isinstance(masks, list) else masks
+        if mask is None or outputs.mask is not None:
+            return outputs
+        if any(outputs is x for x in (inputs if isinstance(inputs, list) else (inputs,))):
+            outputs = +outputs  # a tensor of its own: the caller's stays without a mask
+        outputs.mask = mask
+        return outputs
+    if isinstance(masks, list):
+        return type(outputs)([leave(y, inputs, m) for y, m in zip(outputs, masks, strict=True)])
+    return outputs
+
+
+def drop(layer: Any) -> None:
+    """Warn, once for each layer, that a mask ends where nobody may expect it to."""
+    if not layer.__dict__.get("_has_dropped_a_mask"):
+        layer.__dict__["_has_dropped_a_mask"] = True
+        warnings.warn(
+            f"{layer} got a mask and does not support masks: the layers behind it will take steps that are "
+            "only padding for real ones. A layer of your own that keeps the steps says supports_masking = True.",
+            stacklevel=4,
+        )
+
+
+def widened(mask: Any, ndim: int) -> Any:
+    """A mask (N, T) with axes of size 1 behind, so that it broadcasts with an array of rank `ndim`.
+
+    >>> import numpy as np
+    >>> widened(np.ones((2, 3), bool), 4).shape
+    (2, 3, 1, 1)
+    """
+    return mask.reshape(mask.shape + (1,) * (ndim - mask.ndim))

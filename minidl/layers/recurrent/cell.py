@@ -1,0 +1,223 @@
+"""RecurrentCell: the weights of a recurrent layer and one step of it, (x_t, states) -> (h_t, new states).
+
+    z = x_t W + b            the inputs' part of all gates; for a whole sequence it is one product
+    states = step(z, ...)    what each cell defines: its gates, from z and h U
+
+`sequence` runs all steps as a single op, with a backward pass written by hand; `call` is one step made of
+ordinary tensor operations, whose gradient follows by itself. The two share no code, and tests hold them
+against each other.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+import numpy as np
+
+from minidl import activations, constraints, initializers, regularizers
+from minidl.backend import Array
+from minidl.layers.base import Layer
+from minidl.layers.checks import InputSpec, flag
+from minidl.layers.core.dense import DenseFunction
+from minidl.layers.recurrent.gates import curve_name
+from minidl.layers.regularization.dropout import dropout_factors
+from minidl.layers.symbolic import Shape
+from minidl.primitives.joining import unstack
+from minidl.primitives.linear_algebra import matmul
+from minidl.primitives.shaping import moveaxis
+from minidl.random import SeedGenerator
+from minidl.tensor import Function, Tensor
+from minidl.utils.checks import number, whole_number
+
+__all__ = ["RecurrentCell"]
+
+_READERS = {
+    "activation": activations.get,
+    "initializer": initializers.get,
+    "regularizer": regularizers.get,
+    "constraint": constraints.get,
+}
+
+
+class RecurrentCell(Layer):
+    """The base of SimpleRNNCell, LSTMCell and GRUCell."""
+
+    gates: ClassVar[int]  # how many products of x and h a step takes; all weights lie side by side
+    states: ClassVar[tuple[str, ...]]  # what a step hands on; the first is also the output
+    function: ClassVar[type[Function]]  # the whole sequence
+    units: int
+    use_bias: bool
+    kernel: Any
+    recurrent_kernel: Any
+    bias: Any
+    activation: Any
+    recurrent_activation: Any
+    bias_initializer: Any
+    dropout: float
+    recurrent_dropout: float
+    seed: int | None
+    _fuses = True  # whether `function` does what `call` does
+
+    def _assemble(self, arguments: Mapping[str, Any], options: Mapping[str, Any]) -> None:
+        """Keep what the constructor was given under its names, checked; `options` are for `Layer`."""
+        super().__init__(**options)
+        owner = type(self).__name__.removesuffix("Cell")
+        for name, value in arguments.items():
+            if name in ("self", "kwargs", "__class__"):
+                continue
+            if (reader := _READERS.get(name.rpartition("_")[2])) is not None:
+                value = reader(value)
+            elif name == "units":
+                value = whole_number(owner, name, value, 1)
+            elif name.endswith("dropout"):
+                value = number(owner, name, value, minimum=0, below=1)
+            elif name != "seed":
+                value = flag(self, name, value)
+            setattr(self, name, value)
+        self.seed_generator = SeedGenerator(self.seed)
+        self.input_spec = InputSpec(("batch", "features"))
+        self._held: dict[str, Any] | None = None  # dropout while a sequence runs: drawn once for all steps
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "function" in cls.__dict__:
+            cls._fuses = True
+        elif {"call", "step", "gate_inputs"} & cls.__dict__.keys():
+            cls._fuses = False  # somebody's own equations: they run step by step
+
+    @property
+    def state_size(self) -> Any:
+        """U, or a list of them where a step hands on several states."""
+        return self.units if len(self.states) == 1 else [self.units] * len(self.states)
+
+    @property
+    def output_size(self) -> int:
+        """U."""
+        return self.units
+
+    def get_initial_state(self, batch_size: int | None = None) -> list[Tensor]:
+        """The states before the first step: zeros (batch_size, U)."""
+        return [Tensor(np.zeros((batch_size or 1, self.units), self.dtype)) for _ in self.states]
+
+    def build(self, input_shape: Shape) -> None:
+        features = input_shape[-1]
+        if features is None:
+            raise ValueError(
+                f"{self} needs to know its number of features: the last axis of {input_shape} is None."
+            )
+        wide = self.gates * self.units
+        self.kernel = self._weight("kernel", "kernel", (features, wide))
+        self.recurrent_kernel = self._weight("recurrent_kernel", "recurrent", (self.units, wide))
+        self.bias = self._weight("bias", "bias", self._bias_shape()) if self.use_bias else None
+        self.input_spec = InputSpec(("batch", "features"), sizes={-1: features})
+
+    def _weight(self, name: str, kind: str, shape: Sequence[int]) -> Any:
+        """The weight `name`, made as the arguments <kind>_initializer, _regularizer and _constraint say."""
+        initializer = self._initial_bias if kind == "bias" else getattr(self, f"{kind}_initializer")
+        return self.add_weight(
+            shape,
+            initializer,
+            regularizer=getattr(self, f"{kind}_regularizer"),
+            constraint=getattr(self, f"{kind}_constraint"),
+            name=name,
+        )
+
+    def _bias_shape(self) -> tuple[int, ...]:
+        return (self.gates * self.units,)
+
+    def _initial_bias(self, shape: tuple[int, ...], dtype: Any) -> Array:
+        return self.bias_initializer(shape, dtype=dtype)
+
+    def compute_output_shape(self, input_shape: Shape) -> Any:
+        one = (input_shape[0], self.units)
+        return [one] + [one] * len(self.states)
+
+    def parameter_formula(self) -> str:
+        features, ones = (
+            self.kernel.shape[0],
+            self.bias.size // (self.gates * self.units) if self.use_bias else 0,
+        )
+        added = f" + {ones}" if ones else ""
+        times = f"·{self.gates}" if self.gates > 1 else ""
+        return f"({features} + {self.units}{added}){times}·{self.units}"
+
+    # --- one step -------------------------------------------------------------------------------------------
+
+    def call(self, inputs: Tensor, states: Any, training: bool = False) -> Any:  # type: ignore[override]
+        """One step: x_t (N, I) and the states before it -> h_t, [states after it]."""
+        states = list(states) if isinstance(states, list | tuple) else [states]
+        if len(states) != len(self.states):
+            raise ValueError(
+                f"{self} expects {len(self.states)} states ({', '.join(self.states)}), got {len(states)}."
+            )
+        x_factors, h_factors = self._dropout(len(inputs), inputs.shape[-1], training)
+        x = inputs if x_factors is None else inputs * x_factors
+        z = DenseFunction.apply(x, self.kernel, self._input_bias())
+        after = self.step(z, states, h_factors)
+        return after[0], after
+
+    def step(self, z: Tensor, states: list[Tensor], recurrent_factors: Array | None) -> list[Tensor]:
+        """The states after a step, from z = x W + b and the states before it."""
+        raise NotImplementedError(
+            f"{type(self).__name__} must define step(self, z, states, recurrent_factors)."
+        )
+
+    def gate_inputs(self, z: Tensor, h: Tensor, factors: Array | None) -> Sequence[Tensor]:
+        """z (N, G·U) + h U, gate by gate: G tensors (N, U)."""
+        return self._by_gate(z + h @ self.recurrent_kernel) if factors is None else [
+            own + kept for own, kept in zip(self._by_gate(z), self.dropped(h, factors), strict=True)
+        ]  # fmt: skip
+
+    def dropped(self, h: Tensor, factors: Array) -> Sequence[Tensor]:
+        """h U gate by gate, each gate with a dropout of h of its own: factors (G, N, U) -> G tensors (N, U)."""
+        matrices = moveaxis(self.recurrent_kernel.reshape(self.units, self.gates, self.units), 1, 0)
+        return unstack(matmul(h * factors, matrices))
+
+    def _by_gate(self, z: Tensor) -> Sequence[Tensor]:
+        return unstack(z.reshape(len(z), -1, self.units), axis=1)
+
+    def _input_bias(self) -> Any:
+        return self.bias
+
+    # --- dropout --------------------------------------------------------------------------------------------
+
+    def _dropout(self, n: int, features: int, training: bool) -> tuple[Array | None, Array | None]:
+        """Factors for x (N, I) and for the h of each gate (G, N, U); None where nothing is dropped."""
+        if not training or (self.dropout == 0 == self.recurrent_dropout):
+            return None, None
+        held = self._held
+        if held is not None and held.get("factors") is not None:
+            return held["factors"]
+        shapes = ((self.dropout, (n, features)), (self.recurrent_dropout, (self.gates, n, self.units)))
+        factors: Any = tuple(
+            dropout_factors(self.seed_generator, rate, shape, self.dtype) if rate else None
+            for rate, shape in shapes
+        )
+        if held is not None:
+            held["factors"] = factors
+        return factors
+
+    # --- all steps ------------------------------------------------------------------------------------------
+
+    @property
+    def fuses(self) -> bool:
+        """Whether `sequence` can stand for `call`: nobody has changed the equations, and it knows the curves."""
+        curves = (self.activation, getattr(self, "recurrent_activation", self.activation))
+        return self._fuses and all(curve_name(curve) is not None for curve in curves)
+
+    def sequence(
+        self, x: Tensor, states: Sequence[Any], mask: Array | None, training: bool, sequences: bool
+    ) -> tuple[Tensor, list[Tensor]]:
+        """x (N, T, I) -> all h_t (N, T, U) if `sequences`, else h_T (N, U); and the states besides h after step T."""
+        x_factors, h_factors = self._dropout(len(x), x.shape[-1], training)
+        if x_factors is not None:
+            x = x * x_factors[:, None]
+        made = self.function.apply(
+            x, *states, self.kernel, self.recurrent_kernel, self.bias,
+            **self._options(), sequences=sequences, mask=mask, recurrent_factors=h_factors,
+        )  # fmt: skip
+        return (made[0], list(made[1:])) if isinstance(made, tuple) else (made, [])
+
+    def _options(self) -> dict[str, Any]:
+        """The curves by name."""
+        names = ("activation", "recurrent_activation")
+        return {name: curve_name(getattr(self, name)) for name in names if hasattr(self, name)}

@@ -1,0 +1,276 @@
+"""RNN: a cell, run over a sequence. The states that one step leaves are what the next one begins with.
+
+    for t in 0 ... T−1:    h_t, states = cell(x_t, states)
+
+The loop is unrolled on the graph: each step is a node like any other, every step uses the same weights, and so
+their gradient is the sum of what all steps send back. That is back-propagation through time; no code here knows it.
+A cell that can do the whole sequence as one op (see `RecurrentCell.sequence`) does.
+
+**Masks.** A masked step changes nothing: the states stay, and the output repeats the one before (zeros before
+the first step that counts, or everywhere with `zero_output_for_mask`).
+
+P. Werbos, Backpropagation through time: what it does and how to do it, Proceedings of the IEEE 78, 1990.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from minidl.backend import Array
+from minidl.layers.base import Layer
+from minidl.layers.checks import InputSpec, flag
+from minidl.layers.context import latest, update
+from minidl.layers.known import layer_from
+from minidl.layers.recurrent.cell import RecurrentCell
+from minidl.layers.recurrent.stacked import StackedRNNCells
+from minidl.layers.symbolic import Shape, SymbolicTensor
+from minidl.primitives.elementwise import where
+from minidl.primitives.joining import stack, unstack
+from minidl.primitives.shaping import flip
+from minidl.tensor import Tensor
+from minidl.variable import Variable
+
+__all__ = ["RNN", "step_by_step"]
+
+SEQUENCE_AXES = ("batch", "timesteps", "features")
+
+
+class RNN(Layer):
+    """A layer that runs a cell over the time steps of its input (N, T, ...).
+
+    Args:
+        cell: LSTMCell, GRUCell, SimpleRNNCell, a list of them, or a cell of your own: a layer with
+            `state_size` (the size of its state, or a list of sizes) and `call(inputs, states)` that returns the
+            output (N, ...) and the list of new states. It may also have `output_size`, `get_initial_state(batch_size)`
+            and take `training`.
+        return_sequences: the outputs of all steps, (N, T, ...), or only the last one.
+        return_state: [output, *states] instead of the output alone.
+        go_backwards: begin at the last time step; outputs come in the order in which they were computed.
+        stateful: begin where the previous batch ended, until `reset_state()`. Needs a fixed batch size.
+        unroll: understood for scripts written for Keras; there is nothing to choose here.
+        zero_output_for_mask: whether the output of a masked step is 0 instead of the output before it.
+
+    Raises:
+        TypeError: `cell` is no cell.
+
+    >>> class Sum(Layer):
+    ...     state_size = 3
+    ...     def call(self, inputs, states):
+    ...         total = states[0] + inputs
+    ...         return total, [total]
+    >>> RNN(Sum(), return_sequences=True)(np.ones((1, 4, 3))).numpy()[0, :, 0]
+    array([1., 2., 3., 4.], dtype=float32)
+    """
+
+    supports_masking = True
+    states: list[Variable] | None  # of a stateful layer; no weights
+
+    def __init__(
+        self,
+        cell: Any,
+        return_sequences: bool = False,
+        return_state: bool = False,
+        go_backwards: bool = False,
+        stateful: bool = False,
+        unroll: bool = False,
+        zero_output_for_mask: bool = False,
+        **kwargs: Any,
+    ):
+        super().__init__(**kwargs)
+        self.cell = StackedRNNCells(cell) if isinstance(cell, list | tuple) else cell
+        if isinstance(cell, type) or not (callable(self.cell) and hasattr(self.cell, "state_size")):
+            raise TypeError(
+                f"{type(self).__name__} expects cell to have state_size and call(inputs, states), as LSTMCell(32), "
+                f"got {cell!r:.80}."
+            )
+        self.return_sequences = flag(self, "return_sequences", return_sequences)
+        self.return_state = flag(self, "return_state", return_state)
+        self.go_backwards = flag(self, "go_backwards", go_backwards)
+        self.stateful = flag(self, "stateful", stateful)
+        self.unroll = flag(self, "unroll", unroll)
+        self.zero_output_for_mask = flag(self, "zero_output_for_mask", zero_output_for_mask)
+        built_in = isinstance(self.cell, RecurrentCell)
+        self.input_spec = InputSpec(SEQUENCE_AXES) if built_in else InputSpec(min_ndim=3)
+        self.states = None
+
+    # --- shapes ---------------------------------------------------------------------------------------------
+
+    @property
+    def state_sizes(self) -> list[int]:
+        """The size of each state."""
+        size = self.cell.state_size
+        return [size] if isinstance(size, int) else list(size)
+
+    def build(self, input_shape: Shape) -> None:
+        if isinstance(self.cell, Layer):
+            self.cell.build((input_shape[0], *input_shape[2:]))
+            for variable in self.cell.weights:
+                variable.path = f"{self.name}/{variable.path}"
+
+    def compute_output_shape(self, input_shape: Shape) -> Any:
+        n, steps, *_ = input_shape[0] if isinstance(input_shape, list) else input_shape
+        size = getattr(self.cell, "output_size", self.state_sizes[0])
+        output = (n, steps, size) if self.return_sequences else (n, size)
+        return [output, *((n, size) for size in self.state_sizes)] if self.return_state else output
+
+    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
+        """That of the input where there is an output for each step."""
+        mask = previous_mask[0] if isinstance(previous_mask, list) else previous_mask
+        own = mask if self.return_sequences else None
+        return [own, *(None for _ in self.state_sizes)] if self.return_state else own
+
+    def parameter_formula(self) -> str:
+        return self.cell.parameter_formula() if isinstance(self.cell, Layer) else "0"
+
+    # --- running --------------------------------------------------------------------------------------------
+
+    def __call__(self, inputs: Any, initial_state: Any = None, **kwargs: Any) -> Any:  # type: ignore[override]
+        """Run over a sequence (N, T, ...), from `initial_state` (a list of arrays (N, U)) if there is one."""
+        if (
+            isinstance(inputs, list | tuple)
+            and len(inputs) > 1
+            and initial_state is None
+            and _are_tensors(inputs)
+        ):
+            inputs, *initial_state = inputs  # as older scripts wrote it: layer([x, h, c])
+        first = inputs[0] if isinstance(inputs, list) and _are_tensors(inputs) else inputs
+        if self.stateful and isinstance(first, SymbolicTensor) and first.shape[0] is None:
+            raise ValueError(
+                f"{self} is stateful: it goes on where the sample at the same place of the batch before ended, so it "
+                "needs a fixed batch size. Give the Input a batch_size, or the layer batch_input_shape=(32, 10, 8)."
+            )
+        return super().__call__(inputs, initial_state=initial_state, **kwargs)
+
+    def call(
+        self, inputs: Tensor, initial_state: Any = None, mask: Any = None, training: bool = False
+    ) -> Any:
+        if inputs.shape[1] == 0:
+            raise ValueError(f"{self} expects at least one time step, got shape {inputs.shape}.")
+        x, states = inputs, self._states_before(initial_state, len(inputs))
+        if self.go_backwards:
+            x, mask = flip(x, 1), None if mask is None else mask[:, ::-1]
+        with _holding_dropout(self.cell):
+            if isinstance(self.cell, RecurrentCell) and self.cell.fuses:
+                y, others = self.cell.sequence(x, states, mask, training, self.return_sequences)
+                states = [
+                    (y[:, -1] if self.return_sequences else y) if self.return_state or self.stateful else y,
+                    *others,
+                ]
+            else:
+                y, states = step_by_step(self.cell, x, states, mask, training, self.return_sequences)
+        if self.stateful:
+            for variable, state in zip(self._kept_states(len(inputs)), states, strict=True):
+                update(variable, state.data)
+        if mask is not None:
+            y = self._without_masked_steps(y, mask)
+        return [y, *states] if self.return_state else y
+
+    def _without_masked_steps(self, y: Tensor, mask: Array) -> Tensor:
+        """y with 0 where no step has counted yet, or in all masked steps."""
+        counts = mask if self.zero_output_for_mask else np.logical_or.accumulate(mask, axis=1)
+        if not self.return_sequences:
+            counts = counts[:, -1]
+        if counts.all():
+            return y
+        return y * counts.astype(y.dtype).reshape(counts.shape + (1,) * (y.ndim - counts.ndim))
+
+    def _states_before(self, given: Any, n: int) -> list[Any]:
+        """The states to begin with: those given, those of the batch before, or the cell's first ones."""
+        if given is None and self.stateful:
+            return [Tensor(latest(variable)) for variable in self._kept_states(n)]
+        if given is None:
+            return _first_states(self.cell, self.state_sizes, n, self.dtype)
+        states = list(given) if isinstance(given, list | tuple) else [given]
+        sizes = self.state_sizes
+        states = [
+            state if isinstance(state, Tensor) else Tensor(np.asarray(state, self.dtype)) for state in states
+        ]
+        wanted = [(n, size) for size in sizes]
+        if [state.shape for state in states] != wanted:
+            raise ValueError(
+                f"{self} expects initial_state to be {len(sizes)} arrays of shapes {wanted}, "
+                f"got shapes {[state.shape for state in states]}."
+            )
+        return [state if state.dtype == self.dtype else state.astype(self.dtype) for state in states]
+
+    # --- states that outlive a batch ------------------------------------------------------------------------
+
+    def _kept_states(self, n: int) -> list[Variable]:
+        if self.states is None:
+            first = _first_states(self.cell, self.state_sizes, n, self.dtype)
+            made = [Variable(s.data, trainable=False, name=f"state_{i}") for i, s in enumerate(first)]
+            self.__dict__["states"] = made  # past the notice of weights
+        kept: list[Variable] = self.__dict__["states"]
+        size = len(kept[0])
+        if size != n:
+            raise ValueError(
+                f"{self} is stateful and holds the states of a batch of {size} samples, got {n}. Use batches of one "
+                f"size: pass batch_size={size} to fit, evaluate and predict, with a number of samples that it divides."
+            )
+        return kept
+
+    def reset_state(self) -> None:
+        """Forget the states of the batches before: the next one begins with zeros."""
+        for variable in self.states or ():
+            variable.assign(np.zeros(variable.shape, variable.dtype))
+
+    reset_states = reset_state
+
+    # --- configuration --------------------------------------------------------------------------------------
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any], custom_objects: Mapping[str, Any] | None = None) -> "RNN":
+        """A new layer from `get_config`; `custom_objects` are your own cells by class name."""
+        inner = {"cell": layer_from(config["cell"], custom_objects)} if "cell" in config else {}
+        return cls(**{**config, **inner})
+
+
+def step_by_step(
+    cell: Any, x: Tensor, states: Sequence[Any], mask: Array | None, training: bool, sequences: bool
+) -> tuple[Tensor, list[Tensor]]:
+    """Run `cell` over the steps of x (N, T, ...): the outputs (N, T, ...), or the last one; and the last states."""
+    outputs: list[Tensor] = []
+    states = list(states)
+    passes_training = isinstance(cell, Layer) and cell._takes_training
+    for t, x_t in enumerate(unstack(x, axis=1)):
+        y, new = cell(x_t, states, training=training) if passes_training else cell(x_t, states)
+        new = list(new) if isinstance(new, list | tuple) else [new]
+        if mask is not None:
+            counts = mask[:, t].reshape(-1, 1)
+            y = where(counts.reshape(-1, *(1,) * (y.ndim - 1)), y, outputs[-1] if outputs else 0 * y)
+            new = [where(counts, after, before) for after, before in zip(new, states, strict=True)]
+        outputs.append(y)
+        states = new
+    return (stack(outputs, axis=1) if sequences else outputs[-1]), states
+
+
+@contextmanager
+def _holding_dropout(cell: Any) -> Iterator[None]:
+    """Within the block, cells drop the same numbers at every step."""
+    cells = [part for part in _parts(cell) if isinstance(part, RecurrentCell)]
+    for part in cells:
+        part._held = {}
+    try:
+        yield
+    finally:
+        for part in cells:
+            part._held = None
+
+
+def _parts(cell: Any) -> Iterator[Any]:
+    yield cell
+    for part in getattr(cell, "_layers", ()):
+        yield from _parts(part)
+
+
+def _first_states(cell: Any, sizes: Sequence[int], n: int, dtype: str) -> list[Any]:
+    if hasattr(cell, "get_initial_state"):
+        states = cell.get_initial_state(batch_size=n)
+        return list(states) if isinstance(states, list | tuple) else [states]
+    return [Tensor(np.zeros((n, size), dtype)) for size in sizes]
+
+
+def _are_tensors(inputs: Sequence[Any]) -> bool:
+    return all(isinstance(x, Tensor | SymbolicTensor | np.ndarray) and x.ndim > 1 for x in inputs)

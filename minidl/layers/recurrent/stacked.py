@@ -1,0 +1,77 @@
+"""StackedRNNCells: several cells as one, the output of each the input of the next, within every step."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from minidl.layers.base import Layer
+from minidl.layers.known import layer_from
+from minidl.layers.symbolic import Shape
+from minidl.tensor import Tensor
+from minidl.utils.registry import serialize_object
+
+__all__ = ["StackedRNNCells"]
+
+
+class StackedRNNCells(Layer):
+    """Cells on top of each other. `RNN([a, b])` makes one.
+
+    Args:
+        cells: at least one.
+
+    The states of all cells stand in one list, those of the first cell first.
+
+    >>> import numpy as np
+    >>> from minidl.layers import GRUCell, LSTMCell, RNN
+    >>> RNN([LSTMCell(3), GRUCell(2)])(np.ones((1, 4, 5))).shape
+    (1, 2)
+    """
+
+    def __init__(self, cells: Sequence[Any], **kwargs: Any):
+        super().__init__(**kwargs)
+        self.cells = list(cells)
+        if not self.cells or not all(hasattr(cell, "state_size") for cell in self.cells):
+            raise TypeError(
+                f"StackedRNNCells expects cells with a state_size, such as [LSTMCell(8)], got {cells!r:.80}."
+            )
+
+    @property
+    def state_size(self) -> list[int]:
+        """The sizes of all states."""
+        return [size for cell in self.cells for size in _sizes(cell)]
+
+    @property
+    def output_size(self) -> int:
+        """The size of the last cell's output."""
+        last = self.cells[-1]
+        return getattr(last, "output_size", _sizes(last)[0])
+
+    def build(self, input_shape: Shape) -> None:
+        for cell in self.cells:
+            if isinstance(cell, Layer):
+                cell.build(input_shape)
+            input_shape = (input_shape[0], getattr(cell, "output_size", _sizes(cell)[0]))
+
+    def call(self, inputs: Tensor, states: Sequence[Any], training: bool = False) -> Any:  # type: ignore[override]
+        x, left, after = inputs, list(states), []
+        for cell in self.cells:
+            own, left = left[: len(_sizes(cell))], left[len(_sizes(cell)) :]
+            x, new = cell(x, own, training=training)
+            after += new
+        return x, after
+
+    def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments as plain data."""
+        return {**super().get_config(), "cells": [serialize_object(cell) for cell in self.cells]}
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any], custom_objects: Mapping[str, Any] | None = None) -> Any:
+        """A new one from `get_config`; `custom_objects` are your own cells by class name."""
+        cells = [layer_from(cell, custom_objects) for cell in config["cells"]]
+        return cls(**{**config, "cells": cells})
+
+    def parameter_formula(self) -> str:
+        return " + ".join(cell.parameter_formula() for cell in self.cells)
+
+
+def _sizes(cell: Any) -> list[int]:
+    return [cell.state_size] if isinstance(cell.state_size, int) else list(cell.state_size)
