@@ -47,11 +47,27 @@ def windows(draw, dilated=True, both=True, largest=4):
     return Window(sizes, window, strides, padding, dilation)
 
 
+class Inner(NamedTuple):
+    """A layer that another one takes as its argument; `made` makes a new one each time."""
+
+    name: str
+    arguments: dict
+
+    def made(self, library, **more):
+        return getattr(library, self.name)(**self.arguments, **more)
+
+
 class Case(NamedTuple):
     """A layer to be, and the shape of one sample for it."""
 
     arguments: dict
     sample: tuple[int, ...]
+
+    def made(self, cls, library=layers, **more):
+        """The layer, of minidl or of another library."""
+        inner = {"dtype": more["dtype"]} if "dtype" in more else {}
+        given = {n: v.made(library, **inner) if isinstance(v, Inner) else v for n, v in self.arguments.items()}
+        return cls(**given, **more)
 
 
 samples = st.lists(SMALL, min_size=1, max_size=3).map(tuple)
@@ -126,7 +142,64 @@ def _batch_normalization(draw):
     return Case(arguments, sample)
 
 
+def _recurrent(*gates, **more):
+    """Arguments of a recurrent layer; `gates` has the curve of its gates, if there are any."""
+    return st.fixed_dictionaries({
+        "units": SMALL,
+        "activation": st.sampled_from(["tanh", "tanh", "relu", "softsign", "gelu", None]),
+        **{"recurrent_activation": st.sampled_from(["sigmoid", "sigmoid", "hard_sigmoid"]) for _ in gates},
+        "use_bias": st.booleans(),
+        "bias_initializer": st.sampled_from(["zeros", "random_normal"]),
+        "recurrent_regularizer": st.sampled_from([None, "l2"]),
+        "return_sequences": st.booleans(),
+        "go_backwards": st.booleans(),
+        **more,
+    })  # fmt: skip
+
+
+sequences = st.tuples(st.integers(1, 5), SMALL)
+_RECURRENT = {
+    layers.SimpleRNN: _recurrent(),
+    layers.GRU: _recurrent("z", reset_after=st.booleans()),
+    layers.LSTM: _recurrent("i", unit_forget_bias=st.booleans()),
+}
+_any_recurrent = st.sampled_from(list(_RECURRENT)).flatmap(
+    lambda cls: st.builds(lambda a: Inner(cls.__name__, {**a, "go_backwards": False}), _RECURRENT[cls])
+)
+STEPS = {
+    layers.SimpleRNNCell,
+    layers.GRUCell,
+    layers.LSTMCell,
+    layers.StackedRNNCells,
+}  # not layers by themselves
+
+
+@st.composite
+def _rnn(draw):
+    cls = draw(st.sampled_from([layers.SimpleRNNCell, layers.GRUCell, layers.LSTMCell]))
+    cell = Inner(cls.__name__, {"units": draw(SMALL), "activation": draw(st.sampled_from(["tanh", "gelu"]))})
+    return Case(
+        {"cell": cell, "return_sequences": draw(st.booleans()), "go_backwards": draw(st.booleans())},
+        draw(sequences),
+    )
+
+
+@st.composite
+def _time_distributed(draw):
+    inner = draw(
+        st.sampled_from([layers.Dense, layers.Conv2D, layers.BatchNormalization, layers.LSTM, layers.Flatten])
+    )
+    case = draw(LAYERS[inner])
+    return Case({"layer": Inner(inner.__name__, case.arguments)}, (draw(st.integers(1, 3)), *case.sample))
+
+
 LAYERS = {
+    **{cls: st.builds(Case, arguments, sequences) for cls, arguments in _RECURRENT.items()},
+    layers.RNN: _rnn(),
+    layers.Bidirectional: _cases(
+        sequences, layer=_any_recurrent, merge_mode=st.sampled_from(["concat", "sum", "ave", "mul"])
+    ),
+    layers.TimeDistributed: _time_distributed(),
     layers.Activation: _cases(activation=ACTIVATIONS),
     layers.AveragePooling2D: _pooling2d(),
     layers.BatchNormalization: _batch_normalization(),

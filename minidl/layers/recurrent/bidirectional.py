@@ -62,7 +62,6 @@ class Bidirectional(Layer):
         backward_layer: Any = None,
         **kwargs: Any,
     ):
-        super().__init__(**kwargs)
         layer, backward_layer = layer_from(layer), layer_from(backward_layer)
         for argument, part in (("layer", layer), ("backward_layer", backward_layer)):
             needed = part is not None or argument == "layer"
@@ -75,10 +74,11 @@ class Bidirectional(Layer):
                 f"Bidirectional expects merge_mode to be one of {', '.join(map(repr, _MERGES))} or None, "
                 f"got {merge_mode!r:.60}."
             )
+        super().__init__(**{"dtype": layer.dtype, **kwargs})
         self.merge_mode = merge_mode
         self.forward_layer = _again(layer, "forward", {})
         self.backward_layer = (
-            _again(layer, "backward", {"go_backwards": not layer.go_backwards})
+            _again(layer, "backward", {"go_backwards": True})
             if backward_layer is None
             else backward_layer
         )

@@ -173,7 +173,7 @@ class RecurrentCell(Layer):
         return unstack(matmul(h * factors, matrices))
 
     def _by_gate(self, z: Tensor) -> Sequence[Tensor]:
-        return unstack(z.reshape(len(z), -1, self.units), axis=1)
+        return unstack(z.reshape(len(z), self.gates, self.units), axis=1)
 
     def _input_bias(self) -> Any:
         return self.bias

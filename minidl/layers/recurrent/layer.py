@@ -39,5 +39,4 @@ class RecurrentLayer(RNN):
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments as plain data."""
         config = super().get_config()
-        del config["cell"]
-        return config
+        return {name: value for name, value in config.items() if name not in ("cell", "use_cudnn")}

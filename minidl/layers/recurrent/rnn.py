@@ -78,9 +78,10 @@ class RNN(Layer):
         zero_output_for_mask: bool = False,
         **kwargs: Any,
     ):
-        super().__init__(**kwargs)
-        self.cell = StackedRNNCells(cell) if isinstance(cell, list | tuple) else cell
-        if isinstance(cell, type) or not (callable(self.cell) and hasattr(self.cell, "state_size")):
+        made = StackedRNNCells(cell) if isinstance(cell, list | tuple) else cell
+        super().__init__(**{"dtype": getattr(made, "dtype", None), **kwargs})
+        self.cell = made
+        if isinstance(cell, type) or not (callable(made) and hasattr(made, "state_size")):
             raise TypeError(
                 f"{type(self).__name__} expects cell to have state_size and call(inputs, states), as LSTMCell(32), "
                 f"got {cell!r:.80}."

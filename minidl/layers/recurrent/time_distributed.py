@@ -48,7 +48,7 @@ class TimeDistributed(Layer):
         if not isinstance(layer, Layer):
             mend = " Make an instance: TimeDistributed(Dense(8))." if isinstance(layer, type) else ""
             raise ValueError(f"TimeDistributed expects a layer, got {layer!r:.80}.{mend}")
-        super().__init__(**kwargs)
+        super().__init__(**{"dtype": layer.dtype, **kwargs})
         self.layer = layer
 
     def build(self, input_shape: Shape) -> None:
