@@ -151,10 +151,11 @@ class Trainer:
             context.commit()
 
     def _test_step(self, batch: Batch) -> None:
-        with no_grad(), CallContext():
+        with no_grad(), CallContext() as context:
             y_pred = self(batch.x, training=False)  # type: ignore[operator]
             loss = self.compute_loss(batch.x, batch.y, y_pred, batch.sample_weight, training=False)
         self.scores.update(float(loss), batch.y, y_pred, batch.sample_weight)  # type: ignore[union-attr]
+        context.commit()  # the states of stateful layers
 
     def _predict_step(self, x: Array) -> Array:
         with no_grad():

@@ -78,9 +78,7 @@ class Bidirectional(Layer):
         self.merge_mode = merge_mode
         self.forward_layer = _again(layer, "forward", {})
         self.backward_layer = (
-            _again(layer, "backward", {"go_backwards": True})
-            if backward_layer is None
-            else backward_layer
+            _again(layer, "backward", {"go_backwards": True}) if backward_layer is None else backward_layer
         )
         self._given_backward = backward_layer is not None
         self._check_pair()
@@ -145,12 +143,15 @@ class Bidirectional(Layer):
         return initial_state[:half], initial_state[half:]
 
     def compute_output_shape(self, input_shape: Shape) -> Any:
-        shape = self.forward_layer.compute_output_shape(input_shape)
-        output, states = (shape[0], list(shape[1:])) if self.return_state else (shape, [])
-        outputs = [output, output] if self.merge_mode is None else [output]
+        shapes = [
+            part.compute_output_shape(input_shape) for part in (self.forward_layer, self.backward_layer)
+        ]
+        states = [state for shape in shapes for state in shape[1:]] if self.return_state else []
+        forward, backward = (shape[0] if self.return_state else shape for shape in shapes)
+        outputs = [forward, backward] if self.merge_mode is None else [forward]
         if self.merge_mode == "concat":
-            outputs = [(*output[:-1], 2 * output[-1])]
-        return [*outputs, *states, *states] if len(outputs) + len(states) > 1 else outputs[0]
+            outputs = [(*forward[:-1], forward[-1] + backward[-1])]
+        return [*outputs, *states] if len(outputs) + len(states) > 1 else outputs[0]
 
     def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
         """That of the input for outputs with a step each."""

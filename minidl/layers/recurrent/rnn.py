@@ -149,6 +149,10 @@ class RNN(Layer):
     ) -> Any:
         if inputs.shape[1] == 0:
             raise ValueError(f"{self} expects at least one time step, got shape {inputs.shape}.")
+        if mask is not None and mask.shape != inputs.shape[:2]:
+            raise ValueError(
+                f"{self} expects a mask of shape {inputs.shape[:2]}, one boolean a step, got {mask.shape}."
+            )
         x, states = inputs, self._states_before(initial_state, len(inputs))
         if self.go_backwards:
             x, mask = flip(x, 1), None if mask is None else mask[:, ::-1]

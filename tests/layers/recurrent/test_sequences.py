@@ -1,0 +1,191 @@
+"""The whole-sequence ops against three things that share no code with them: differences, the complex step, and the cell.
+
+The cell is one step made of tensor operations; `step_by_step` chains it, and its gradient follows by itself.
+"""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from strategies import SMALL, normal, seeds
+
+from minidl import Tensor, backend, layers
+from minidl.gradcheck import complex_step, gradcheck
+from minidl.layers.recurrent.gru import GRUFunction
+from minidl.layers.recurrent.lstm import LSTMFunction
+from minidl.layers.recurrent.rnn import step_by_step
+from minidl.layers.recurrent.simple_rnn import SimpleRNNFunction
+
+SMOOTH = ("tanh", "sigmoid", "linear")
+CURVES = st.sampled_from(["tanh", "sigmoid", "relu", "hard_sigmoid", "softsign", "linear"])
+KINDS = {"simple_rnn": (SimpleRNNFunction, 1), "gru": (GRUFunction, 3), "lstm": (LSTMFunction, 4)}
+EVERY = pytest.mark.parametrize("kind", KINDS)
+
+
+@st.composite
+def problems(draw, kind, curves=CURVES):
+    """Arrays and options of an op: x, states, w, u, b."""
+    _, gates = KINDS[kind]
+    n, steps, features, units = draw(SMALL), draw(st.integers(1, 5)), draw(SMALL), draw(SMALL)
+    seed = draw(seeds)
+    reset_after = kind == "gru" and draw(st.booleans())
+    bias = (2, gates * units) if reset_after else (gates * units,)
+    states = [(n, units)] * (2 if kind == "lstm" else 1)
+    shapes = [(n, steps, features), *states, (features, gates * units), (units, gates * units), bias]
+    arrays = normal(seed, *shapes)
+    if draw(st.booleans()):
+        arrays[-1] = None
+    rng = np.random.default_rng(seed)
+    options = {
+        "activation": draw(curves),
+        "sequences": draw(st.booleans()),
+        "mask": draw(st.sampled_from([None, rng.random((n, steps)) > 0.4])),
+        "recurrent_factors": draw(st.sampled_from([None, 2.0 * (rng.random((gates, n, units)) > 0.5)])),
+    }
+    if kind != "simple_rnn":
+        options["recurrent_activation"] = draw(curves)
+    if kind == "gru":
+        options["reset_after"] = reset_after
+    return arrays, options
+
+
+def differentiable(kind, options, biased):
+    """The op as a function of its float inputs alone."""
+    function = KINDS[kind][0]
+    return lambda *arrays: function.apply(*arrays, *(() if biased else (None,)), **options)
+
+
+@EVERY
+@settings(deadline=None, max_examples=30)
+@given(data=st.data())
+def test_by_differences(kind, data):
+    arrays, options = data.draw(problems(kind))
+    biased = arrays[-1] is not None
+    gradcheck(differentiable(kind, options, biased), *(a for a in arrays if a is not None))
+
+
+@EVERY
+@settings(deadline=None, max_examples=20)
+@given(data=st.data())
+def test_by_the_complex_step(kind, data):
+    arrays, options = data.draw(problems(kind, st.sampled_from(SMOOTH)))
+    biased = arrays[-1] is not None
+    f = differentiable(kind, options, biased)
+    arrays = [a for a in arrays if a is not None]
+
+    def all_outputs(*inputs):
+        made = f(*inputs)
+        parts = made if isinstance(made, tuple) else (made,)
+        return np.concatenate([part.reshape(-1) for part in parts])
+
+    wanted = complex_step(all_outputs, *arrays)
+    tensors = [Tensor(a, requires_grad=True) for a in arrays]
+    y = all_outputs(*tensors)
+    for i in range(y.size):
+        for t in tensors:
+            t.grad = None
+        all_outputs(*tensors)[i].backward()
+        for t, jacobian in zip(tensors, wanted, strict=True):
+            assert np.allclose(t.grad, jacobian[i], rtol=1e-12, atol=1e-12 * max(1, np.abs(jacobian).max()))
+
+
+LAYERS_OF = {"simple_rnn": layers.SimpleRNN, "gru": layers.GRU, "lstm": layers.LSTM}
+
+
+@EVERY
+@settings(deadline=None, max_examples=40)
+@given(data=st.data(), kernels=st.booleans())
+def test_against_the_cell(kind, data, kernels):
+    arrays, options = data.draw(problems(kind))
+    x, *states, w, u, b = arrays
+    more = {n: options[n] for n in ("activation", "recurrent_activation", "reset_after") if n in options}
+    layer = LAYERS_OF[kind](len(u), use_bias=b is not None, dtype="float64", **more)
+    layer.build((None, *x.shape[1:]))
+    layer.set_weights([a for a in (w, u, b) if a is not None])
+    layer.cell._dropout = lambda *_: (None, options["recurrent_factors"])
+    steps, mask = x.shape[1], options["mask"]
+    # A masked step hands on the state, also where the loop would still show zeros: nothing has counted yet.
+    seen = np.ones((len(x), steps), bool) if mask is None else np.logical_or.accumulate(mask, axis=1)
+
+    def gradients(run):
+        tensors = [Tensor(a, requires_grad=True) for a in (x, *states)]
+        for v in layer.weights:
+            v.grad = None
+        y, last = run(tensors[0], tensors[1:])
+        (y + last).backward()
+        return [float(y), *(t.grad for t in tensors), *(v.grad for v in layer.weights)]
+
+    dy, dc = normal(1, (len(x), steps, len(u)), (len(x), len(u)))
+
+    def fused(x, states):
+        with backend.kernels_on() if kernels else backend.kernels_off():
+            y, others = layer.cell.sequence(x, states, mask, True, options["sequences"])
+        part = (y * dy * seen[..., None]).sum() if options["sequences"] else (y * dc * seen[:, -1:]).sum()
+        return part, (others[0] * dc).sum() if others else 0 * part
+
+    def looped(x, states):
+        y, after = step_by_step(layer.cell, x, states, mask, True, options["sequences"])
+        part = (y * dy).sum() if options["sequences"] else (y * dc).sum()
+        return part, (after[1] * dc).sum() if kind == "lstm" else 0 * part
+
+    for ours, wanted in zip(gradients(fused), gradients(looped), strict=True):
+        assert np.allclose(ours, wanted, rtol=1e-10, atol=1e-11)
+
+
+@EVERY
+def test_by_hand(kind):
+    """Two steps with one unit and one feature, written out with Python numbers."""
+    from math import exp, tanh
+
+    def sigmoid(z):
+        return 1 / (1 + exp(-z))
+
+    x, h, c = (0.5, -1.0), 0.2, 0.3
+    if kind == "simple_rnn":
+        for x_t in x:
+            h = tanh(0.7 * x_t - 0.4 * h + 0.1)
+        w, u, b, states, more = [[0.7]], [[-0.4]], [0.1], [[0.2]], {}
+    elif kind == "lstm":
+        w, u, b = [[0.1, 0.2, 0.3, 0.4]], [[0.5, 0.6, 0.7, 0.8]], [0.01, 0.02, 0.03, 0.04]
+        for x_t in x:
+            i, f, g, o = (w_k * x_t + u_k * h + b_k for w_k, u_k, b_k in zip(w[0], u[0], b, strict=True))
+            c = sigmoid(f) * c + sigmoid(i) * tanh(g)
+            h = sigmoid(o) * tanh(c)
+        states, more = [[0.2], [0.3]], {"recurrent_activation": "sigmoid"}
+    else:
+        w, u, b = [[0.1, 0.2, 0.3]], [[0.5, 0.6, 0.7]], [[0.01, 0.02, 0.03], [0.04, 0.05, 0.06]]
+        for x_t in x:
+            z, r = (sigmoid(w[0][k] * x_t + u[0][k] * h + b[0][k] + b[1][k]) for k in (0, 1))
+            candidate = tanh(w[0][2] * x_t + b[0][2] + r * (u[0][2] * h + b[1][2]))
+            h = z * h + (1 - z) * candidate
+        states, more = [[0.2]], {"recurrent_activation": "sigmoid", "reset_after": True}
+    arrays = [np.array([[[v] for v in x]]), *(np.array([s]) for s in states), *map(np.array, (w, u, b))]
+    made = KINDS[kind][0].apply(
+        *arrays, activation="tanh", sequences=False, mask=None, recurrent_factors=None, **more
+    )
+    y = made[0] if kind == "lstm" else made
+    assert float(y[0, 0]) == pytest.approx(h, rel=1e-14)
+    if kind == "lstm":
+        assert float(made[1][0, 0]) == pytest.approx(c, rel=1e-14)
+
+
+@EVERY
+@pytest.mark.parametrize("kernels", [False, True])
+def test_two_thousand_steps(kind, kernels):
+    """No recursion, no overflow; and the gradient of the first input is what the recurrence says, not 0 or NaN."""
+    layer = LAYERS_OF[kind](4, dtype="float64", kernel_initializer="random_normal")
+    x = Tensor(normal(0, (2, 2000, 3))[0], requires_grad=True)
+    with backend.kernels_on() if kernels else backend.kernels_off():
+        y = layer(x)
+        (y * y).sum().backward()
+    assert np.isfinite(x.grad).all()
+    assert np.abs(x.grad[:, -1]).max() > 0
+    assert all(np.isfinite(v.grad).all() for v in layer.weights)
+
+
+@EVERY
+def test_the_loop_over_the_cell_takes_long_sequences_too(kind):
+    layer = LAYERS_OF[kind](3, activation="gelu")
+    x = Tensor(normal(0, (1, 1500, 2), dtype="float32")[0], requires_grad=True)
+    layer(x).sum().backward()
+    assert np.isfinite(x.grad).all()
