@@ -6,8 +6,9 @@ The loop is unrolled on the graph: each step is a node like any other, every ste
 their gradient is the sum of what all steps send back. That is back-propagation through time; no code here knows it.
 A cell that can do the whole sequence as one op (see `RecurrentCell.sequence`) does.
 
-**Masks.** A masked step changes nothing: the states stay, and the output repeats the one before (zeros before
-the first step that counts, or everywhere with `zero_output_for_mask`).
+**Masks.** A masked step changes nothing: the states stay, and the output repeats the one before (with
+`zero_output_for_mask` it is 0). Before the first step that counts, the output of LSTM, GRU and SimpleRNN is the h they
+began with; that of a cell of your own is 0.
 
 P. Werbos, Backpropagation through time: what it does and how to do it, Proceedings of the IEEE 78, 1990.
 """
@@ -168,18 +169,10 @@ class RNN(Layer):
         if self.stateful:
             for variable, state in zip(self._kept_states(len(inputs)), states, strict=True):
                 update(variable, state.data)
-        if mask is not None:
-            y = self._without_masked_steps(y, mask)
+        if mask is not None and self.zero_output_for_mask:
+            counts = mask if self.return_sequences else mask[:, -1]
+            y = y * counts.astype(y.dtype).reshape(counts.shape + (1,) * (y.ndim - counts.ndim))
         return [y, *states] if self.return_state else y
-
-    def _without_masked_steps(self, y: Tensor, mask: Array) -> Tensor:
-        """y with 0 where no step has counted yet, or in all masked steps."""
-        counts = mask if self.zero_output_for_mask else np.logical_or.accumulate(mask, axis=1)
-        if not self.return_sequences:
-            counts = counts[:, -1]
-        if counts.all():
-            return y
-        return y * counts.astype(y.dtype).reshape(counts.shape + (1,) * (y.ndim - counts.ndim))
 
     def _states_before(self, given: Any, n: int) -> list[Any]:
         """The states to begin with: those given, those of the batch before, or the cell's first ones."""
@@ -244,7 +237,8 @@ def step_by_step(
         new = list(new) if isinstance(new, list | tuple) else [new]
         if mask is not None:
             counts = mask[:, t].reshape(-1, 1)
-            y = where(counts.reshape(-1, *(1,) * (y.ndim - 1)), y, outputs[-1] if outputs else 0 * y)
+            before = outputs[-1] if outputs else states[0] if isinstance(cell, RecurrentCell) else 0 * y
+            y = where(counts.reshape(-1, *(1,) * (y.ndim - 1)), y, before)
             new = [where(counts, after, before) for after, before in zip(new, states, strict=True)]
         outputs.append(y)
         states = new

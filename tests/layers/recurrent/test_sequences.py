@@ -1,4 +1,4 @@
-"""The whole-sequence ops against three things that share no code with them: differences, the complex step, and the cell.
+"""The whole-sequence ops against three things that share no code with them: differences, complex step, the cell.
 
 The cell is one step made of tensor operations; `step_by_step` chains it, and its gradient follows by itself.
 """
@@ -103,9 +103,7 @@ def test_against_the_cell(kind, data, kernels):
     layer.build((None, *x.shape[1:]))
     layer.set_weights([a for a in (w, u, b) if a is not None])
     layer.cell._dropout = lambda *_: (None, options["recurrent_factors"])
-    steps, mask = x.shape[1], options["mask"]
-    # A masked step hands on the state, also where the loop would still show zeros: nothing has counted yet.
-    seen = np.ones((len(x), steps), bool) if mask is None else np.logical_or.accumulate(mask, axis=1)
+    mask = options["mask"]
 
     def gradients(run):
         tensors = [Tensor(a, requires_grad=True) for a in (x, *states)]
@@ -115,12 +113,12 @@ def test_against_the_cell(kind, data, kernels):
         (y + last).backward()
         return [float(y), *(t.grad for t in tensors), *(v.grad for v in layer.weights)]
 
-    dy, dc = normal(1, (len(x), steps, len(u)), (len(x), len(u)))
+    dy, dc = normal(1, (*x.shape[:2], len(u)), (len(x), len(u)))
 
     def fused(x, states):
         with backend.kernels_on() if kernels else backend.kernels_off():
             y, others = layer.cell.sequence(x, states, mask, True, options["sequences"])
-        part = (y * dy * seen[..., None]).sum() if options["sequences"] else (y * dc * seen[:, -1:]).sum()
+        part = (y * dy).sum() if options["sequences"] else (y * dc).sum()
         return part, (others[0] * dc).sum() if others else 0 * part
 
     def looped(x, states):

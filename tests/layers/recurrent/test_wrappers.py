@@ -206,8 +206,12 @@ def test_too_few_axes():
 def test_configs_survive_json():
     import json
 
-    for layer in (Bidirectional(LSTM(3, activation="relu"), merge_mode="sum"), TimeDistributed(Dense(2)),
-                  Bidirectional(LSTM(3), backward_layer=GRU(3, go_backwards=True)), RNN([LSTMCell(2), LSTMCell(3)])):  # fmt: skip
+    for layer in (
+        Bidirectional(LSTM(3, activation="relu"), merge_mode="sum"),
+        Bidirectional(LSTM(3), backward_layer=GRU(3, go_backwards=True)),
+        TimeDistributed(Dense(2)),
+        RNN([LSTMCell(2), LSTMCell(3)]),
+    ):
         config = json.loads(json.dumps(layer.get_config()))
         again = type(layer).from_config(config)
         assert again.get_config() == layer.get_config()
