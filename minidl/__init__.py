@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         models,
         ops,
         optimizers,
+        preprocessing,
         random,
         regularizers,
         utils,
@@ -42,7 +43,7 @@ __all__ = [
     "Function", "Input", "Layer", "Loss", "Metric", "Model", "Optimizer", "Sequential", "Tensor", "Variable",
     "activations", "backend", "callbacks", "config", "constraints", "datasets", "gradcheck", "initializers",
     "kernels_off", "kernels_on", "layers", "losses", "metrics", "models", "no_grad", "ops", "optimizers",
-    "primitives", "random", "regularizers", "utils",
+    "preprocessing", "primitives", "random", "regularizers", "utils",
 ]  # fmt: skip
 
 _HOMES = {

@@ -21,7 +21,7 @@ import numpy as np
 
 from minidl.backend import Array
 
-__all__ = ["Node", "mode", "no_grad", "no_gradient", "unbroadcast", "walk"]
+__all__ = ["Node", "RowGradient", "mode", "no_grad", "no_gradient", "unbroadcast", "walk"]
 
 _age = itertools.count()
 _RELEASED = object()  # stands where a node's cache was, once the walk has used it
@@ -138,17 +138,52 @@ def unbroadcast(gradient: Array, shape: tuple[int, ...]) -> Array:
     return np.asarray(total.reshape(total.shape[added:]), dtype=gradient.dtype)
 
 
-def walk(output: Any, gradient: Array, retain_graph: bool, guard: bool = False) -> list[tuple[Any, Array]]:
+class RowGradient:
+    """The gradient of a table of which a step has touched a few rows: those rows, all others are 0.
+
+    The words of a batch are some hundreds of rows in a table of tens of thousands. `np.asarray` makes the whole
+    array of it, so whoever takes arrays need not know.
+
+    Args:
+        rows: (R,) their numbers, each once.
+        values: (R, ...) their gradients.
+        shape: of the table.
+
+    >>> np.asarray(RowGradient(np.array([2]), np.array([[5.0]]), (3, 1))).ravel()
+    array([0., 0., 5.])
+    """
+
+    __slots__ = ("rows", "shape", "values")
+
+    def __init__(self, rows: Array, values: Array, shape: tuple[int, ...]):
+        if values.shape != (len(rows), *shape[1:]):
+            raise ValueError(f"{len(rows)} rows of a table {shape} have no gradient of shape {values.shape}.")
+        self.rows, self.values, self.shape = rows, values, shape
+
+    def add_to(self, table: Array) -> None:
+        """Add the rows to those of `table`, in place."""
+        table[self.rows] += self.values
+
+    def __add__(self, other: Any) -> Array:
+        return np.asarray(np.asarray(self) + np.asarray(other))
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
+        table = np.zeros(self.shape, dtype or self.values.dtype)
+        self.add_to(table)
+        return table
+
+
+def walk(output: Any, gradient: Array, retain_graph: bool, guard: bool = False) -> list[tuple[Any, Any]]:
     """Send `gradient` from the tensor `output` back through its graph.
 
-    Returns the tensors that keep a gradient, each with its total. Nothing is stored in a tensor here: if a
-    backward function fails, every `.grad` is as it was.
+    Returns the tensors that keep a gradient, each with its total, an array or a `RowGradient`. Nothing is stored
+    in a tensor here: if a backward function fails, every `.grad` is as it was.
     """
     totals: dict[int, tuple[Any, Array]] = {}
     arrived: dict[Node, list[Array | None]] = {}
     youngest_first: list[tuple[int, Node]] = []
 
-    def send(tensor: Any, g: Array) -> None:
+    def send(tensor: Any, g: Any) -> None:
         if tensor._keeps_grad:
             so_far = totals.get(id(tensor))
             totals[id(tensor)] = (tensor, g if so_far is None else np.asarray(so_far[1] + g))
@@ -168,6 +203,12 @@ def walk(output: Any, gradient: Array, retain_graph: bool, guard: bool = False) 
         for i, (x, dx) in enumerate(zip(node.inputs, dxs, strict=True)):
             if x is None or dx is None:
                 continue
+            if type(dx) is tuple:
+                rows = RowGradient(dx[0], dx[1], x.shape)
+                if x.node is None and rows.values.dtype == x.dtype:
+                    send(x, rows)
+                    continue
+                dx = rows
             dx = unbroadcast(np.asarray(dx), x.shape)
             if dx.shape != x.shape:
                 raise RuntimeError(

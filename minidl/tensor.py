@@ -33,12 +33,12 @@ class Function:
     """An op: a pair of functions on arrays, and the way to put it on the graph.
 
     Both are static methods. `forward(*arrays, **options)` returns the output array (or a tuple of them) and a
-    cache, which is whatever `backward` will need again: inputs, outputs, shapes. `backward(dy, cache)` takes
-    the gradient of the output (or a tuple of them) and returns the gradients of the inputs, in order, None
-    for an input that has none. A gradient may have the broadcast shape of the forward: the walk
-    sums it back to the input's shape, once for all ops. `kernel` names a faster pair (see
-    `minidl.backend`). A `selective` op is told which gradients are wanted, `backward(dy, cache, needs=(False,
-    True))`, and may give None for the others: nobody asks for the gradient of the first layer's images.
+    cache, which is whatever `backward` will need again. `backward(dy, cache)` takes the gradient of the output
+    (or a tuple of them) and returns the gradients of the inputs, in order, None for an input that has none. A
+    gradient may have the broadcast shape of the forward: the walk sums it back to the input's shape. One that
+    is 0 but for some rows may be a pair (rows, values): their numbers, each once, and their gradients. `kernel`
+    names a faster pair (see `minidl.backend`). A `selective` op is told which gradients are wanted,
+    `backward(dy, cache, needs=(False, True))`, and may give None for the others.
 
     >>> class Cube(Function):
     ...     @staticmethod
@@ -131,8 +131,7 @@ class Tensor:
         self.node: Node | None = None
         self.origin: tuple[str, Tensor] | None = None  # ("softmax", logits): lets a loss use the logits
         self.mask: Array | None = None  # true for the time steps (N, T) that count: minidl.layers.masks
-        self._index = 0
-        self._keeps_grad = requires_grad
+        self._index, self._keeps_grad = 0, requires_grad
         if requires_grad and self.data.dtype.kind != "f":
             raise no_gradient(self.data.dtype, "this Tensor holds")
         self.requires_grad = requires_grad

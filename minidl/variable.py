@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from minidl.backend import Array
+from minidl.graph import RowGradient
 from minidl.tensor import Tensor, as_array
 
 __all__ = ["FlatGroup", "FlatWeights", "Variable"]
@@ -90,9 +91,14 @@ class Variable(Tensor):
         """Subtract `value` in place."""
         return self.assign(self.data - _exact(value))
 
-    def _receive(self, gradient: Array) -> None:
+    def _receive(self, gradient: Any) -> None:
         if self._grad_home is None:
             super()._receive(gradient)
+        elif isinstance(gradient, RowGradient):
+            if self.grad is None:
+                self._grad_home[...] = 0
+                self.grad = self._grad_home
+            gradient.add_to(self._grad_home)
         elif self.grad is None:
             self._grad_home[...] = gradient
             self.grad = self._grad_home

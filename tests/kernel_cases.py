@@ -72,6 +72,19 @@ def _pool2d(draw):
 
 
 @st.composite
+def _conv1d(draw):
+    (x, w, b), options = draw(_conv2d())
+    options = {n: v if n == "groups" else v[1:] for n, v in options.items()}
+    return Case((x[:, 0], w[0], b), options)
+
+
+@st.composite
+def _pool1d(draw):
+    (x,), options = draw(_pool2d())
+    return Case((x[:, 0],), {n: v[1:] for n, v in options.items()})
+
+
+@st.composite
 def _dense(draw):
     inputs, units = draw(WIDE), draw(WIDE)
     x, w, b = normal(draw(seeds), (*draw(SHAPES), inputs), (inputs, units), (units,))
@@ -87,6 +100,16 @@ def _batch_normalization(draw):
         "axis": draw(st.sampled_from([-1, len(shape) - 1])),
         "epsilon": draw(st.sampled_from([1e-3, 0.1])),
     }
+    return Case((x, gamma if draw(maybe) else None, beta if draw(maybe) else None), options)
+
+
+@st.composite
+def _layer_normalization(draw):
+    shape = (*draw(SHAPES), draw(WIDE))
+    axes = tuple(range(draw(st.integers(1, len(shape) - 1)), len(shape)))
+    x, gamma, beta = normal(draw(seeds), shape, *[shape[axes[0] :]] * 2)
+    x = x + draw(st.sampled_from([0, 3]))
+    options = {"axes": axes, "epsilon": draw(st.sampled_from([1e-3, 0.1]))}
     return Case((x, gamma if draw(maybe) else None, beta if draw(maybe) else None), options)
 
 
@@ -137,13 +160,27 @@ def _adam(draw):
     return Case((*arrays[:3], np.abs(arrays[3])), options)
 
 
+@st.composite
+def _embedding(draw):
+    rows, seed = draw(WIDE), draw(seeds)
+    ids = np.random.default_rng(seed).integers(0, rows, draw(SHAPES))
+    kind = draw(st.sampled_from(["int64", "int32", "uint8"]))
+    return Case((ids.astype(kind), *normal(seed, (rows, draw(WIDE)))), {})
+
+
 CASES = {
     "adam": _adam(),
+    "average_pool1d": _pool1d(),
     "average_pool2d": _pool2d(),
     "batch_normalization": _batch_normalization(),
+    "conv1d": _conv1d(),
+    "conv1d_relu": _conv1d(),
     "conv2d": _conv2d(),
     "conv2d_relu": _conv2d(),
     "dense": _dense(),
+    "embedding": _embedding(),
+    "layer_normalization": _layer_normalization(),
+    "max_pool1d": _pool1d(),
     "max_pool2d": _pool2d(),
     "relu": _elementwise(),
     "sigmoid": _elementwise(),
@@ -155,6 +192,8 @@ CASES = {
 
 _plain = {"strides": (1, 1), "padding": ((1, 0), (0, 1)), "dilation": (1, 1), "groups": 1}
 _pooled = {"pool": (2, 2), "strides": (2, 2), "padding": ((0, 0), (0, 0))}
+_plain1d = {"strides": (1,), "padding": ((1, 1),), "dilation": (1,), "groups": 1}
+_pooled1d = {"pool": (2,), "strides": (2,), "padding": ((0, 0),)}
 _labels = np.random.default_rng(0).integers(0, 10, 9000)
 LARGE = [  # enough for several parts, blocks and threads
     ("conv2d", Case(normal(1, (3, 40, 30, 3), (3, 3, 3, 40), (40,)), _plain)),
@@ -165,10 +204,16 @@ LARGE = [  # enough for several parts, blocks and threads
         "conv2d",
         Case(normal(17, (5, 4, 4, 230), (3, 3, 230, 260), (260,)), _plain),
     ),  # weights too large for shares
+    ("conv1d", Case(normal(18, (40, 64, 9), (3, 9, 40), (40,)), _plain1d)),
+    ("conv1d_relu", Case(normal(19, (2, 3000, 9), (5, 9, 33), (33,)), _plain1d | {"dilation": (2,)})),
     ("dense", Case(normal(4, (700, 600), (600, 70), (70,)), {})),
+    ("embedding", Case((np.random.default_rng(0).integers(0, 300, (60, 50)), *normal(18, (300, 70))), {})),
     ("max_pool2d", Case(normal(5, (6, 40, 41, 16)), _pooled)),
     ("max_pool2d", Case(normal(6, (6, 40, 41, 16)), _pooled | {"pool": (3, 3), "padding": ((1, 1), (1, 0))})),
     ("average_pool2d", Case(normal(7, (6, 40, 41, 16)), _pooled)),
+    ("max_pool1d", Case(normal(20, (40, 131, 33)), _pooled1d)),
+    ("average_pool1d", Case(normal(21, (40, 131, 33)), _pooled1d | {"pool": (3,), "padding": ((1, 1),)})),
+    ("layer_normalization", Case(normal(22, (30, 40, 70), (70,), (70,)), {"axes": (2,), "epsilon": 1e-3})),
     ("batch_normalization", Case(normal(8, (50, 40, 40), (40,), (40,)), {"axis": -1, "epsilon": 1e-3})),
     ("relu", Case(normal(9, (300, 301)), {})),
     ("sigmoid", Case(normal(10, (300, 301)), {})),

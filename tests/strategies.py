@@ -62,11 +62,23 @@ class Case(NamedTuple):
 
     arguments: dict
     sample: tuple[int, ...]
+    @property
+    def ids(self):
+        """How many ids the layer knows, if those are what it takes."""
+        return self.arguments.get("input_dim")
+
+    def inputs(self, seed, n, dtype=np.float64):
+        """A batch of `n` samples; whole numbers as floats too, which such a layer takes."""
+        if self.ids is None:
+            return normal(seed, (n, *self.sample), dtype=dtype)[0]
+        return np.random.default_rng(seed).integers(0, self.ids, (n, *self.sample)).astype(dtype)
 
     def made(self, cls, library=layers, **more):
         """The layer, of minidl or of another library."""
         inner = {"dtype": more["dtype"]} if "dtype" in more else {}
-        given = {n: v.made(library, **inner) if isinstance(v, Inner) else v for n, v in self.arguments.items()}
+        given = {
+            n: v.made(library, **inner) if isinstance(v, Inner) else v for n, v in self.arguments.items()
+        }
         return cls(**given, **more)
 
 
@@ -94,6 +106,39 @@ def _conv2d(draw):
         "kernel_regularizer": draw(st.sampled_from([None, "l2"])),
     }
     return Case(arguments, (*sizes, groups * draw(st.integers(1, 2))))
+
+
+@st.composite
+def _conv1d(draw):
+    case = draw(_conv2d())
+    names = ("kernel_size", "strides", "dilation_rate")
+    arguments = {n: v[0] if n in names else v for n, v in case.arguments.items()}
+    if draw(st.booleans()):
+        arguments["padding"] = "causal"
+    return Case(arguments, (case.sample[0], case.sample[2]))
+
+
+@st.composite
+def _pooling1d(draw):
+    case = draw(_pooling2d())
+    names = ("pool_size", "strides")
+    arguments = {n: v[0] if n in names else v for n, v in case.arguments.items()}
+    return Case(arguments, (case.sample[0], case.sample[2]))
+
+
+@st.composite
+def _layer_normalization(draw):
+    sample = draw(samples)
+    axes = [a for a in range(-len(sample), len(sample) + 1) if a]
+    several = list(range(1, len(sample) + 1))
+    arguments = {
+        "axis": draw(st.one_of(st.sampled_from(axes), st.sampled_from([several[:2], several[-2:], several]))),
+        "epsilon": draw(st.sampled_from([1e-5, 1e-3, 0.1])),
+        "center": draw(st.booleans()),
+        "scale": draw(st.booleans()),
+        "gamma_initializer": draw(st.sampled_from(["ones", "random_normal"])),
+    }
+    return Case(arguments, sample)
 
 
 @st.composite
@@ -193,6 +238,24 @@ def _time_distributed(draw):
     return Case({"layer": Inner(inner.__name__, case.arguments)}, (draw(st.integers(1, 3)), *case.sample))
 
 
+@st.composite
+def _embedding(draw):
+    arguments = {
+        "input_dim": draw(st.integers(1, 6)),
+        "output_dim": draw(SMALL),
+        "embeddings_initializer": draw(st.sampled_from(["uniform", "random_normal"])),
+        "embeddings_regularizer": draw(st.sampled_from([None, "l2"])),
+        "mask_zero": draw(st.booleans()),
+    }
+    return Case(arguments, draw(samples))
+
+
+@st.composite
+def _permute(draw):
+    sample = draw(samples)
+    return Case({"dims": tuple(draw(st.permutations(range(1, len(sample) + 1))))}, sample)
+
+
 LAYERS = {
     **{cls: st.builds(Case, arguments, sequences) for cls, arguments in _RECURRENT.items()},
     layers.RNN: _rnn(),
@@ -201,9 +264,17 @@ LAYERS = {
     ),
     layers.TimeDistributed: _time_distributed(),
     layers.Activation: _cases(activation=ACTIVATIONS),
+    layers.AveragePooling1D: _pooling1d(),
     layers.AveragePooling2D: _pooling2d(),
     layers.BatchNormalization: _batch_normalization(),
+    layers.Conv1D: _conv1d(),
     layers.Conv2D: _conv2d(),
+    layers.Cropping1D: st.builds(
+        lambda cropping, left, channels: Case({"cropping": cropping}, (sum(cropping) + left, channels)),
+        st.tuples(st.integers(0, 2), st.integers(0, 2)),
+        SMALL,
+        SMALL,
+    ),
     layers.Dense: _cases(
         units=SMALL,
         activation=ACTIVATIONS,
@@ -215,23 +286,36 @@ LAYERS = {
     ),
     layers.Dropout: _dropout(),
     layers.ELU: _cases(alpha=st.floats(0, 2)),
+    layers.Embedding: _embedding(),
     layers.Flatten: _cases(),
+    layers.GlobalAveragePooling1D: _cases(sequences, keepdims=st.booleans()),
     layers.GlobalAveragePooling2D: _cases(images, keepdims=st.booleans()),
+    layers.GlobalMaxPooling1D: _cases(sequences, keepdims=st.booleans()),
     layers.GlobalMaxPooling2D: _cases(images, keepdims=st.booleans()),
     layers.InputLayer: samples.map(lambda sample: Case({"shape": sample}, sample)),
     layers.LeakyReLU: _cases(negative_slope=st.floats(0, 2)),
+    layers.Masking: _cases(mask_value=st.sampled_from([0.0, -1.0])),
+    layers.LayerNormalization: _layer_normalization(),
+    layers.MaxPooling1D: _pooling1d(),
     layers.MaxPooling2D: _pooling2d(),
+    layers.Permute: _permute(),
     layers.ReLU: _cases(
         max_value=st.sampled_from([None, 1.5]),
         negative_slope=st.sampled_from([0.0, 0.25]),
         threshold=st.sampled_from([0.0, 0.5]),
     ),
+    layers.RepeatVector: _cases(SMALL.map(lambda n: (n,)), n=SMALL),
     layers.Reshape: _reshape(),
     layers.Softmax: samples.flatmap(
         lambda s: st.sampled_from([a for a in range(-len(s), len(s) + 1) if a]).map(
             lambda axis: Case({"axis": axis}, s)
         )
     ).filter(lambda case: (2, *case.sample)[case.arguments["axis"]] > 1),
+    layers.SpatialDropout1D: _cases(sequences, rate=st.floats(0, 0.99), seed=st.sampled_from([None, 3])),
+    layers.UpSampling1D: _cases(sequences, size=st.integers(1, 3)),
+    layers.ZeroPadding1D: _cases(
+        sequences, padding=st.one_of(st.integers(0, 2), st.tuples(st.integers(0, 2), st.integers(0, 2)))
+    ),
     layers.ZeroPadding2D: _cases(
         images,
         padding=st.one_of(

@@ -43,6 +43,7 @@ LEVELS = [
 LATE = {  # what a function may import when it runs, against or outside of the order
     "minidl.backend": {"minidl_kernels"},
     "minidl.utils.seeds": {"minidl.random"},
+    "minidl.utils.timeseries": {"minidl.random"},
     "minidl.gradcheck.target": {"minidl.layers.context"},
     "minidl.datasets.files": {"pooch", "requests", "tqdm"},
     "minidl.models.summary": {"rich.box", "rich.console", "rich.table", "rich.text"},

@@ -64,12 +64,14 @@ class LogSigmoid(Function):
 
 def shifted(x: Array, axis: int) -> tuple[Array, Array, Array]:
     """z = x − max x, e^z, and Σ e^z along the axis; a sum of 0 (all of x is −∞) becomes 1."""
-    largest = np.max(np.real(x), axis=axis, keepdims=True, initial=-np.inf)
+    largest = np.real(x).max(axis=axis, keepdims=True, initial=-np.inf)
+    largest[largest == -np.inf] = 0
     with np.errstate(invalid="ignore"):  # ∞ − ∞ is the NaN that the module's docstring promises
-        z = x - np.where(largest == -np.inf, 0, largest)
+        z = x - largest
     e = np.exp(z)
-    total = np.sum(e, axis=axis, keepdims=True)
-    return z, e, np.where(total == 0, 1, total)
+    total = e.sum(axis=axis, keepdims=True)
+    total[total == 0] = 1
+    return z, e, total
 
 
 class Softmax(Function):

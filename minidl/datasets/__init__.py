@@ -1,6 +1,12 @@
-"""Data sets to try things on: `mnist` (digits) and `fashion_mnist` (clothes), each with `load_data()`."""
+"""Data sets to try things on, each with `load_data()`.
+
+`mnist` (digits) and `fashion_mnist` (clothes) are images; `uci_har` is what a phone at the waist measures while
+people move, and `synthetic_har` makes up such measurements where there is no network.
+"""
 
 from minidl.datasets import fashion_mnist as fashion_mnist
 from minidl.datasets import mnist as mnist
+from minidl.datasets import synthetic_har as synthetic_har
+from minidl.datasets import uci_har as uci_har
 
-__all__ = ["fashion_mnist", "mnist"]
+__all__ = ["fashion_mnist", "mnist", "synthetic_har", "uci_har"]

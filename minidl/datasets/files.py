@@ -9,10 +9,13 @@ work), under its own name there is the whole file or nothing.
 
 import hashlib
 import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import IO, Any, NamedTuple
 
-__all__ = ["Published", "checksum", "download", "folder", "locate"]
+__all__ = ["Published", "checksum", "download", "folder", "locate", "reason", "receive", "replacing"]
 
 _SOURCE = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/"
 _TIMEOUT = 30  # seconds without a byte
@@ -70,24 +73,24 @@ def download(file: Published, path: Path, wanted: str) -> None:
             known_hash=f"sha256:{file.sha256}",
             fname=path.name,
             path=path.parent,
-            downloader=lambda url, output, _: _receive(url, output, file.size),
+            downloader=lambda url, output, _: receive(url, output, file.size),
         )
     except (OSError, ValueError) as error:  # ValueError is what pooch says of a wrong checksum
         raise OSError(
-            f"{wanted} is not in {folder()} and could not be downloaded from {url} ({_reason(error)}). "
+            f"{wanted} is not in {folder()} and could not be downloaded from {url} ({reason(error)}). "
             f"Put it there by hand, or set MINIDL_HOME to a folder that has datasets/{wanted}."
         ) from error
 
 
-def _reason(error: BaseException) -> str:
+def reason(error: BaseException) -> str:
     """What happened, in the words of the first error: requests and urllib3 wrap it several times."""
     while type(error).__module__.startswith(("requests", "urllib3")) and error.__context__ is not None:
         error = error.__context__
     return f"{type(error).__name__}: {error}"[:120]
 
 
-def _receive(url: str, output: Any, size: int) -> None:
-    """Write what `url` sends, at most `size` bytes, to the file named `output`, and on to the disk."""
+def receive(url: str, output: Any, limit: int) -> None:
+    """Write what `url` sends, at most `limit` bytes, to the file named `output`, and on to the disk."""
     import requests
     from tqdm import tqdm
 
@@ -95,16 +98,41 @@ def _receive(url: str, output: Any, size: int) -> None:
         url,
         stream=True,
         timeout=_TIMEOUT,
-        allow_redirects=False,  # a redirect could lead away from https; its text fails the checksum
+        allow_redirects=False,  # a redirect could lead away from https; its text is not the file
         headers={"Accept-Encoding": "identity"},  # the bytes as stored: they are what has the checksum
     )
-    bar = tqdm(total=size, unit="B", unit_scale=True, ncols=79)
-    with request as response, bar, open(output, "wb") as file:
+    with request as response, open(output, "wb") as file:
         response.raise_for_status()
-        for chunk in response.iter_content(1 << 16):
-            if file.tell() + len(chunk) > size:
-                raise OSError("the server sends more bytes than the published file has")
-            file.write(chunk)
-            bar.update(len(chunk))
+        announced = response.headers.get("Content-Length", "")
+        total = int(announced) if announced.isdecimal() else None
+        with tqdm(total=total, unit="B", unit_scale=True, ncols=79) as bar:
+            for chunk in response.iter_content(1 << 16):
+                if file.tell() + len(chunk) > limit:
+                    raise OSError("the server sends more bytes than the published file has")
+                file.write(chunk)
+                bar.update(len(chunk))
         file.flush()
         os.fsync(file.fileno())
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[IO[bytes]]:
+    """A file to write that gets the name `path` when the block ends well, and vanishes when it does not.
+
+    >>> with tempfile.TemporaryDirectory() as home:
+    ...     with replacing(Path(home) / "some.txt") as file:
+    ...         _ = file.write(b"all of it")
+    ...     (Path(home) / "some.txt").read_bytes()
+    b'all of it'
+    """
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(name, path)
+    except BaseException:  # Ctrl-C too: half a file is nobody's
+        os.unlink(name)
+        raise

@@ -1,6 +1,6 @@
 """Reading image data sets from `.npz` and IDX files, with every size checked before it is believed.
 
-Both data sets here hold 60,000 training and 10,000 test images of 28 x 28 grey pixels (0 black to 255 white)
+MNIST and Fashion-MNIST hold 60,000 training and 10,000 test images of 28 x 28 grey pixels (0 black to 255 white)
 and a label from 0 to 9 for each. A file that says anything else is refused.
 """
 
@@ -8,16 +8,18 @@ import gzip
 import math
 import struct
 import zipfile
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from minidl.backend import Array
 
-__all__ = ["SHAPES", "Split", "read_idx", "read_npz"]
+__all__ = ["SHAPES", "Layout", "Split", "read_arrays", "read_idx", "read_npz"]
 
 Split: TypeAlias = tuple[tuple[Array, Array], tuple[Array, Array]]
+Layout: TypeAlias = Mapping[str, tuple[tuple[int, ...], np.dtype[Any]]]
 
 SHAPES: dict[str, tuple[int, ...]] = {
     "x_train": (60000, 28, 28),
@@ -37,36 +39,56 @@ def read_npz(path: Path) -> Split:
         OSError: the file cannot be read.
         ValueError: it holds something else.
     """
+    arrays = read_arrays(
+        path, {key: (shape, np.dtype(np.uint8)) for key, shape in SHAPES.items()}, _wrong_label
+    )
+    return (arrays["x_train"], arrays["y_train"]), (arrays["x_test"], arrays["y_test"])
+
+
+def read_arrays(
+    path: Path, layout: Layout, problem_with: Callable[[dict[str, Array]], str | None]
+) -> dict[str, Array]:
+    """The arrays of a NumPy archive, by name.
+
+    Args:
+        path: the `.npz` file.
+        layout: the arrays that must be in it, each with its shape and dtype. Others are not looked at.
+        problem_with: says what is wrong with the values of the arrays, None where nothing is.
+
+    Raises:
+        OSError: the file cannot be read.
+        ValueError: it holds something else.
+    """
     try:
         with zipfile.ZipFile(path) as archive:
-            problem = _difference(archive)
+            problem = _difference(archive, layout)
         if problem is None:
             with np.load(path, allow_pickle=False) as stored:
-                arrays = {key: stored[key] for key in SHAPES}
-            problem = _wrong_label(arrays)
+                arrays = {key: stored[key] for key in layout}
+            problem = problem_with(arrays)
     except Exception as error:  # whatever zipfile, zlib or NumPy make of a damaged file
         raise _unreadable(path, error) from error
     if problem is not None:
         raise ValueError(
-            f"{path} is not the data set: {problem}. Store x_train, y_train, x_test and y_test as uint8 "
-            "with np.savez, or delete the file to have it downloaded."
+            f"{path} is not the data set: {problem}. Store what its documentation says with np.savez, "
+            "or delete the file to have it downloaded."
         )
-    return (arrays["x_train"], arrays["y_train"]), (arrays["x_test"], arrays["y_test"])
+    return arrays
 
 
-def _difference(archive: zipfile.ZipFile) -> str | None:
+def _difference(archive: zipfile.ZipFile, layout: Layout) -> str | None:
     """How the arrays announced in an archive differ from those of the data set, None where they do not.
 
     Only the headers are read: a small file can announce arrays that no memory holds.
     """
-    for key, shape in SHAPES.items():
+    for key, (shape, dtype) in layout.items():
         if f"{key}.npy" not in archive.namelist():
             return f"it has no array {key}"
         with archive.open(f"{key}.npy") as member:
             np.lib.format.read_magic(member)
-            stored, _, dtype = np.lib.format.read_array_header_1_0(member)
-        if stored != shape or dtype != np.uint8:
-            return f"{key} should be uint8 of shape {shape}, it is {dtype} of shape {stored}"
+            stored, _, found = np.lib.format.read_array_header_1_0(member)
+        if stored != shape or found != dtype:
+            return f"{key} should be {dtype} of shape {shape}, it is {found} of shape {stored}"
     return None
 
 

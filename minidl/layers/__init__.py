@@ -1,14 +1,24 @@
 """The layers, one file each: maths, forward, backward, layer."""
 
 from minidl.layers.base import Layer
+from minidl.layers.convolutional.conv1d import Conv1D
 from minidl.layers.convolutional.conv2d import Conv2D
+from minidl.layers.convolutional.cropping1d import Cropping1D
+from minidl.layers.convolutional.up_sampling1d import UpSampling1D
+from minidl.layers.convolutional.zero_padding1d import ZeroPadding1D
 from minidl.layers.convolutional.zero_padding2d import ZeroPadding2D
 from minidl.layers.core.activation import ELU, Activation, LeakyReLU, ReLU, Softmax
 from minidl.layers.core.dense import Dense
+from minidl.layers.core.embedding import Embedding
 from minidl.layers.core.input import Input, InputLayer
+from minidl.layers.core.masking import Masking
+from minidl.layers.core.repeating import Permute, RepeatVector
 from minidl.layers.core.shaping import Flatten, Reshape
 from minidl.layers.normalization.batch_normalization import BatchNormalization
+from minidl.layers.normalization.layer_normalization import LayerNormalization
+from minidl.layers.pooling.global_pooling1d import GlobalAveragePooling1D, GlobalMaxPooling1D
 from minidl.layers.pooling.global_pooling2d import GlobalAveragePooling2D, GlobalMaxPooling2D
+from minidl.layers.pooling.pooling1d import AveragePooling1D, MaxPooling1D
 from minidl.layers.pooling.pooling2d import AveragePooling2D, MaxPooling2D
 from minidl.layers.recurrent.bidirectional import Bidirectional
 from minidl.layers.recurrent.gru import GRU, GRUCell
@@ -18,16 +28,22 @@ from minidl.layers.recurrent.simple_rnn import SimpleRNN, SimpleRNNCell
 from minidl.layers.recurrent.stacked import StackedRNNCells
 from minidl.layers.recurrent.time_distributed import TimeDistributed
 from minidl.layers.regularization.dropout import Dropout
+from minidl.layers.regularization.spatial_dropout1d import SpatialDropout1D
 
-Convolution2D = Conv2D
+Convolution1D, Convolution2D = Conv1D, Conv2D
+MaxPool1D, AvgPool1D = MaxPooling1D, AveragePooling1D
 MaxPool2D, AvgPool2D = MaxPooling2D, AveragePooling2D
 CuDNNGRU, CuDNNLSTM = GRU, LSTM
+GlobalMaxPool1D, GlobalAvgPool1D = GlobalMaxPooling1D, GlobalAveragePooling1D
 GlobalMaxPool2D, GlobalAvgPool2D = GlobalMaxPooling2D, GlobalAveragePooling2D
 
 __all__ = [
-    "ELU", "GRU", "LSTM", "RNN", "CuDNNGRU", "CuDNNLSTM", "GRUCell", "LSTMCell", "SimpleRNN", "SimpleRNNCell",
-    "StackedRNNCells", "TimeDistributed", "Bidirectional", "Activation", "AveragePooling2D", "AvgPool2D", "BatchNormalization", "Conv2D", "Convolution2D", "Dense",
-    "Dropout", "Flatten", "GlobalAveragePooling2D", "GlobalAvgPool2D", "GlobalMaxPool2D", "GlobalMaxPooling2D",
-    "Input", "InputLayer", "Layer", "LeakyReLU", "MaxPool2D", "MaxPooling2D", "ReLU", "Reshape", "Softmax",
-    "ZeroPadding2D",
+    "ELU", "GRU", "LSTM", "RNN", "Activation", "AveragePooling1D", "AveragePooling2D", "AvgPool1D", "AvgPool2D",
+    "BatchNormalization", "Bidirectional", "Conv1D", "Conv2D", "Convolution1D", "Convolution2D", "Cropping1D",
+    "CuDNNGRU", "CuDNNLSTM", "Dense", "Dropout", "Embedding", "Flatten", "GRUCell", "GlobalAveragePooling1D",
+    "GlobalAveragePooling2D", "GlobalAvgPool1D", "GlobalAvgPool2D", "GlobalMaxPool1D", "GlobalMaxPool2D",
+    "GlobalMaxPooling1D", "GlobalMaxPooling2D", "Input", "InputLayer", "LSTMCell", "Layer", "LayerNormalization",
+    "LeakyReLU", "Masking", "MaxPool1D", "MaxPool2D", "MaxPooling1D", "MaxPooling2D", "Permute", "ReLU",
+    "RepeatVector", "Reshape", "SimpleRNN", "SimpleRNNCell", "Softmax", "SpatialDropout1D", "StackedRNNCells",
+    "TimeDistributed", "UpSampling1D", "ZeroPadding1D", "ZeroPadding2D",
 ]  # fmt: skip

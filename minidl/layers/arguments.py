@@ -16,10 +16,13 @@ from typing import Any
 
 import numpy as np
 
+from minidl import constraints, initializers, regularizers
 from minidl.layers.symbolic import Shape
 from minidl.utils.registry import serialize_object
 
-__all__ = ["constructor_arguments", "data_type", "plain", "read_shape_hints", "sizes_or_none"]
+__all__ = [
+    "constructor_arguments", "data_type", "keep_weight_arguments", "plain", "read_shape_hints", "sizes_or_none",
+]  # fmt: skip
 
 _SHAPE_HINTS = ("input_shape", "batch_input_shape", "batch_shape", "input_dim", "input_length", "batch_size")
 
@@ -36,6 +39,22 @@ def constructor_arguments(cls: type, root: type) -> tuple[str, ...]:
             if all(p.kind != p.VAR_KEYWORD for p in parameters) or ancestor is root:
                 break
     return tuple(n for n in names if n != "self")
+
+
+def keep_weight_arguments(layer: Any, arguments: Mapping[str, Any], *weights: str) -> None:
+    """Keep how each of `weights` is to be made, <weight>_initializer, _regularizer and _constraint, on the layer.
+
+    Args:
+        layer: where they are kept, under their own names, for `_make` and `get_config`.
+        arguments: the constructor's `locals()`, so that its signature is the only place that lists them.
+        weights: such as "kernel", "bias".
+    """
+    readers = {
+        "initializer": initializers.get, "regularizer": regularizers.get, "constraint": constraints.get,
+    }  # fmt: skip
+    for name in (f"{weight}_{kind}" for weight in weights for kind in readers):
+        if name in arguments:
+            setattr(layer, name, readers[name.rpartition("_")[2]](arguments[name]))
 
 
 def read_shape_hints(cls: type, root: type, hints: Mapping[str, Any]) -> Shape | None:

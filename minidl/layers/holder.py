@@ -147,8 +147,16 @@ class WeightHolder:
     @property
     def weights(self) -> list[Variable]:
         """All weights: this layer's trainable ones, its other ones, then those of the layers inside."""
-        inner = (variable for layer in self._layers for variable in layer.weights)
-        return _unique([*self._variables, *self._frozen_variables, *inner])
+        found: dict[int, Variable] = {}
+        self._find_weights(found)
+        return list(found.values())
+
+    def _find_weights(self, found: dict[int, Variable]) -> None:
+        """Add the weights to `found`, by their id, each at the place where it is met first."""
+        for variable in (*self._variables, *self._frozen_variables):
+            found.setdefault(id(variable), variable)
+        for layer in self._layers:
+            layer._find_weights(found)
 
     @property
     def trainable_weights(self) -> list[Variable]:
@@ -209,7 +217,3 @@ def _items(container: Any) -> Iterable[Any]:
 
 def _may_hold_weights(value: Any) -> bool:
     return isinstance(value, WeightHolder | Variable | list | tuple | dict)
-
-
-def _unique(items: Iterable[Any]) -> list[Any]:
-    return list({id(item): item for item in items}.values())

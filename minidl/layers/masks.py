@@ -38,10 +38,8 @@ def given_masks(layer: Any, mask: Any, inputs: Any) -> Any:
         return [None if m is None else given_masks(layer, m, x) for m, x in zip(mask, inputs, strict=False)]
     array = as_array(mask)
     array = array if array.dtype == bool else array != 0
-    fits = layer._mask_at or array.ndim <= inputs.ndim and all(
-        m == n for m, n in zip(array.shape, inputs.shape[: array.ndim], strict=True)
-    )
-    if not fits:
+    named = inputs.shape[: array.ndim]
+    if not layer._mask_at and array.shape != named:
         raise ValueError(
             f"{layer} expects mask of shape {inputs.shape[:2]}, true for the steps that count, "
             f"got {array.shape}."

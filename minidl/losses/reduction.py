@@ -102,7 +102,7 @@ def reduced(losses: Tensor, weights: Array | None, reduction: str | None) -> Ten
         return losses
     if reduction == "sum":
         return losses.sum()
-    count: float = losses.size
     if reduction == "mean_with_sample_weight" and weights is not None:
         count = float(np.broadcast_to(weights, losses.shape).sum(dtype=np.float64))
-    return losses.sum() / count if count else losses.sum() * 0.0
+        return losses.sum() / count if count else losses.sum() * 0.0
+    return losses.mean() if losses.size else losses.sum()

@@ -87,8 +87,9 @@ class ArraySource(_Numbered):
             yield self._rows(slice(i * self.batch_size, (i + 1) * self.batch_size), order)
 
     def _rows(self, part: slice, order: Array | None) -> Batch:
-        rows = part if order is None else order[part]
-        return Batch(*[None if array is None else array[rows] for array in self.data])
+        if order is None:
+            return Batch(*[None if array is None else array[part] for array in self.data])
+        return Batch(*[None if array is None else array.take(order[part], axis=0) for array in self.data])
 
     def peek(self) -> Batch:
         return self._rows(slice(self.batch_size), None)

@@ -21,7 +21,7 @@ Axis = int | tuple[int, ...] | None
 
 def _axes(x: Array, axis: Axis) -> tuple[int, ...]:
     """The reduced axes, counted from the front."""
-    return normalize_axis_tuple(range(x.ndim) if axis is None else axis, x.ndim)
+    return tuple(range(x.ndim)) if axis is None else normalize_axis_tuple(axis, x.ndim)
 
 
 def _count(shape: tuple[int, ...], axes: tuple[int, ...]) -> int:
@@ -41,7 +41,7 @@ def _wide(x: Array) -> Any:
 
 def _add_up(x: Array, axis: Any, keepdims: bool) -> Array:
     return np.asarray(
-        np.sum(x, axis=axis, keepdims=keepdims, dtype=_wide(x)),
+        x.sum(axis=axis, keepdims=keepdims, dtype=_wide(x)),
         dtype=None if x.dtype.kind in "biu" else x.dtype,
     )
 
@@ -64,7 +64,7 @@ class Mean(Function):
 
     @staticmethod
     def forward(x: Array, *, axis: Axis, keepdims: bool) -> tuple[Array, Any]:
-        y = np.mean(x, axis=axis, keepdims=keepdims, dtype=_wide(x))
+        y = x.mean(axis=axis, keepdims=keepdims, dtype=_wide(x))
         return np.asarray(y, dtype=None if x.dtype.kind in "biu" else x.dtype), (x.shape, _axes(x, axis))
 
     @staticmethod

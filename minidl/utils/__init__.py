@@ -1,9 +1,14 @@
-"""Small helpers around training: one-hot labels, normalising, batches on demand, seeds."""
+"""Small helpers around training: one-hot labels, normalising, padding, batches on demand, windows, seeds."""
 
 from minidl.utils.numerical import normalize as normalize
 from minidl.utils.numerical import to_categorical as to_categorical
+from minidl.utils.padding import pad_sequences as pad_sequences
 from minidl.utils.py_dataset import PyDataset as PyDataset
 from minidl.utils.py_dataset import Sequence as Sequence
 from minidl.utils.seeds import set_random_seed as set_random_seed
+from minidl.utils.timeseries import timeseries_dataset_from_array as timeseries_dataset_from_array
 
-__all__ = ["PyDataset", "Sequence", "normalize", "set_random_seed", "to_categorical"]
+__all__ = [
+    "PyDataset", "Sequence", "normalize", "pad_sequences", "set_random_seed",
+    "timeseries_dataset_from_array", "to_categorical",
+]  # fmt: skip

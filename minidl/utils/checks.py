@@ -28,16 +28,16 @@ def whole_number(
     Traceback (most recent call last):
     ValueError: Dense expects units to be a whole number >= 1, got 0.
     """
+    whole = isinstance(value, numbers.Integral) and not isinstance(value, bool)
+    if whole and (minimum is None or value >= minimum) and (maximum is None or value <= maximum):
+        return int(value)
     bounds = " and".join(
         [f" >= {minimum}"] * (minimum is not None) + [f" <= {maximum}"] * (maximum is not None)
     )
     wanted = f"{owner} expects {argument} to be a whole number{bounds}, got "
-    if not isinstance(value, numbers.Integral) or isinstance(value, bool):
+    if not whole:
         raise TypeError(f"{wanted}{type(value).__name__} {value!r:.60}.")
-    n = int(value)
-    if (minimum is not None and n < minimum) or (maximum is not None and n > maximum):
-        raise ValueError(f"{wanted}{value!s:.60}.")
-    return n
+    raise ValueError(f"{wanted}{value!s:.60}.")
 
 
 def number(
@@ -68,23 +68,19 @@ def number(
     Traceback (most recent call last):
     ValueError: Dropout expects rate to be a number >= 0 and < 1, got 1.5.
     """
+    real = isinstance(value, numbers.Real) and not isinstance(value, bool)
+    if real and math.isfinite(x := float(value)):
+        low = (minimum is None or x >= minimum) and (above is None or x > above)
+        if low and (maximum is None or x <= maximum) and (below is None or x < below):
+            return x
     rules = [(">=", minimum), (">", above), ("<=", maximum), ("<", below)]
     bounds = (
         " and".join(f" {sign} {bound}" for sign, bound in rules if bound is not None) or " that is finite"
     )
     wanted = f"{owner} expects {argument} to be a number{bounds}, got "
-    if not isinstance(value, numbers.Real) or isinstance(value, bool):
+    if not real:
         raise TypeError(f"{wanted}{type(value).__name__} {value!r:.60}.")
-    x = float(value)
-    if (
-        not math.isfinite(x)
-        or (minimum is not None and x < minimum)
-        or (maximum is not None and x > maximum)
-        or (above is not None and x <= above)
-        or (below is not None and x >= below)
-    ):
-        raise ValueError(f"{wanted}{value!s:.60}.")
-    return x
+    raise ValueError(f"{wanted}{value!s:.60}.")
 
 
 def sizes(owner: str, shape: int | Sequence[int]) -> tuple[int, ...]:

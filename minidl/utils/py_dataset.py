@@ -1,5 +1,6 @@
 """Data in numbered batches: the base class for those who make or load each batch when it is needed."""
 
+from collections.abc import Iterator
 from typing import Any
 
 __all__ = ["PyDataset", "Sequence"]
@@ -33,6 +34,10 @@ class PyDataset:
     def __getitem__(self, index: int) -> Any:
         """Batch number `index`: (x, y) or (x, y, sample_weight)."""
         raise NotImplementedError(f"{type(self).__name__} must define __getitem__(self, index).")
+
+    def __iter__(self) -> Iterator[Any]:
+        """The batches from the first to the last, once."""
+        return (self[i] for i in range(len(self)))
 
     def on_epoch_end(self) -> None:
         """Called after each epoch: the place to shuffle."""

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from layouts import LAYOUTS, laid_out
-from strategies import LAYERS, STEPS, normal, seeds
+from strategies import LAYERS, STEPS, seeds
 
 from minidl import Tensor, backend, layers, random
 from minidl.gradcheck import gradcheck
@@ -29,7 +29,9 @@ def made(layer_class, case, **more):
 
 
 def test_there_is_an_entry_for_every_layer():
-    exported = {c for c in vars(layers).values() if inspect.isclass(c) and issubclass(c, Layer)} - {Layer} - STEPS
+    exported = (
+        {c for c in vars(layers).values() if inspect.isclass(c) and issubclass(c, Layer)} - {Layer} - STEPS
+    )
     assert exported == set(LAYERS), "give a new layer an entry in tests/strategies.py"
     assert all(name in layers.__all__ for name in (c.__name__ for c in exported))
 
@@ -54,7 +56,7 @@ def test_shapes_said_laid_out_and_real(layer_class, data, batch, seed):
     case = data.draw(LAYERS[layer_class])
     layer = made(layer_class, case)
     said = layer.compute_output_shape((batch, *case.sample))
-    real = layer(normal(seed, (batch, *case.sample))[0]).shape
+    real = layer(case.inputs(seed, batch)).shape
     assert said == real
     assert layer.compute_output_shape((None, *case.sample)) == (None, *real[1:])
     symbolic = layer(SymbolicTensor((None, *case.sample)))
@@ -112,7 +114,7 @@ def test_config_makes_an_equal_layer(layer_class, data, seed, dtype):
     for name, value in case.arguments.items():
         if name in config and isinstance(value, bool | float):
             assert config[name] == value
-    (x,) = normal(seed, (2, *case.sample))
+    x = case.inputs(seed, 2)
     y = layer(x).numpy()
     again(x)
     again.set_weights(layer.get_weights())
@@ -130,7 +132,7 @@ def test_config_makes_an_equal_layer(layer_class, data, seed, dtype):
 def test_types_layouts_and_what_must_not_change(layer_class, data, seed, dtype, layout):
     case = data.draw(LAYERS[layer_class])
     layer = made(layer_class, case, dtype=dtype)
-    (plain,) = normal(seed, (2, *case.sample), dtype=dtype)
+    plain = case.inputs(seed, 2, dtype=dtype)
     x = laid_out(plain, layout)
     y = layer(x).numpy()
     assert y.dtype == dtype
@@ -147,7 +149,7 @@ def test_types_layouts_and_what_must_not_change(layer_class, data, seed, dtype, 
 def test_in_inference_samples_do_not_see_each_other(layer_class, data, seed):
     case = data.draw(LAYERS[layer_class])
     layer = made(layer_class, case, dtype="float64")
-    (x,) = normal(seed, (3, *case.sample))
+    x = case.inputs(seed, 3)
     together = layer(x).numpy()
     for i in range(3):
         assert np.allclose(layer(x[i : i + 1]).numpy(), together[i : i + 1], rtol=1e-12, atol=1e-12)
@@ -159,7 +161,8 @@ def test_in_inference_samples_do_not_see_each_other(layer_class, data, seed):
 @given(data=st.data(), seed=seeds, training=st.booleans())
 def test_gradients_of_inputs_and_weights(layer_class, data, seed, training):
     case = data.draw(LAYERS[layer_class])
-    gradcheck(made(layer_class, case), *normal(seed, (3, *case.sample)), training=training)
+    x = case.inputs(seed, 3)
+    gradcheck(made(layer_class, case), x if case.ids is None else x.astype(int), training=training)
 
 
 @EVERY
@@ -172,7 +175,7 @@ def test_kernels_give_the_numbers_of_the_references(layer_class, data, seed, dty
     layer = made(layer_class, case, dtype=dtype)
     layer.build((None, *case.sample))
     weights = layer.get_weights()
-    (x,) = normal(seed, (3, *case.sample), dtype=dtype)
+    x = case.inputs(seed, 3, dtype=dtype)
     found = []
     for block in (backend.kernels_off(), backend.kernels_on()):
         layer.set_weights(weights)
@@ -201,7 +204,7 @@ def test_frozen_it_has_nothing_to_train_but_passes_gradients_on(layer_class, dat
     case = data.draw(LAYERS[layer_class])
     layer = made(layer_class, case)
     layer.trainable = False
-    x = Tensor(*normal(seed, (2, *case.sample), dtype=np.float32), requires_grad=True)
+    x = Tensor(case.inputs(seed, 2, np.float32), requires_grad=True)
     y = layer(x, training=True)
     assert layer.trainable_weights == []
     assert len(layer.non_trainable_weights) == len(layer.weights)

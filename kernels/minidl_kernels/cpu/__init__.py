@@ -10,8 +10,11 @@ from minidl_kernels.cpu import (
     convolution,
     crossentropy,
     dense,
+    embedding,
+    layer_normalization,
     pool,
     pooling,
+    series,
 )  # fmt: skip
 
 __all__ = ["COMPILED", "KERNELS", "compiler"]
@@ -26,7 +29,10 @@ KERNELS: dict[str, Kernel] = {
     **convolution.KERNELS,
     **crossentropy.KERNELS,
     **dense.KERNELS,
+    **embedding.KERNELS,
+    **layer_normalization.KERNELS,
     **pooling.KERNELS,
+    **series.KERNELS,
 }
 
 

@@ -90,7 +90,7 @@ def _input_gradient(counter, parts, dy, x, mean, a, b, shift, dx):
 
 
 def batch_norm_forward(
-    x: Any, gamma: Any, beta: Any, *, axis: int, epsilon: float
+    x: Any, gamma: Any, beta: Any, *, axis: int, epsilon: float, mask: None = None
 ) -> tuple[tuple[Any, Any, Any], _Cache]:
     """x (..., C), gamma and beta (C,) or None -> y (..., C), mean (C,), variance (C,)."""
     x = ready(x)
@@ -129,9 +129,10 @@ def batch_norm_backward(gradients: tuple[Any, Any, Any], cache: _Cache) -> tuple
     return dx, d_gamma.astype(x.dtype) if scaled else None, d_beta.astype(x.dtype) if shifted else None
 
 
-def _supports(x: Any, gamma: Any, beta: Any, *, axis: int, epsilon: float) -> bool:
+def _supports(x: Any, gamma: Any, beta: Any, *, axis: int, epsilon: float, mask: Any = None) -> bool:
     return (
-        floats(x, *[w for w in (gamma, beta) if w is not None])
+        mask is None
+        and floats(x, *[w for w in (gamma, beta) if w is not None])
         and x.ndim > 0
         and axis in (-1, x.ndim - 1)
         and all(w is None or w.shape == x.shape[-1:] for w in (gamma, beta))

@@ -95,7 +95,9 @@ def _forward(
     return y, _Cache(padded, w, b is not None, y if rectify else None, padding, g)
 
 
-def _backward(dy: Any, cache: _Cache, needs: tuple[bool, ...] = (True, True, True)) -> tuple[Any, Any, Any]:
+def conv2d_backward(
+    dy: Any, cache: _Cache, needs: tuple[bool, ...] = (True, True, True)
+) -> tuple[Any, Any, Any]:
     """dy (N, OH, OW, F) -> dx, dw, db; dx is None where `needs` has no use for it."""
     g, w, y = cache.geometry, cache.w, cache.y
     dy = gradient_of(dy, (g.n, g.oh, g.ow, g.f), w.dtype).reshape(-1, g.f)
@@ -162,6 +164,6 @@ def conv2d_relu_forward(
 
 
 KERNELS = {
-    "conv2d": Kernel(conv2d_forward, _backward, _supports),
-    "conv2d_relu": Kernel(conv2d_relu_forward, _backward, _supports),
+    "conv2d": Kernel(conv2d_forward, conv2d_backward, _supports),
+    "conv2d_relu": Kernel(conv2d_relu_forward, conv2d_backward, _supports),
 }

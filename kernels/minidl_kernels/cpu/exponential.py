@@ -1,4 +1,4 @@
-"""eˣ and log(1 + t) for compiled loops, in a form that lets the compiler take a whole vector of numbers at once.
+"""eˣ, log(1 + t) and tanh for compiled loops, in a form that lets the compiler take a whole vector of numbers at once.
 
 The functions of the C library take one number at a time. These are sums of powers over a short interval,
 where few terms give every digit, and there is no branch:
@@ -9,6 +9,10 @@ where few terms give every digit, and there is no branch:
 
 n·log 2 is subtracted in two pieces, of which the first has so few digits that its product is exact. 2ⁿ is made
 by writing n where a float keeps its exponent. x is not above 0, or NaN; an eˣ too small for a normal float is 0.
+
+    tanh |x| = −m / (2 + m)         m = e^(−2|x|) − 1 = 2ⁿ·(e^r − 1) + (2ⁿ − 1)
+
+1 is taken away before the sum of powers is complete, so that a small x keeps all its digits.
 """
 
 import math
@@ -21,7 +25,7 @@ from numba.extending import overload
 
 from minidl_kernels.cpu.cache import compiled
 
-__all__ = ["exp_of_negative", "log_1_plus"]
+__all__ = ["exp_of_negative", "log_1_plus", "tanh"]
 
 
 class _Constants(NamedTuple):
@@ -31,24 +35,29 @@ class _Constants(NamedTuple):
     high: Any  # log 2 in two pieces
     low: Any
     exponential: Any
+    minus_1: Any  # (e^r − 1)/r
     artanh: Any
     smallest: Any  # x whose eˣ is a normal float
+    flat: Any  # x from which on tanh x is 1
 
 
-def _constants(number: Any, digits: int, exponential: int, artanh: int, smallest: float) -> _Constants:
+def _constants(number: Any, digits: int, exponential: int, artanh: int, smallest: float, flat: float) -> _Constants:
     high = round(math.log(2) * 2**digits) / 2**digits
+    powers = tuple(number(1 / math.factorial(k)) for k in range(exponential, -1, -1))
     return _Constants(
         number(1 / math.log(2)),
         number(high),
         number(float(Decimal(2).ln() - Decimal(high))),
-        tuple(number(1 / math.factorial(k)) for k in range(exponential, -1, -1)),
+        powers,
+        powers[:-1],
         tuple(number(2 / (2 * k + 1)) for k in range(artanh, -1, -1)),
         number(smallest),
+        number(flat),
     )
 
 
-_32 = _constants(np.float32, 12, 7, 5, -87)
-_64 = _constants(np.float64, 40, 13, 10, -708)
+_32 = _constants(np.float32, 12, 7, 5, -87, 10)
+_64 = _constants(np.float64, 40, 13, 10, -708, 20)
 
 
 @compiled
@@ -78,6 +87,30 @@ def _exp_64(x):
 
 
 @compiled
+def _tanh_32(x):
+    size = -x if x < np.float32(0) else x
+    twice = np.float32(-2) * (size if size < _32.flat else _32.flat)
+    n = np.floor(twice * _32.inverse + np.float32(0.5))
+    scale = np.int32((np.int32(n) + 127) << 23).view(np.float32)
+    r = twice - n * _32.high - n * _32.low
+    m = r * _powers(_32.minus_1, r) * scale + (scale - np.float32(1))
+    y = m / (m + np.float32(2))
+    return y if x < np.float32(0) else -y if x == x else x
+
+
+@compiled
+def _tanh_64(x):
+    size = -x if x < 0.0 else x
+    twice = -2.0 * (size if size < _64.flat else _64.flat)
+    n = np.floor(twice * _64.inverse + 0.5)
+    scale = np.int64((np.int64(n) + 1023) << 52).view(np.float64)
+    r = twice - n * _64.high - n * _64.low
+    m = r * _powers(_64.minus_1, r) * scale + (scale - 1.0)
+    y = m / (m + 2.0)
+    return y if x < 0.0 else -y if x == x else x
+
+
+@compiled
 def _log(t, constants):
     one = constants.exponential[-1]
     two = one + one
@@ -96,6 +129,11 @@ def log_1_plus(t):
     return np.log1p(t)
 
 
+def tanh(x):
+    """tanh x for any x."""
+    return np.tanh(x)
+
+
 @overload(exp_of_negative)
 def _exp_of_negative(x):
     if x == types.float32:
@@ -108,3 +146,10 @@ def _log_1_plus(t):
     if t == types.float32:
         return lambda t: _log(t, _32)
     return lambda t: _log(t, _64)
+
+
+@overload(tanh)
+def _tanh(x):
+    if x == types.float32:
+        return lambda x: _tanh_32(x)
+    return lambda x: _tanh_64(x)

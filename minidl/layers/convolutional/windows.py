@@ -24,12 +24,13 @@ from minidl.backend import Array
 from minidl.layers.symbolic import Shape
 
 __all__ = [
-    "IMAGE_AXES", "Padding", "border", "borders", "crop", "fitting_windows", "output_length", "output_shape", "pad",
-    "tap", "window_formulas",
+    "IMAGE_AXES", "SERIES_AXES", "Padding", "border", "borders", "crop", "fitting_windows", "output_length",
+    "output_shape", "pad", "tap", "window_formulas",
 ]  # fmt: skip
 
 Padding = tuple[tuple[int, int], ...]
 IMAGE_AXES = ("batch", "height", "width", "channels")
+SERIES_AXES = ("batch", "timesteps", "channels")
 
 
 def output_length(n: int, window: int, stride: int, padding: str, dilation: int = 1) -> int:

@@ -9,6 +9,7 @@ import numpy as np
 from minidl import activations
 from minidl.layers.base import Layer
 from minidl.layers.checks import InputSpec
+from minidl.layers.masks import widened
 from minidl.layers.symbolic import Shape
 from minidl.tensor import Tensor, as_array
 from minidl.utils.checks import number, whole_number
@@ -20,6 +21,7 @@ class _Elementwise(Layer):
     """A layer whose output has the shape of its input."""
 
     input_spec = InputSpec(min_ndim=0)
+    supports_masking = True
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         return input_shape
@@ -103,7 +105,8 @@ class Softmax(_Elementwise):
     Args:
         axis: the axis, or several that share a sum of 1.
 
-    A call takes `mask`, of the shape of the input: where it is false, the output is 0.
+    A call takes `mask`, of the shape of the input or of its first axes: where it is false, the output is 0. A
+    mask that is the same all along `axis`, such as that of time steps for a softmax over classes, changes nothing.
 
     >>> Softmax()([[1.0, 1.0, 9.0]], mask=[[True, True, False]]).numpy()
     array([[0.5, 0.5, 0. ]], dtype=float32)
@@ -119,11 +122,11 @@ class Softmax(_Elementwise):
             self.axis = whole_number("Softmax", "axis", axis)
 
     def call(self, inputs: Tensor, mask: Any = None) -> Tensor:
-        if mask is not None:
+        if mask is not None and not self._is_even(mask := self._spread(mask, inputs), inputs.ndim):
             lowest = (
                 -3e4 if inputs.dtype == np.float16 else -1e9
             )  # finite: a row without a true stays a number
-            inputs = inputs + np.where(as_array(mask), 0, lowest).astype(inputs.dtype)
+            inputs = inputs + np.where(mask, 0, lowest).astype(inputs.dtype)
         if not isinstance(self.axis, tuple):
             return activations.softmax(inputs, self.axis)
         order = [
@@ -138,6 +141,21 @@ class Softmax(_Elementwise):
             .reshape(last.shape)
             .transpose([order.index(a) for a in range(len(order))])
         )
+
+    @staticmethod
+    def _spread(mask: Any, inputs: Tensor) -> Any:
+        mask = as_array(mask)
+        first_axes = mask.shape == inputs.shape[: mask.ndim]
+        return (
+            widened(mask, inputs.ndim)
+            if first_axes
+            else mask.reshape((1,) * (inputs.ndim - mask.ndim) + mask.shape)
+        )
+
+    def _is_even(self, mask: Any, ndim: int) -> bool:
+        """Whether the mask is the same all along the axis, so that it leaves the softmax as it is."""
+        axes = self._axes(ndim) if isinstance(self.axis, tuple) else [self.axis]
+        return all(mask.shape[a] == 1 for a in axes)
 
     def _axes(self, ndim: int) -> list[int]:
         axes = [a % ndim for a in self.axis if -ndim <= a < ndim]

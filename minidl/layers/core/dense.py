@@ -17,8 +17,9 @@ from typing import Any
 
 import numpy as np
 
-from minidl import activations, constraints, initializers, regularizers
+from minidl import activations
 from minidl.backend import Array
+from minidl.layers.arguments import keep_weight_arguments
 from minidl.layers.base import Layer
 from minidl.layers.checks import InputSpec, flag
 from minidl.layers.symbolic import Shape
@@ -70,6 +71,8 @@ class Dense(Layer):
     ((2, 3), 15, '(4 + 1)·3')
     """
 
+    supports_masking = True
+
     def __init__(
         self,
         units: int,
@@ -88,12 +91,7 @@ class Dense(Layer):
         self.units = whole_number("Dense", "units", units, 1)
         self.activation = activations.get(activation)
         self.use_bias = flag(self, "use_bias", use_bias)
-        self.kernel_initializer = initializers.get(kernel_initializer)
-        self.bias_initializer = initializers.get(bias_initializer)
-        self.kernel_regularizer = regularizers.get(kernel_regularizer)
-        self.bias_regularizer = regularizers.get(bias_regularizer)
-        self.kernel_constraint = constraints.get(kernel_constraint)
-        self.bias_constraint = constraints.get(bias_constraint)
+        keep_weight_arguments(self, locals(), "kernel", "bias")
         self.input_spec = InputSpec(min_ndim=2)
 
     def build(self, input_shape: Shape) -> None:

@@ -37,6 +37,9 @@ class Flatten(Layer):
         sizes = input_shape[1:]
         return (input_shape[0], None if None in sizes else math.prod(n for n in sizes if n is not None))
 
+    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
+        """None: a row has no time steps."""
+
     def shape_formulas(self) -> list[str]:
         flat = self.compute_output_shape(self._sizes)[1]
         return [] if flat is None else ["·".join(map(str, self._sizes[1:])) + f" = {flat}"]

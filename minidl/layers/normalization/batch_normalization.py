@@ -10,6 +10,9 @@ and through σ². They come to
 In words: dy loses its parts along two directions, a constant and x̂ itself, because moving x along them leaves
 y where it is (for ε → 0).
 
+With a mask only the steps that count make μ and σ²: the means run over those, and an x that does not count
+acts on its own y alone, dx = γ/√(σ² + ε)·dy. Its dy still reaches the others, because its y depends on μ and σ².
+
 In inference one sample has no batch to be normalised by. Running averages of μ and σ² stand in:
 moving = moving·momentum + batch·(1 − momentum). (S. Ioffe, C. Szegedy, 2015, arXiv:1502.03167. The variance
 divides by n, in the running average too, as Keras.)
@@ -20,11 +23,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from minidl import constraints, initializers, regularizers
 from minidl.backend import Array
+from minidl.layers.arguments import keep_weight_arguments
 from minidl.layers.base import Layer
 from minidl.layers.checks import InputSpec, flag
 from minidl.layers.context import latest, update
+from minidl.layers.masks import widened
 from minidl.layers.symbolic import Shape
 from minidl.tensor import Function, Tensor
 from minidl.utils.checks import number, whole_number
@@ -37,21 +41,33 @@ class BatchNormCache(NamedTuple):
     gamma_over_deviation: Array  # γ/√(σ² + ε), of x's rank
     deviation: Array  # √(σ² + ε)
     axes: tuple[int, ...]  # over which μ and σ² are taken
+    count: Any  # how many x make a μ
+    counts: Any  # where an x counts, of a shape that broadcasts with x; None for everywhere
     parameters: tuple[bool, bool]  # whether γ and β are there
 
 
 def batch_norm_forward(
-    x: Array, gamma: Array | None, beta: Array | None, *, axis: int, epsilon: float
+    x: Array,
+    gamma: Array | None,
+    beta: Array | None,
+    *,
+    axis: int,
+    epsilon: float,
+    mask: Array | None = None,
 ) -> tuple[tuple[Array, Array, Array], BatchNormCache]:
-    """x (..., C, ...), gamma and beta (C,) -> y like x, mean (C,), variance (C,)."""
+    """x (..., C, ...), gamma and beta (C,), mask of the first axes of x -> y like x, mean (C,), variance (C,)."""
     given = (gamma is not None, beta is not None)
     axes = tuple(a for a in range(x.ndim) if a != axis % x.ndim)
     wide = np.result_type(x, np.float64)
     feature = [1 if a in axes else n for a, n in enumerate(x.shape)]
-    n = max(1, x.size // x.shape[axis])
-    mean = x.sum(axis=axes, keepdims=True, dtype=wide) / n
+    counts = None if mask is None else widened(mask, x.ndim)
+    n: Any = max(1, x.size // x.shape[axis])
+    if counts is not None:
+        n = np.maximum(np.broadcast_to(counts, x.shape).sum(axis=axes, keepdims=True), 1)
+    among: Any = {"axis": axes, "keepdims": True, "where": True if counts is None else counts}
+    mean = x.sum(**among, dtype=wide) / n
     centred = x - mean  # in float64: at mean 1e4, float32 would lose four digits here
-    variance = np.sum(centred * centred, axis=axes, keepdims=True) / n
+    variance = np.sum(centred * centred, **among) / n
     deviation = np.sqrt(variance + epsilon)
     normalised = (centred / deviation).astype(x.dtype)
     gamma = np.ones(feature, x.dtype) if gamma is None else gamma.reshape(feature)
@@ -60,7 +76,7 @@ def batch_norm_forward(
         y = y + beta.reshape(feature)
     statistics = mean.reshape(-1).astype(x.dtype), variance.reshape(-1).astype(x.dtype)
     deviation = deviation.astype(x.dtype)
-    return (y, *statistics), BatchNormCache(normalised, gamma / deviation, deviation, axes, given)
+    return (y, *statistics), BatchNormCache(normalised, gamma / deviation, deviation, axes, n, counts, given)
 
 
 def batch_norm_backward(
@@ -68,16 +84,20 @@ def batch_norm_backward(
 ) -> tuple[Array, Array | None, Array | None]:
     """dy like x, d_mean (C,), d_variance (C,) -> dx, dgamma, dbeta."""
     dy, d_mean, d_variance = gradients
-    normalised, gamma_over_deviation, deviation, axes, (scaled, shifted) = cache
+    normalised, gamma_over_deviation, deviation, axes, n, counts, (scaled, shifted) = cache
     wide = np.result_type(dy, np.float64)
-    n = max(1, dy.size // d_mean.size)
     d_beta = dy.sum(axis=axes, keepdims=True, dtype=wide)
     d_gamma = (dy * normalised).sum(axis=axes, keepdims=True, dtype=wide)
     mean_dy, mean_dy_normalised = (d_beta / n).astype(dy.dtype), (d_gamma / n).astype(dy.dtype)
-    dx = gamma_over_deviation * (dy - mean_dy - normalised * mean_dy_normalised)
+    through_statistics = -gamma_over_deviation * (mean_dy + normalised * mean_dy_normalised)
     if d_mean.any() or d_variance.any():  # only where someone differentiates the statistics themselves
         feature = d_beta.shape
-        dx += (d_mean.reshape(feature) + 2 * d_variance.reshape(feature) * normalised * deviation) / n
+        through_statistics += (
+            (d_mean.reshape(feature) + 2 * d_variance.reshape(feature) * normalised * deviation) / n
+        ).astype(dy.dtype)
+    if counts is not None:
+        through_statistics *= counts
+    dx = gamma_over_deviation * dy + through_statistics
     return (
         dx,
         d_gamma.reshape(-1).astype(dy.dtype) if scaled else None,
@@ -94,6 +114,8 @@ class BatchNormFunction(Function):
 
 class BatchNormalization(Layer):
     """Normalises each feature by the batch in training, by running averages in inference and when frozen.
+
+    Time steps that a mask rules out have no part in mean and variance.
 
     Args:
         axis: the axis of the features.
@@ -112,6 +134,8 @@ class BatchNormalization(Layer):
     >>> layer.parameter_formula()
     '4·1'
     """
+
+    supports_masking = True
 
     def __init__(
         self,
@@ -137,14 +161,7 @@ class BatchNormalization(Layer):
         self.epsilon = number("BatchNormalization", "epsilon", epsilon, above=0)
         self.center = flag(self, "center", center)
         self.scale = flag(self, "scale", scale)
-        self.beta_initializer = initializers.get(beta_initializer)
-        self.gamma_initializer = initializers.get(gamma_initializer)
-        self.moving_mean_initializer = initializers.get(moving_mean_initializer)
-        self.moving_variance_initializer = initializers.get(moving_variance_initializer)
-        self.beta_regularizer = regularizers.get(beta_regularizer)
-        self.gamma_regularizer = regularizers.get(gamma_regularizer)
-        self.beta_constraint = constraints.get(beta_constraint)
-        self.gamma_constraint = constraints.get(gamma_constraint)
+        keep_weight_arguments(self, locals(), "beta", "gamma", "moving_mean", "moving_variance")
         self.synchronized = flag(self, "synchronized", synchronized)
         if self.synchronized:
             raise ValueError(
@@ -166,11 +183,12 @@ class BatchNormalization(Layer):
         least = self.axis + 1 if self.axis > 0 else 1 - self.axis
         self.input_spec = InputSpec(min_ndim=least, sizes={self.axis: n})
 
-    def call(self, inputs: Tensor, training: bool = False) -> Tensor:
+    def call(self, inputs: Tensor, training: bool = False, mask: Array | None = None) -> Tensor:
         if not (training and self.trainable):
             return self._by_running_averages(inputs)
+        options = {} if mask is None else {"mask": mask}
         y, mean, variance = BatchNormFunction.apply(
-            inputs, self.gamma, self.beta, axis=self.axis, epsilon=self.epsilon
+            inputs, self.gamma, self.beta, axis=self.axis, epsilon=self.epsilon, **options
         )
         if inputs.size == mean.size:
             warnings.warn(
@@ -178,7 +196,7 @@ class BatchNormalization(Layer):
                 "is beta whatever the data. Use larger batches.",
                 stacklevel=3,
             )
-        if len(inputs):
+        if len(inputs) and (mask is None or mask.any()):
             for moving, batch in ((self.moving_mean, mean), (self.moving_variance, variance)):
                 update(moving, latest(moving) * self.momentum + batch.data * (1 - self.momentum))
         return y

@@ -65,7 +65,7 @@ class Dropout(Layer):
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
-        self.rate = number("Dropout", "rate", rate, minimum=0, maximum=1)
+        self.rate = number(type(self).__name__, "rate", rate, minimum=0, maximum=1)
         self.noise_shape = (
             None if noise_shape is None else sizes_or_none("Dropout", "noise_shape", noise_shape)
         )
@@ -75,7 +75,9 @@ class Dropout(Layer):
     def call(self, inputs: Tensor, training: bool = False) -> Tensor:
         if not training or self.rate == 0:
             return inputs
-        factors = dropout_factors(self.seed_generator, self.rate, self._mask_shape(inputs.shape), inputs.dtype)
+        factors = dropout_factors(
+            self.seed_generator, self.rate, self._mask_shape(inputs.shape), inputs.dtype
+        )
         return DropoutFunction.apply(inputs, factors=factors)
 
     def _mask_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:

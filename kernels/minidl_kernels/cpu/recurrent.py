@@ -1,0 +1,231 @@
+"""simple_rnn, lstm and gru: arrays are prepared here, `recurrent_loops` goes through time with them.
+
+    simple_rnn     h_t = a(x·W + b + h·U)
+    lstm           c_t = f·c + i·g                     h_t = o·a(c_t)
+    gru            h_t = z·h + (1 − z)·candidate       with the reset gate after the product (`reset_after`)
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from minidl_kernels.contract import Kernel
+from minidl_kernels.cpu import cells, recurrent_loops
+from minidl_kernels.cpu.arrays import floats, gradient_of, ready
+from minidl_kernels.cpu.curves import CURVES
+from minidl_kernels.cpu.memory import empty, scratch
+from minidl_kernels.cpu.pool import run
+from minidl_kernels.cpu.sequence import Sizes, pack, pack_transposed
+from minidl_kernels.cpu.tile import columns
+
+__all__ = ["KERNELS"]
+
+ROWS = 16  # samples of a slice
+TERMS = 128  # of a weight gradient in one go
+SHARES = 8  # of the slices, each with weight gradients of its own
+LARGEST_SHARES = 64 << 20  # bytes that these may take together, if there are more than two
+ALONE = 4_000_000  # multiplications that take less time than to call a helper
+
+_no_mask = np.zeros((0, 0), np.bool_)
+
+
+class _Cache(NamedTuple):
+    cell: int
+    w: Any
+    u: Any
+    biased: bool
+    a: Any
+    tape: Any
+    mask: Any
+    sequences: bool
+    curve: int
+    gate: int
+    sizes: Sizes
+    parts: int
+
+
+def _up(n: int, step: int) -> int:
+    return -(-n // step) * step
+
+
+def _fits(
+    gates: int, x: Any, states: tuple[Any, ...], w: Any, u: Any, b: Any, bias_shape: tuple[int, ...],
+    curves: tuple[str, ...], mask: Any, factors: Any,
+) -> bool:  # fmt: skip
+    """Floats of one type, shapes that belong together, curves that have a loop."""
+    if not (floats(x, *states, w, u) if b is None else floats(x, *states, w, u, b)):
+        return False
+    if factors is not None or x.ndim != 3 or w.ndim != 2 or u.ndim != 2:
+        return False
+    n, t, i = x.shape
+    units = u.shape[0]
+    return (
+        w.shape == (i, gates * units)
+        and u.shape == (units, gates * units)
+        and all([state.shape == (n, units) for state in states])
+        and (b is None or b.shape == bias_shape)
+        and all([curve in CURVES for curve in curves])
+        and (
+            mask is None
+            or (isinstance(mask, np.ndarray) and mask.dtype == np.bool_ and mask.shape == (n, t))
+        )
+    )
+
+
+def _sizes(cell: int, shape: tuple[int, int, int], units: int, itemsize: int) -> Sizes:
+    n, t, i = shape
+    rows = ROWS if n > ROWS // 2 else ROWS // 2
+    up = _up(units, columns(itemsize) // 2)
+    return Sizes(
+        n, t, i, units, up, rows, -(-n // rows), min(t, TERMS // rows), cells.GATES[cell], cell == cells.GRU
+    )
+
+
+def _forward(
+    cell: int, x: Any, h0: Any, c0: Any, w: Any, u: Any, b: Any, curve: str, gate: str, sequences: bool, mask: Any
+) -> tuple[Any, Any, _Cache]:
+    """y, c_T and the cache. b is as long as the blocks of columns, or None."""
+    x, h0, c0, w, u = ready(x), ready(h0), ready(c0), ready(w), ready(u)
+    dtype = x.dtype
+    s = _sizes(cell, x.shape, len(u), dtype.itemsize)
+    k, width = s.i + 1 + s.u, columns(dtype.itemsize)
+    packed = scratch("panels", s.gates * k * _up(s.up, width), dtype)
+    pack(w, np.zeros(s.gates * s.u, dtype) if b is None else b, u, packed, s)
+    a = empty((s.slices * s.t, s.rows, k), dtype)
+    tape = empty((s.slices * s.t, cells.BLOCKS[cell], s.rows * s.up), dtype)
+    y = empty((s.n, s.t if sequences else 1, s.u), dtype)
+    c_last = empty(c0.shape, dtype) if cell == cells.LSTM else c0
+    mask = _no_mask if mask is None else np.array(mask, order="C")
+    parts = s.slices if s.n * s.t * k * s.gates * s.up > ALONE else 1
+    codes = CURVES[curve], CURVES[gate]
+    run(
+        recurrent_loops.forward, parts, cell, x, h0, c0, packed, mask, a, tape, y, sequences, c_last, *codes,
+        dtype.type(-np.inf), s,
+    )  # fmt: skip
+    cache = _Cache(cell, w, u, b is not None, a, tape, mask, sequences, *codes, s, parts)
+    return y if sequences else y[:, 0], c_last, cache
+
+
+def _backward(dy: Any, d_last: Any, cache: _Cache, wanted: bool) -> tuple[Any, ...]:
+    """dx, dh0, dc0, and d(W; b; U) as (K, blocks, U)."""
+    cell, w, u, _, a, tape, mask, sequences, curve, gate, s, parts = cache
+    dtype, k, width = w.dtype, s.i + 1 + s.u, columns(w.itemsize)
+    dy = gradient_of(dy, (s.n, s.t, s.u) if sequences else (s.n, s.u), dtype).reshape(s.n, -1, s.u)
+    packed_u = scratch("panels", _up(s.u, width) * u.shape[1], dtype)
+    pack_transposed(u, packed_u)
+    packed_w, dx = packed_u, np.empty((0, 0, 0), dtype)
+    if wanted:
+        packed_w, dx = scratch("panels of w", _up(s.i, width) * u.shape[1], dtype), empty((s.n, s.t, s.i), dtype)
+        pack_transposed(w, packed_w)
+    size = k * s.gates * s.up
+    shares = min(parts, max(2, min(SHARES, LARGEST_SHARES // (size * dtype.itemsize))))
+    dws = empty((shares, k, s.gates * s.up), dtype)
+    dh0 = empty((s.n, s.u), dtype)
+    dc0 = empty((s.n, s.u), dtype) if cell == cells.LSTM else dh0
+    run(
+        recurrent_loops.backward, shares, cell, dy, sequences, d_last, a, tape, mask, packed_u, packed_w, dx, dh0, dc0,
+        dws, curve, gate, dtype.type(-np.inf), s,
+    )  # fmt: skip
+    dw = dws[0] if shares == 1 else dws.sum(axis=0)
+    return dx if wanted else None, dh0, dc0, dw.reshape(k, s.gates, s.up)[:, :, : s.u]
+
+
+def _weights(d: Any, i: int, blocks: Any = slice(None)) -> Any:
+    """Some rows and blocks of d(W; b; U) as a matrix of its own."""
+    return np.array(d[i][:, blocks]).reshape(len(d[i]), -1)
+
+
+def simple_rnn_forward(
+    x: Any, h0: Any, w: Any, u: Any, b: Any, *, activation: str, sequences: bool, mask: Any = None,
+    recurrent_factors: Any = None,
+) -> tuple[Any, _Cache]:  # fmt: skip
+    """x (N, T, I), h0 (N, U), w (I, U), u (U, U), b (U,) or None -> y (N, T, U), or h_T (N, U)."""
+    bias = None if b is None else ready(b)
+    y, _, cache = _forward(
+        cells.SIMPLE_RNN, x, h0, h0, w, u, bias, activation, activation, sequences, mask
+    )
+    return y, cache
+
+
+def simple_rnn_backward(dy: Any, cache: _Cache, needs: tuple[bool, ...] = (True,) * 5) -> tuple[Any, ...]:
+    """dy like y -> dx, dh0, dw, du, db."""
+    dx, dh0, _, d = _backward(dy, cache.u, cache, needs[0])
+    i = cache.sizes.i
+    db = d[i].flatten() if cache.biased else None
+    return dx, dh0, _weights(d, slice(i)), _weights(d, slice(i + 1, None)), db
+
+
+def lstm_forward(
+    x: Any, h0: Any, c0: Any, w: Any, u: Any, b: Any, *, activation: str, recurrent_activation: str, sequences: bool,
+    mask: Any = None, recurrent_factors: Any = None,
+) -> tuple[tuple[Any, Any], _Cache]:  # fmt: skip
+    """x (N, T, I), h0 and c0 (N, U), w (I, 4U), u (U, 4U), b (4U,) or None -> y as above, c_T (N, U)."""
+    bias = None if b is None else ready(b)
+    y, c, cache = _forward(
+        cells.LSTM, x, h0, c0, w, u, bias, activation, recurrent_activation, sequences, mask
+    )
+    return (y, c), cache
+
+
+def lstm_backward(
+    gradients: tuple[Any, Any], cache: _Cache, needs: tuple[bool, ...] = (True,) * 6
+) -> tuple[Any, ...]:
+    """dy like y, dc_T -> dx, dh0, dc0, dw, du, db."""
+    dy, dc = gradients
+    s = cache.sizes
+    dx, dh0, dc0, d = _backward(dy, gradient_of(dc, (s.n, s.u), cache.w.dtype), cache, needs[0])
+    db = d[s.i].flatten() if cache.biased else None
+    return dx, dh0, dc0, _weights(d, slice(s.i)), _weights(d, slice(s.i + 1, None)), db
+
+
+def gru_forward(
+    x: Any, h0: Any, w: Any, u: Any, b: Any, *, activation: str, recurrent_activation: str, reset_after: bool,
+    sequences: bool, mask: Any = None, recurrent_factors: Any = None,
+) -> tuple[Any, _Cache]:  # fmt: skip
+    """x (N, T, I), h0 (N, U), w (I, 3U), u (U, 3U), b (2, 3U) or None -> y as above."""
+    units, bias = len(u), None
+    if b is not None:  # z and r add both
+        bias = np.concatenate([b[0, : 2 * units] + b[1, : 2 * units], b[1, 2 * units :], b[0, 2 * units :]])
+    y, _, cache = _forward(
+        cells.GRU, x, h0, h0, w, u, bias, activation, recurrent_activation, sequences, mask
+    )
+    return y, cache
+
+
+def gru_backward(dy: Any, cache: _Cache, needs: tuple[bool, ...] = (True,) * 5) -> tuple[Any, ...]:
+    """dy like y -> dx, dh0, dw, du, db (2, 3U)."""
+    dx, dh0, _, d = _backward(dy, cache.u, cache, needs[0])
+    i = cache.sizes.i
+    of_input, of_state = [0, 1, 3], [0, 1, 2]
+    db = d[i][[of_input, of_state]].reshape(2, -1) if cache.biased else None
+    return dx, dh0, _weights(d, slice(i), of_input), _weights(d, slice(i + 1, None), of_state), db
+
+
+def _simple_rnn_supports(
+    x: Any, h0: Any, w: Any, u: Any, b: Any, *, activation: str, sequences: bool, mask: Any = None,
+    recurrent_factors: Any = None,
+) -> bool:  # fmt: skip
+    return _fits(1, x, (h0,), w, u, b, w.shape[1:], (activation,), mask, recurrent_factors)
+
+
+def _lstm_supports(
+    x: Any, h0: Any, c0: Any, w: Any, u: Any, b: Any, *, activation: str, recurrent_activation: str, sequences: bool,
+    mask: Any = None, recurrent_factors: Any = None,
+) -> bool:  # fmt: skip
+    curves = activation, recurrent_activation
+    return _fits(4, x, (h0, c0), w, u, b, w.shape[1:], curves, mask, recurrent_factors)
+
+
+def _gru_supports(
+    x: Any, h0: Any, w: Any, u: Any, b: Any, *, activation: str, recurrent_activation: str, reset_after: bool,
+    sequences: bool, mask: Any = None, recurrent_factors: Any = None,
+) -> bool:  # fmt: skip
+    curves = activation, recurrent_activation
+    return reset_after and _fits(3, x, (h0,), w, u, b, (2, *w.shape[1:]), curves, mask, recurrent_factors)
+
+
+KERNELS = {
+    "gru": Kernel(gru_forward, gru_backward, _gru_supports),
+    "lstm": Kernel(lstm_forward, lstm_backward, _lstm_supports),
+    "simple_rnn": Kernel(simple_rnn_forward, simple_rnn_backward, _simple_rnn_supports),
+}
