@@ -187,12 +187,12 @@ def _batch_normalization(draw):
     return Case(arguments, sample)
 
 
-def _recurrent(*gates, **more):
-    """Arguments of a recurrent layer; `gates` has the curve of its gates, if there are any."""
+def _recurrent(gated, **more):
+    """Arguments of a recurrent layer, with gates or without."""
     return st.fixed_dictionaries({
         "units": SMALL,
         "activation": st.sampled_from(["tanh", "tanh", "relu", "softsign", "gelu", None]),
-        **{"recurrent_activation": st.sampled_from(["sigmoid", "sigmoid", "hard_sigmoid"]) for _ in gates},
+        **({"recurrent_activation": st.sampled_from(["sigmoid", "sigmoid", "hard_sigmoid"])} if gated else {}),
         "use_bias": st.booleans(),
         "bias_initializer": st.sampled_from(["zeros", "random_normal"]),
         "recurrent_regularizer": st.sampled_from([None, "l2"]),
@@ -204,9 +204,9 @@ def _recurrent(*gates, **more):
 
 sequences = st.tuples(st.integers(1, 5), SMALL)
 _RECURRENT = {
-    layers.SimpleRNN: _recurrent(),
-    layers.GRU: _recurrent("z", reset_after=st.booleans()),
-    layers.LSTM: _recurrent("i", unit_forget_bias=st.booleans()),
+    layers.SimpleRNN: _recurrent(False),
+    layers.GRU: _recurrent(True, reset_after=st.booleans()),
+    layers.LSTM: _recurrent(True, unit_forget_bias=st.booleans()),
 }
 _any_recurrent = st.sampled_from(list(_RECURRENT)).flatmap(
     lambda cls: st.builds(lambda a: Inner(cls.__name__, {**a, "go_backwards": False}), _RECURRENT[cls])

@@ -29,7 +29,7 @@ def timeseries_dataset_from_array(
         target i = targets[s]
 
     A target belongs to the *first* step of its window. To predict the value that follows each window of L
-    steps, move the targets: `timeseries_dataset_from_array(data[:-L], data[L:], L)`.
+    steps, move the targets: `timeseries_dataset_from_array(data, data[L:], L)`.
 
     Args:
         data: recording, first axis time; shape (time,) or (time, features).

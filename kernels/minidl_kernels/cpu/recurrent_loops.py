@@ -17,6 +17,11 @@ __all__ = ["backward", "forward"]
 
 
 @compiled
+def _blank(s, dtype):
+    return np.zeros((s.rows, s.up), dtype)
+
+
+@compiled
 def _held(valid, old, new):
     """new = old where the mask is not valid."""
     for row in range(len(valid)):
@@ -49,7 +54,7 @@ def forward(
     """A part is a share of the slices. y (N, T, U), or (N, 1, U) for h_T alone; c only in an LSTM."""
     table, size, k = tables(x, s), s.rows * s.up, s.i + 1 + s.u
     flat_a, flat_tape = a.reshape(a.size), tape.reshape(tape.size)
-    h, c = np.zeros((s.rows, s.up), x.dtype), np.zeros((s.rows, s.up), x.dtype)
+    h, c = _blank(s, x.dtype), _blank(s, x.dtype)
     while True:
         part = take(counter)
         if part >= parts:
@@ -91,8 +96,8 @@ def backward(
     """
     table, size, k = tables(tape, s), s.rows * s.up, s.i + 1 + s.u
     flat_a, flat_dw, dtype = a.reshape(a.size), dw.reshape(dw.size), tape.dtype
-    dh, dc, carry = np.zeros((3, s.rows, s.up), dtype)
-    past_h, past_c = np.zeros((2, s.rows, s.up), dtype)
+    dh, dc, carry = _blank(s, dtype), _blank(s, dtype), _blank(s, dtype)
+    past_h, past_c = _blank(s, dtype), _blank(s, dtype)
     dz = np.zeros((s.gates, s.steps, size), dtype)
     flat_dz = dz.reshape(dz.size)
     own = np.zeros(max(size, s.rows * (s.i + 2 * len(table.zeros))), dtype)

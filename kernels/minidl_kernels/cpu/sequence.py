@@ -206,7 +206,8 @@ def back_to_inputs(dz, place, packed, own, first, used, t, dx, no_floor, tables,
                 packed, left * n_gates * s.u, width,
                 tables.zeros, tables.none, 0, no_floor,
             )  # fmt: skip
-    copy_rows(own.reshape(s.rows, len(own) // s.rows), dx[first : first + used, t], used, s.i)
+    columns = (s.i + width - 1) // width * width
+    copy_rows(own[: s.rows * columns].reshape(s.rows, columns), dx[first : first + used, t], used, s.i)
 
 
 @compiled

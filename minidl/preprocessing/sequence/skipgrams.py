@@ -75,7 +75,7 @@ def skipgrams(
     window_size = whole_number("skipgrams", "window_size", window_size, minimum=0)
     negative_samples = number("skipgrams", "negative_samples", negative_samples, minimum=0)
     vocabulary_size = whole_number("skipgrams", "vocabulary_size", vocabulary_size, minimum=2)
-    draw: Any = random if seed is None else random.Random(seed)  # noqa: S311 - no secret
+    draw: Any = random if seed is None else random.Random(whole_number("skipgrams", "seed", seed))  # noqa: S311 - no secret
     couples = []
     for i, word in enumerate(sequence):
         if not word or (sampling_table is not None and sampling_table[word] < draw.random()):

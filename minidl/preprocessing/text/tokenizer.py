@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from minidl.backend import Array
+from minidl.preprocessing.text.entries import documents, sequences_in
 from minidl.preprocessing.text.matrix import counted
 from minidl.preprocessing.text.words import FILTERS, Analyzer, checked_options, text_to_word_sequence
 from minidl.utils.checks import whole_number
@@ -138,7 +139,7 @@ class Tokenizer:
         ({1: 2, 2: 1}, 2)
         """
         docs, seen = self.index_docs.copy(), 0
-        for numbers in _sequences("fit_on_sequences", sequences):
+        for numbers in sequences_in("fit_on_sequences", sequences):
             seen += 1
             for i in dict.fromkeys(numbers):
                 docs[whole_number("fit_on_sequences", "every entry", i)] += 1
@@ -202,7 +203,7 @@ class Tokenizer:
         """
         self._refuse_empty("sequences_to_texts")
         oov = self.index_word.get(self._oov_number() or 0)
-        for numbers in _sequences("sequences_to_texts", sequences):
+        for numbers in sequences_in("sequences_to_texts", sequences):
             words = [None if self._too_large(i) else self.index_word.get(i) for i in numbers]
             yield " ".join([word for word in (oov if w is None else w for w in words) if word is not None])
 
@@ -246,7 +247,7 @@ class Tokenizer:
             )
         if mode == "tfidf" and not self.document_count:
             raise ValueError("mode='tfidf' compares with texts seen before. Call fit_on_texts first.")
-        rows = list(_sequences("sequences_to_matrix", sequences))
+        rows = list(sequences_in("sequences_to_matrix", sequences))
         return counted(rows, columns, mode, self.document_count, self.index_docs)
 
     def get_config(self) -> dict[str, Any]:
@@ -298,53 +299,15 @@ class Tokenizer:
 
     def _documents(self, owner: str, texts: Any) -> Iterator[list[str]]:
         """The words of each text."""
-        if isinstance(texts, bytes) or (isinstance(texts, str) and not self.char_level):
-            raise TypeError(
-                f"Tokenizer.{owner} expects a list of texts, got one text {texts!r:.40}: each of its letters would "
-                f"be a text. Pass [text], or text.splitlines() for a text per line."
-            )
-        if not isinstance(texts, Iterable):
-            raise TypeError(f"Tokenizer.{owner} expects a list of texts, got {type(texts).__name__}.")
-        for i, text in enumerate(texts):
-            yield self._words(owner, text, i)
-
-    def _words(self, owner: str, text: Any, position: int) -> list[str]:
-        if isinstance(text, list | tuple):
-            for word in text:
-                if not isinstance(word, str):
-                    raise TypeError(
-                        f"Tokenizer.{owner} expects the words in entry {position} to be strings, got "
-                        f"{type(word).__name__} {word!r:.60}."
-                    )
-            return [word.lower() for word in text] if self.lower else list(text)
-        if self.analyzer is not None and not self.char_level:
-            return list(self.analyzer(text))
-        if not isinstance(text, str):
-            mends = {
-                bytes: "Decode it: text.decode('utf-8').",
-                float: "For a pandas column: df[name].fillna('').",
-            }
-            raise TypeError(
-                f"Tokenizer.{owner} expects texts, got {type(text).__name__} {text!r:.60} at position {position}. "
-                f"{mends.get(type(text), 'A text is a string, or a list of words.')}"
-            )
         if self.char_level:
-            return list(text.lower() if self.lower else text)
-        return text_to_word_sequence(text, self.filters, self.lower, self.split)
-
-
-def _sequences(owner: str, sequences: Any) -> Iterator[list[Any]]:
-    """Each sequence as a list."""
-    if isinstance(sequences, str | bytes) or not isinstance(sequences, Iterable):
-        raise TypeError(f"Tokenizer.{owner} expects a list of sequences, got {sequences!r:.60}.")
-    for i, numbers in enumerate(sequences):
-        if (
-            isinstance(numbers, str | bytes)
-            or not hasattr(numbers, "__len__")
-            or getattr(numbers, "ndim", 1) == 0
-        ):
-            raise TypeError(
-                f"Tokenizer.{owner} expects lists of numbers, got {type(numbers).__name__} {numbers!r:.60} at "
-                f"position {i}. For a single sequence pass [sequence]; for texts see texts_to_sequences."
+            return documents(
+                owner, texts, self.lower, lambda text: text.lower() if self.lower else text, True
             )
-        yield list(numbers)
+        if self.analyzer is not None:
+            return documents(owner, texts, self.lower, self.analyzer, only_strings=False)
+        return documents(
+            owner,
+            texts,
+            self.lower,
+            lambda text: text_to_word_sequence(text, self.filters, self.lower, self.split),
+        )

@@ -47,9 +47,8 @@ def text_to_word_sequence(
             f"text_to_word_sequence expects one text (a string), got {type(input_text).__name__} {input_text!r:.60}."
         )
     text = input_text.lower() if lower else input_text
-    return [
-        word for word in text.translate(str.maketrans(dict.fromkeys(filters, split))).split(split) if word
-    ]
+    separators: dict[str, Any] = dict.fromkeys(filters, split)
+    return [word for word in text.translate(str.maketrans(separators)).split(split) if word]
 
 
 def checked_options(owner: str, filters: Any, split: Any) -> None:

@@ -52,7 +52,8 @@ class Setting:
 
 convolutions = st.builds(
     Setting, n=st.integers(1, 8), k=st.integers(1, 4), s=small, r=small,
-    padding=st.sampled_from(["valid", "same", "causal"]), groups=st.integers(1, 2), seen=small, per_group=small, batch=st.integers(0, 3), biased=st.booleans(), seed=seeds,
+    padding=st.sampled_from(["valid", "same", "causal"]),
+    groups=st.integers(1, 2), seen=small, per_group=small, batch=st.integers(0, 3), biased=st.booleans(), seed=seeds,
 )  # fmt: skip
 
 
