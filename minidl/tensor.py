@@ -75,16 +75,16 @@ class Function:
             )
         result, cache = made
         several = isinstance(result, tuple)
-        outputs = [np.asarray(y) for y in result] if several else [np.asarray(result)]
+        outputs = tuple([np.asarray(y) for y in (result if several else (result,))])
         node = None
-        needs = tuple([isinstance(x, Tensor) and x.requires_grad for x in inputs])
-        if mode.grad_enabled and True in needs:
-            sources = tuple([x if needed else None for x, needed in zip(inputs, needs, strict=True)])
-            backward = partial(backward, needs=needs) if cls.selective else backward
-            node = Node(cls.__name__, sources, backward, cache, outputs, several)
-        if not several:
-            return Tensor._made(outputs[0], node, 0)
-        return tuple([Tensor._made(y, node, i) for i, y in enumerate(outputs)])
+        if mode.grad_enabled:
+            sources = tuple([x if isinstance(x, Tensor) and x.requires_grad else None for x in inputs])
+            needs = tuple([x is not None for x in sources])
+            if any(needs):
+                backward = partial(backward, needs=needs) if cls.selective else backward
+                node = Node(cls.__name__, sources, backward, cache, outputs, several)
+        tensors = tuple([Tensor._made(y, node, i) for i, y in enumerate(outputs)])
+        return tensors if several else tensors[0]
 
 
 def as_array(value: Any) -> Array:

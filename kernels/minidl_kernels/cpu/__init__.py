@@ -14,6 +14,7 @@ from minidl_kernels.cpu import (
     layer_normalization,
     pool,
     pooling,
+    recurrent,
     series,
 )  # fmt: skip
 
@@ -32,6 +33,7 @@ KERNELS: dict[str, Kernel] = {
     **embedding.KERNELS,
     **layer_normalization.KERNELS,
     **pooling.KERNELS,
+    **recurrent.KERNELS,
     **series.KERNELS,
 }
 

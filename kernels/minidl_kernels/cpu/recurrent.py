@@ -49,7 +49,7 @@ def _up(n: int, step: int) -> int:
 
 
 def _fits(
-    gates: int, x: Any, states: tuple[Any, ...], w: Any, u: Any, b: Any, bias_shape: tuple[int, ...],
+    gates: int, x: Any, states: tuple[Any, ...], w: Any, u: Any, b: Any, biases: tuple[int, ...],
     curves: tuple[str, ...], mask: Any, factors: Any,
 ) -> bool:  # fmt: skip
     """Floats of one type, shapes that belong together, curves that have a loop."""
@@ -63,7 +63,7 @@ def _fits(
         w.shape == (i, gates * units)
         and u.shape == (units, gates * units)
         and all([state.shape == (n, units) for state in states])
-        and (b is None or b.shape == bias_shape)
+        and (b is None or b.shape == (*biases, gates * units))
         and all([curve in CURVES for curve in curves])
         and (
             mask is None
@@ -205,7 +205,7 @@ def _simple_rnn_supports(
     x: Any, h0: Any, w: Any, u: Any, b: Any, *, activation: str, sequences: bool, mask: Any = None,
     recurrent_factors: Any = None,
 ) -> bool:  # fmt: skip
-    return _fits(1, x, (h0,), w, u, b, w.shape[1:], (activation,), mask, recurrent_factors)
+    return _fits(1, x, (h0,), w, u, b, (), (activation,), mask, recurrent_factors)
 
 
 def _lstm_supports(
@@ -213,7 +213,7 @@ def _lstm_supports(
     mask: Any = None, recurrent_factors: Any = None,
 ) -> bool:  # fmt: skip
     curves = activation, recurrent_activation
-    return _fits(4, x, (h0, c0), w, u, b, w.shape[1:], curves, mask, recurrent_factors)
+    return _fits(4, x, (h0, c0), w, u, b, (), curves, mask, recurrent_factors)
 
 
 def _gru_supports(
@@ -221,7 +221,7 @@ def _gru_supports(
     sequences: bool, mask: Any = None, recurrent_factors: Any = None,
 ) -> bool:  # fmt: skip
     curves = activation, recurrent_activation
-    return reset_after and _fits(3, x, (h0,), w, u, b, (2, *w.shape[1:]), curves, mask, recurrent_factors)
+    return reset_after and _fits(3, x, (h0,), w, u, b, (2,), curves, mask, recurrent_factors)
 
 
 KERNELS = {
