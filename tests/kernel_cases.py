@@ -168,6 +168,37 @@ def _embedding(draw):
     return Case((ids.astype(kind), *normal(seed, (rows, draw(WIDE)))), {})
 
 
+@st.composite
+def _recurrent(draw, gates):
+    """`gates` says which: 1 simple_rnn, 3 gru, 4 lstm."""
+    batch, time = draw(st.sampled_from([1, 3, 8, 9, 17])), draw(st.sampled_from([1, 2, 5, 9, 17]))
+    arrays = _sequence(draw(seeds), gates, batch, time, draw(WIDE), draw(WIDE), draw(maybe))
+    curves = st.sampled_from(["tanh", "sigmoid", "relu", "hard_sigmoid", "linear", "softsign"])
+    mask = np.random.default_rng(draw(seeds)).random((batch, time)) < 0.6
+    options = {"activation": draw(curves), "sequences": draw(maybe), "mask": mask if draw(maybe) else None}
+    if gates > 1:
+        options["recurrent_activation"] = draw(
+            st.sampled_from(["sigmoid", "hard_sigmoid", "tanh", "softsign"])
+        )
+    if gates == 3:
+        options["reset_after"] = True
+    return Case(arrays, options)
+
+
+def _sequence(seed, gates, batch, time, inputs, units, biased=True):
+    """Weights small enough that rounding does not grow from step to step."""
+    state, bias = (batch, units), (2, 3 * units) if gates == 3 else (gates * units,)
+    x, *states, w, u, b = normal(
+        seed,
+        (batch, time, inputs),
+        *[state] * (1 + (gates == 4)),
+        (inputs, gates * units),
+        (units, gates * units),
+        bias,
+    )
+    return (x, *states, w / (2 * inputs**0.5), u / (2 * units**0.5), b if biased else None)
+
+
 CASES = {
     "adam": _adam(),
     "average_pool1d": _pool1d(),
@@ -179,12 +210,15 @@ CASES = {
     "conv2d_relu": _conv2d(),
     "dense": _dense(),
     "embedding": _embedding(),
+    "gru": _recurrent(3),
     "layer_normalization": _layer_normalization(),
+    "lstm": _recurrent(4),
     "max_pool1d": _pool1d(),
     "max_pool2d": _pool2d(),
     "relu": _elementwise(),
     "sigmoid": _elementwise(),
     "sigmoid_cross_entropy": _sigmoid_cross_entropy(),
+    "simple_rnn": _recurrent(1),
     "softmax": _softmax(),
     "softmax_cross_entropy": _softmax_cross_entropy(),
     "sparse_softmax_cross_entropy": _sparse_softmax_cross_entropy(),
@@ -195,6 +229,9 @@ _pooled = {"pool": (2, 2), "strides": (2, 2), "padding": ((0, 0), (0, 0))}
 _plain1d = {"strides": (1,), "padding": ((1, 1),), "dilation": (1,), "groups": 1}
 _pooled1d = {"pool": (2,), "strides": (2,), "padding": ((0, 0),)}
 _labels = np.random.default_rng(0).integers(0, 10, 9000)
+_steps = {"activation": "tanh", "sequences": True, "mask": None}
+_gated = _steps | {"recurrent_activation": "sigmoid"}
+_masked = {"sequences": False, "mask": np.random.default_rng(1).random((70, 40)) < 0.7}
 LARGE = [  # enough for several parts, blocks and threads
     ("conv2d", Case(normal(1, (3, 40, 30, 3), (3, 3, 3, 40), (40,)), _plain)),
     ("conv2d_relu", Case(normal(2, (2, 3, 600, 9), (2, 3, 9, 70), (70,)), _plain)),
@@ -222,6 +259,12 @@ LARGE = [  # enough for several parts, blocks and threads
     ("softmax_cross_entropy", Case((normal(13, (9000, 10))[0], np.eye(10)[_labels]), {})),
     ("sparse_softmax_cross_entropy", Case((normal(14, (9000, 10))[0], _labels), {})),
     ("sigmoid_cross_entropy", Case((normal(15, (300, 301))[0], np.eye(300, 301)), {})),
+    ("gru", Case(_sequence(30, 3, 70, 40, 11, 40), _gated | {"reset_after": True})),
+    ("gru", Case(_sequence(31, 3, 70, 40, 40, 33), _gated | _masked | {"reset_after": True})),
+    ("lstm", Case(_sequence(32, 4, 70, 40, 11, 40), _gated)),
+    ("lstm", Case(_sequence(33, 4, 70, 40, 40, 33), _gated | _masked)),
+    ("simple_rnn", Case(_sequence(34, 1, 70, 40, 11, 90), _steps)),
+    ("simple_rnn", Case(_sequence(35, 1, 70, 40, 40, 70), _steps | _masked)),
 ]
 
 

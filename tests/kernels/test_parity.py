@@ -20,6 +20,7 @@ from minidl.backend import kernels_on
 TOLERANCE = {"float32": 1e-5, "float64": 1e-12}
 NAMES = sorted(KERNELS)
 PAIRS = [name for name in NAMES if name != "adam"]  # which have a way back
+RECURRENT = ("gru", "lstm", "simple_rnn")
 every = pytest.mark.parametrize
 several = settings(deadline=None, max_examples=50)
 dtypes = st.sampled_from(sorted(TOLERANCE))
@@ -316,9 +317,8 @@ def test_what_a_kernel_does_not_take_is_left_to_the_reference(name, kind):
 def test_an_empty_batch_works(name):
     case = next(case for n, case in LARGE if n == name)
     arrays = converted(case.arrays, "float32")
-    arrays[0] = arrays[0][:0]
-    if "cross_entropy" in name:
-        arrays[1] = arrays[1][:0]
+    with_batch = 3 if name == "lstm" else 2 if name in RECURRENT or "cross_entropy" in name else 1
+    arrays[:with_batch] = [a[:0] for a in arrays[:with_batch]]
     with kernels_on():
         outputs = as_tuple(FUNCTIONS[name].apply(*arrays, **case.options))
     assert outputs[0].shape[0] == 0
@@ -332,6 +332,13 @@ def test_gradcheck_with_kernels(name):
         "dense": ((3, 4), (4, 2), (2,)), "average_pool2d": ((2, 5, 4, 3),), "softmax_cross_entropy": ((3, 4), (3, 4)),
         "sigmoid_cross_entropy": ((3, 4), (3, 4)), "sparse_softmax_cross_entropy": ((3, 4),),
     }  # fmt: skip
+    for recurrent, states, gates, biases in (
+        ("simple_rnn", 1, 1, ()),
+        ("lstm", 2, 4, ()),
+        ("gru", 1, 3, (2,)),
+    ):
+        n = 3 * gates
+        shapes[recurrent] = ((3, 4, 2), *[(3, 3)] * states, (2, n), (3, n), (*biases, n))
     shapes["layer_normalization"] = ((3, 4, 2), (2,), (2,))
     shapes["conv1d"] = shapes["conv1d_relu"] = ((2, 7, 2), (3, 2, 3), (3,))
     shapes["max_pool1d"] = shapes["average_pool1d"] = ((2, 7, 3),)

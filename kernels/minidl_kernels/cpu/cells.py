@@ -1,8 +1,8 @@
 """One step of each recurrent cell, for a slice of samples, between the matrix products: forward and backward.
 
-`z` is the tape of the step. Before `advance` its first blocks hold z = x·W + b + h·U, after it the heights of the gates,
-and the other blocks what the way back needs besides. h and c are updated in place. `retreat` makes dz from dh and dc;
-afterwards dc belongs to the step before, and so does `carry`, the part of dh that does not come through dz.
+`z` is the tape of the step. Before `advance` its first blocks hold z = x·W + b + h·U, after it the heights of the
+gates, and the other blocks what the way back needs besides. h and c are updated in place. `retreat` makes dz from
+dh and dc; afterwards dc belongs to the step before, and so does `carry`, the part of dh that does not come through dz.
 
 Many short loops instead of one long one: the compiler takes vectors only where few arrays meet, since it has to
 make sure first that they do not overlap.
@@ -19,21 +19,14 @@ BLOCKS = (1, 6, 5)  # of the tape: h | i f g o a(c) c_before | z r seen candidat
 
 
 @compiled
+def _block(x, i, n):
+    return x[i * n : (i + 1) * n]
+
+
+@compiled
 def _times(a, b, out):
     for j in range(len(out)):
         out[j] = a[j] * b[j]
-
-
-@compiled
-def _add(a, out):
-    for j in range(len(out)):
-        out[j] += a[j]
-
-
-@compiled
-def _copy(a, out):
-    for j in range(len(out)):
-        out[j] = a[j]
 
 
 @compiled
@@ -46,58 +39,67 @@ def _mix(f, c, i, g, out):
 @compiled
 def _lstm(z, h, c, curve, gate):
     """c = f·c + i·g,  h = o·a(c)"""
-    i, f, g, o, shown, before = z[0], z[1], z[2], z[3], z[4], z[5]
-    bend(gate, i)
-    bend(gate, f)
+    n = len(h)
+    i, f, g = _block(z, 0, n), _block(z, 1, n), _block(z, 2, n)
+    o, shown, before = _block(z, 3, n), _block(z, 4, n), _block(z, 5, n)
+    bend(gate, z[: 2 * n])  # i and f
     bend(curve, g)
     bend(gate, o)
-    _copy(c, before)
+    for j in range(n):
+        before[j] = c[j]
     _mix(f, before, i, g, c)
-    _copy(c, shown)
+    for j in range(n):
+        shown[j] = c[j]
     bend(curve, shown)
     _times(o, shown, h)
 
 
 @compiled
-def _lstm_back(z, place, dh, dc, dz, own, curve, gate):
-    i, f, g, o, shown, before = z[0], z[1], z[2], z[3], z[4], z[5]
+def _lstm_back(z, dz, at, step, dh, dc, own, curve, gate):
+    n = len(dh)
+    i, f, g = _block(z, 0, n), _block(z, 1, n), _block(z, 2, n)
+    o, shown, before = _block(z, 3, n), _block(z, 4, n), _block(z, 5, n)
     back(curve, dh, o, shown, own)
-    _add(own, dc)
-    back(gate, dc, g, i, dz[0, place])
-    back(gate, dc, before, f, dz[1, place])
-    back(curve, dc, i, g, dz[2, place])
-    back(gate, dh, shown, o, dz[3, place])
-    for j in range(len(dc)):
+    for j in range(n):
+        dc[j] += own[j]
+    back(gate, dc, g, i, dz[at : at + n])
+    back(gate, dc, before, f, dz[at + step : at + step + n])
+    back(curve, dc, i, g, dz[at + 2 * step : at + 2 * step + n])
+    back(gate, dh, shown, o, dz[at + 3 * step : at + 3 * step + n])
+    for j in range(n):
         dc[j] *= f[j]
 
 
 @compiled
 def _gru(z, h, curve, gate):
     """candidate = a(x·W_h + b + r·seen),  h = z·h + (1 − z)·candidate"""
-    update, reset, seen, candidate, before = z[0], z[1], z[2], z[3], z[4]
-    one = h.dtype.type(1)
-    bend(gate, update)
-    bend(gate, reset)
-    for j in range(len(h)):
+    n, one = len(h), h.dtype.type(1)
+    update, reset, seen = _block(z, 0, n), _block(z, 1, n), _block(z, 2, n)
+    candidate, before = _block(z, 3, n), _block(z, 4, n)
+    bend(gate, z[: 2 * n])  # update and reset
+    for j in range(n):
         candidate[j] += reset[j] * seen[j]
     bend(curve, candidate)
-    _copy(h, before)
-    for j in range(len(h)):
+    for j in range(n):
+        before[j] = h[j]
+    for j in range(n):
         h[j] = update[j] * before[j] + (one - update[j]) * candidate[j]
 
 
 @compiled
-def _gru_back(z, place, dh, carry, dz, own, curve, gate):
-    update, reset, seen, candidate, before = z[0], z[1], z[2], z[3], z[4]
-    d_candidate, one = dz[3, place], dh.dtype.type(1)
-    for j in range(len(own)):
+def _gru_back(z, dz, at, step, dh, carry, own, curve, gate):
+    n, one = len(dh), dh.dtype.type(1)
+    update, reset, seen = _block(z, 0, n), _block(z, 1, n), _block(z, 2, n)
+    candidate, before = _block(z, 3, n), _block(z, 4, n)
+    d_candidate = dz[at + 3 * step : at + 3 * step + n]
+    for j in range(n):
         own[j] = before[j] - candidate[j]
-    back(gate, dh, own, update, dz[0, place])
-    for j in range(len(own)):
+    back(gate, dh, own, update, dz[at : at + n])
+    for j in range(n):
         own[j] = one - update[j]
     back(curve, dh, own, candidate, d_candidate)
-    back(gate, d_candidate, seen, reset, dz[1, place])
-    _times(d_candidate, reset, dz[2, place])
+    back(gate, d_candidate, seen, reset, dz[at + step : at + step + n])
+    _times(d_candidate, reset, dz[at + 2 * step : at + 2 * step + n])
     _times(dh, update, carry)
 
 
@@ -109,18 +111,19 @@ def advance(cell, z, h, c, curve, gate):
     elif cell == GRU:
         _gru(z, h, curve, gate)
     else:
-        bend(curve, z[0])
-        _copy(z[0], h)
+        bend(curve, z)
+        for j in range(len(h)):
+            h[j] = z[j]
 
 
 @compiled
-def retreat(cell, z, place, dh, dc, carry, dz, own, curve, gate):
-    """Backward: dh and dc -> dz (blocks, steps, S·up) at `place`, carry, and dc of the step before."""
+def retreat(cell, z, dz, at, step, dh, dc, carry, own, curve, gate):
+    """Backward: dh and dc -> dz, whose blocks begin at `at`, `at + step`, ...; carry; and dc of the step before."""
     carry[:] = 0
     if cell == LSTM:
-        _lstm_back(z, place, dh, dc, dz, own, curve, gate)
+        _lstm_back(z, dz, at, step, dh, dc, own, curve, gate)
     elif cell == GRU:
-        _gru_back(z, place, dh, carry, dz, own, curve, gate)
+        _gru_back(z, dz, at, step, dh, carry, own, curve, gate)
     else:
         own[:] = 1
-        back(curve, dh, own, z[0], dz[0, place])
+        back(curve, dh, own, z, dz[at : at + len(dh)])

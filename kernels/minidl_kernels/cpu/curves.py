@@ -14,7 +14,8 @@ __all__ = ["CURVES", "back", "bend"]
 
 TANH, SIGMOID, RELU, HARD_SIGMOID, SOFTSIGN, LINEAR = range(6)
 CURVES = {
-    "tanh": TANH, "sigmoid": SIGMOID, "relu": RELU, "hard_sigmoid": HARD_SIGMOID, "softsign": SOFTSIGN, "linear": LINEAR,
+    "tanh": TANH, "sigmoid": SIGMOID, "relu": RELU, "hard_sigmoid": HARD_SIGMOID, "softsign": SOFTSIGN,
+    "linear": LINEAR,
 }  # fmt: skip
 
 

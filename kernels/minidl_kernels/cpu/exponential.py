@@ -41,7 +41,9 @@ class _Constants(NamedTuple):
     flat: Any  # x from which on tanh x is 1
 
 
-def _constants(number: Any, digits: int, exponential: int, artanh: int, smallest: float, flat: float) -> _Constants:
+def _constants(
+    number: Any, digits: int, exponential: int, artanh: int, smallest: float, flat: float
+) -> _Constants:
     high = round(math.log(2) * 2**digits) / 2**digits
     powers = tuple(number(1 / math.factorial(k)) for k in range(exponential, -1, -1))
     return _Constants(

@@ -1,8 +1,8 @@
 """simple_rnn, lstm and gru: arrays are prepared here, `recurrent_loops` goes through time with them.
 
-    simple_rnn     h_t = a(x·W + b + h·U)
-    lstm           c_t = f·c + i·g                     h_t = o·a(c_t)
-    gru            h_t = z·h + (1 − z)·candidate       with the reset gate after the product (`reset_after`)
+simple_rnn     h_t = a(x·W + b + h·U)
+lstm           c_t = f·c + i·g                     h_t = o·a(c_t)
+gru            h_t = z·h + (1 − z)·candidate       with the reset gate after the product (`reset_after`)
 """
 
 from typing import Any, NamedTuple
@@ -62,12 +62,11 @@ def _fits(
     return (
         w.shape == (i, gates * units)
         and u.shape == (units, gates * units)
-        and all([state.shape == (n, units) for state in states])
+        and all(state.shape == (n, units) for state in states)
         and (b is None or b.shape == (*biases, gates * units))
-        and all([curve in CURVES for curve in curves])
+        and all(curve in CURVES for curve in curves)
         and (
-            mask is None
-            or (isinstance(mask, np.ndarray) and mask.dtype == np.bool_ and mask.shape == (n, t))
+            mask is None or (isinstance(mask, np.ndarray) and mask.dtype == np.bool_ and mask.shape == (n, t))
         )
     )
 
@@ -82,7 +81,17 @@ def _sizes(cell: int, shape: tuple[int, int, int], units: int, itemsize: int) ->
 
 
 def _forward(
-    cell: int, x: Any, h0: Any, c0: Any, w: Any, u: Any, b: Any, curve: str, gate: str, sequences: bool, mask: Any
+    cell: int,
+    x: Any,
+    h0: Any,
+    c0: Any,
+    w: Any,
+    u: Any,
+    b: Any,
+    curve: str,
+    gate: str,
+    sequences: bool,
+    mask: Any,
 ) -> tuple[Any, Any, _Cache]:
     """y, c_T and the cache. b is as long as the blocks of columns, or None."""
     x, h0, c0, w, u = ready(x), ready(h0), ready(c0), ready(w), ready(u)
@@ -115,7 +124,10 @@ def _backward(dy: Any, d_last: Any, cache: _Cache, wanted: bool) -> tuple[Any, .
     pack_transposed(u, packed_u)
     packed_w, dx = packed_u, np.empty((0, 0, 0), dtype)
     if wanted:
-        packed_w, dx = scratch("panels of w", _up(s.i, width) * u.shape[1], dtype), empty((s.n, s.t, s.i), dtype)
+        packed_w, dx = (
+            scratch("panels of w", _up(s.i, width) * u.shape[1], dtype),
+            empty((s.n, s.t, s.i), dtype),
+        )
         pack_transposed(w, packed_w)
     size = k * s.gates * s.up
     shares = min(parts, max(2, min(SHARES, LARGEST_SHARES // (size * dtype.itemsize))))
@@ -130,7 +142,7 @@ def _backward(dy: Any, d_last: Any, cache: _Cache, wanted: bool) -> tuple[Any, .
     return dx if wanted else None, dh0, dc0, dw.reshape(k, s.gates, s.up)[:, :, : s.u]
 
 
-def _weights(d: Any, i: int, blocks: Any = slice(None)) -> Any:
+def _weights(d: Any, i: slice, blocks: Any = slice(None)) -> Any:
     """Some rows and blocks of d(W; b; U) as a matrix of its own."""
     return np.array(d[i][:, blocks]).reshape(len(d[i]), -1)
 
@@ -141,9 +153,7 @@ def simple_rnn_forward(
 ) -> tuple[Any, _Cache]:  # fmt: skip
     """x (N, T, I), h0 (N, U), w (I, U), u (U, U), b (U,) or None -> y (N, T, U), or h_T (N, U)."""
     bias = None if b is None else ready(b)
-    y, _, cache = _forward(
-        cells.SIMPLE_RNN, x, h0, h0, w, u, bias, activation, activation, sequences, mask
-    )
+    y, _, cache = _forward(cells.SIMPLE_RNN, x, h0, h0, w, u, bias, activation, activation, sequences, mask)
     return y, cache
 
 

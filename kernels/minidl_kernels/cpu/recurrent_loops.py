@@ -10,51 +10,69 @@ from minidl_kernels.cpu.atomic import take
 from minidl_kernels.cpu.cache import compiled
 from minidl_kernels.cpu.cells import LSTM, advance, retreat
 from minidl_kernels.cpu.sequence import (
-    add_weight_gradient, back_to_inputs, back_to_state, clear_unused, copy_rows, gates, look, tables,
-)  # fmt: skip
+    add_weight_gradient,
+    back_to_inputs,
+    back_to_state,
+    copy_rows,
+    gates,
+    look,
+)
 
 __all__ = ["backward", "forward"]
 
 
 @compiled
-def _blank(s, dtype):
-    return np.zeros((s.rows, s.up), dtype)
+def _held(mask, first, used, t, old, new, s):
+    """new = old where the mask is False."""
+    for row in range(used):
+        if not mask[first + row, t]:
+            copy_rows(old, row * s.up, 0, new, row * s.up, 0, 1, s.up)
 
 
 @compiled
-def _held(valid, old, new):
-    """new = old where the mask is not valid."""
-    for row in range(len(valid)):
-        if not valid[row]:
-            copy_rows(old[row : row + 1], new[row : row + 1], 1, old.shape[1])
+def _aside(mask, first, used, t, d, past, s):
+    """past = d and d = 0 where the mask is False."""
+    for row in range(used):
+        if not mask[first + row, t]:
+            copy_rows(d, row * s.up, 0, past, row * s.up, 0, 1, s.up)
+            d[row * s.up : (row + 1) * s.up] = 0
 
 
 @compiled
-def _aside(valid, d, past):
-    """past = d and d = 0 where the mask is not valid."""
-    for row in range(len(valid)):
-        if not valid[row]:
-            past[row] = d[row]
-            d[row] = 0
+def _returned(mask, first, used, t, past, d, s):
+    """d += past where the mask is False."""
+    for row in range(used):
+        if not mask[first + row, t]:
+            _add_rows(past, row * s.up, 0, d, row * s.up, 1, s)
 
 
 @compiled
-def _returned(valid, past, d):
-    """d += past where the mask is not valid."""
-    for row in range(len(valid)):
-        if not valid[row]:
-            for j in range(d.shape[1]):
-                d[row, j] += past[row, j]
+def _add_rows(source, at, step, d, to, rows, s):
+    """d (·, up) += rows of U numbers."""
+    for row in range(rows):
+        seen = source[at + row * step : at + row * step + s.u]
+        out = d[to + row * s.up : to + row * s.up + s.u]
+        for j in range(len(out)):
+            out[j] += seen[j]
+
+
+@compiled
+def _clear_unused(dz, place, used, s):
+    """Zeros for the samples that are not there, so that they add nothing to the weight gradient."""
+    for block in range(s.gates):
+        begin = (block * s.steps + place) * s.rows
+        dz[(begin + used) * s.up : (begin + s.rows) * s.up] = 0
 
 
 @compiled
 def forward(
-    counter, parts, cell, x, h0, c0, packed, mask, a, tape, y, sequences, c_last, curve, gate, no_floor, s
-):
-    """A part is a share of the slices. y (N, T, U), or (N, 1, U) for h_T alone; c only in an LSTM."""
-    table, size, k = tables(x, s), s.rows * s.up, s.i + 1 + s.u
-    flat_a, flat_tape = a.reshape(a.size), tape.reshape(tape.size)
-    h, c = _blank(s, x.dtype), _blank(s, x.dtype)
+    counter, parts, cell, x, h0, c0, packed, mask, a, tape, blocks, y, sequences, c_last, curve, gate, no_floor,
+    table, s,
+):  # fmt: skip
+    """A part is a share of the slices. All arrays of numbers are flat. y (N, T, U), or h_T alone; c in an LSTM only."""
+    size = s.rows * s.up
+    room = np.zeros(4 * size, x.dtype)
+    h, c, h_before, c_before = room[:size], room[size : 2 * size], room[2 * size : 3 * size], room[3 * size :]
     while True:
         part = take(counter)
         if part >= parts:
@@ -62,90 +80,78 @@ def forward(
         for piece in range(part * s.slices // parts, (part + 1) * s.slices // parts):
             first = piece * s.rows
             used = min(s.rows, s.n - first)
-            last = first + used
-            copy_rows(h0[first:last], h, used, s.u)
+            copy_rows(h0, first * s.u, s.u, h, 0, s.up, used, s.u)
             if cell == LSTM:
-                copy_rows(c0[first:last], c, used, s.u)
+                copy_rows(c0, first * s.u, s.u, c, 0, s.up, used, s.u)
             for t in range(s.t):
                 step = piece * s.t + t
-                seen, z = a[step], tape[step]
-                look(x, h, first, used, t, seen)
-                gates(flat_a, step * s.rows * k, packed, flat_tape, step * len(z) * size, used, no_floor, table, s)
-                advance(cell, z, h.reshape(size), c.reshape(size), curve, gate)
+                a_at, tape_at = step * s.rows * s.k, step * blocks * size
+                look(x, h, first, used, t, a, a_at, s)
+                gates(a, a_at, packed, tape, tape_at, used, no_floor, table, s)
                 if mask.size:
-                    valid = mask[first:last, t]
-                    _held(valid, seen[:, s.i + 1 :], h)
-                    if cell == LSTM:
-                        _held(valid, z[5].reshape(s.rows, s.up), c)
+                    h_before[:] = h
+                    c_before[:] = c
+                advance(cell, tape[tape_at : tape_at + blocks * size], h, c, curve, gate)
+                if mask.size:
+                    _held(mask, first, used, t, h_before, h, s)
+                    _held(mask, first, used, t, c_before, c, s)
                 if sequences:
-                    copy_rows(h, y[first:last, t], used, s.u)
+                    copy_rows(h, 0, s.up, y, (first * s.t + t) * s.u, s.t * s.u, used, s.u)
             if not sequences:
-                copy_rows(h, y[first:last, 0], used, s.u)
+                copy_rows(h, 0, s.up, y, first * s.u, s.u, used, s.u)
             if cell == LSTM:
-                copy_rows(c, c_last[first:last], used, s.u)
+                copy_rows(c, 0, s.up, c_last, first * s.u, s.u, used, s.u)
 
 
 @compiled
 def backward(
-    counter, parts, cell, dy, sequences, d_last, a, tape, mask, packed_u, packed_w, dx, dh0, dc0, dw, curve, gate,
-    no_floor, s,
+    counter, parts, cell, dy, sequences, d_last, a, tape, blocks, mask, packed_u, packed_w, dx, dh0, dc0, dw, curve,
+    gate, no_floor, table, s,
 ):  # fmt: skip
     """A part is a share of the slices, with its own copy of dw (parts, K, blocks · up), to be added up.
 
     dx has nothing in it where nobody wants it.
     """
-    table, size, k = tables(tape, s), s.rows * s.up, s.i + 1 + s.u
-    flat_a, flat_dw, dtype = a.reshape(a.size), dw.reshape(dw.size), tape.dtype
-    dh, dc, carry = _blank(s, dtype), _blank(s, dtype), _blank(s, dtype)
-    past_h, past_c = _blank(s, dtype), _blank(s, dtype)
-    dz = np.zeros((s.gates, s.steps, size), dtype)
-    flat_dz = dz.reshape(dz.size)
-    own = np.zeros(max(size, s.rows * (s.i + 2 * len(table.zeros))), dtype)
+    size, weights = s.rows * s.up, s.k * s.gates * s.up
+    room = np.zeros(5 * size + max(size, s.rows * s.inputs), tape.dtype)
+    dh, dc, carry = room[:size], room[size : 2 * size], room[2 * size : 3 * size]
+    past_h, past_c, own = room[3 * size : 4 * size], room[4 * size : 5 * size], room[5 * size :]
+    dz = np.zeros(s.gates * s.steps * size, tape.dtype)
     while True:
         part = take(counter)
         if part >= parts:
             return
-        dw[part] = 0
+        dw[part * weights : (part + 1) * weights] = 0
         for piece in range(part * s.slices // parts, (part + 1) * s.slices // parts):
             first = piece * s.rows
             used = min(s.rows, s.n - first)
-            last = first + used
             dh[:] = 0
             if not sequences:
-                copy_rows(dy[first:last, 0], dh, used, s.u)
+                copy_rows(dy, first * s.u, s.u, dh, 0, s.up, used, s.u)
             if cell == LSTM:
                 dc[:] = 0
-                copy_rows(d_last[first:last], dc, used, s.u)
+                copy_rows(d_last, first * s.u, s.u, dc, 0, s.up, used, s.u)
             for t in range(s.t - 1, -1, -1):
                 step, place = piece * s.t + t, t % s.steps
                 if sequences:
-                    for row in range(used):
-                        from_, to = dy[first + row, t], dh[row, : s.u]
-                        for j in range(len(to)):
-                            to[j] += from_[j]
+                    _add_rows(dy, (first * s.t + t) * s.u, s.t * s.u, dh, 0, used, s)
                 if mask.size:
-                    valid = mask[first:last, t]
-                    _aside(valid, dh, past_h)
-                    _aside(valid, dc, past_c)
-                retreat(
-                    cell, tape[step], place, dh.reshape(size), dc.reshape(size), carry.reshape(size), dz,
-                    own[:size], curve, gate,
-                )  # fmt: skip
-                clear_unused(flat_dz, place, used, s)
+                    _aside(mask, first, used, t, dh, past_h, s)
+                    _aside(mask, first, used, t, dc, past_c, s)
+                z = tape[step * blocks * size : (step + 1) * blocks * size]
+                retreat(cell, z, dz, place * size, s.steps * size, dh, dc, carry, own[:size], curve, gate)
+                _clear_unused(dz, place, used, s)
                 if mask.size:
-                    _returned(valid, past_h, carry)
-                    _returned(valid, past_c, dc)
-                back_to_state(
-                    flat_dz, place, packed_u, carry.reshape(size), dh.reshape(size), used, no_floor, table, s
-                )
+                    _returned(mask, first, used, t, past_h, carry, s)
+                    _returned(mask, first, used, t, past_c, dc, s)
+                back_to_state(dz, place, packed_u, carry, dh, used, no_floor, table, s)
                 if dx.size:
-                    back_to_inputs(flat_dz, place, packed_w, own, first, used, t, dx, no_floor, table, s)
+                    back_to_inputs(dz, place, packed_w, own, first, used, t, dx, no_floor, table, s)
                 if place == 0:
                     steps = min(s.steps, s.t - t)
-                    at = step * s.rows * k
                     add_weight_gradient(
-                        flat_a, at, flat_dz, steps, flat_dw, part * k * s.gates * s.up, no_floor, table, s
+                        a, step * s.rows * s.k, dz, steps, dw, part * weights, no_floor, table, s
                     )
-            copy_rows(dh, dh0[first:last], used, s.u)
+            copy_rows(dh, 0, s.up, dh0, first * s.u, s.u, used, s.u)
             if cell == LSTM:
-                copy_rows(dc, dc0[first:last], used, s.u)
+                copy_rows(dc, 0, s.up, dc0, first * s.u, s.u, used, s.u)

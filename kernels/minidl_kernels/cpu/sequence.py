@@ -6,7 +6,7 @@ slice goes with it through all of time, without waiting for anybody. Within a sl
     rows       S samples of a slice, of which the last slice may leave some unused; there they hold zeros
     up         U, filled up to whole vectors
 
-    a          (slices, T, S, K)         K = I + 1 + U: what a step sees, x_t, a 1 for the bias, and h of the step before
+    a          (slices, T, S, K)         K = I + 1 + U: what a step sees, x_t, a 1 for the bias, h of the step before
     tape       (slices, T, blocks, S·up) the gates, and whatever else a layer keeps of a step for the way back
 
 W, b and U lie on top of each other in the same way, so z = x·W + b + h·U is one product, and so is the gradient
@@ -20,16 +20,17 @@ A GRU has four blocks of columns where its weights have three gates. r multiplie
 gate is computed twice: block 2 sees only (1, h), and block 3 only (x_t, 1).
 """
 
-from typing import NamedTuple
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from minidl_kernels.cpu.cache import compiled
-from minidl_kernels.cpu.tile import ROWS, VECTOR_BYTES, tile
+from minidl_kernels.cpu.tile import ROWS, VECTOR_BYTES, columns, tile
 
 __all__ = [
-    "Sizes", "add_weight_gradient", "back_to_inputs", "back_to_state", "clear_unused", "copy_rows", "gates", "look",
-    "pack", "pack_transposed", "tables",
+    "Sizes", "Tables", "add_weight_gradient", "back_to_inputs", "back_to_state", "copy_rows", "gates", "look", "pack",
+    "pack_transposed", "tables",
 ]  # fmt: skip
 
 
@@ -40,7 +41,9 @@ class Sizes(NamedTuple):
     t: int
     i: int
     u: int
+    k: int  # I + 1 + U
     up: int
+    inputs: int  # I, filled up to whole panels
     rows: int
     slices: int
     steps: int  # that come together before their weight gradient is taken
@@ -49,39 +52,31 @@ class Sizes(NamedTuple):
 
 
 class Tables(NamedTuple):
-    """Of one thread: where rows begin, for `tile`, and a few zeros."""
+    """Where rows begin, for `tile`, and a few zeros. Nobody writes to them."""
 
-    a: np.ndarray
-    units: np.ndarray
-    inputs: np.ndarray
-    cells: np.ndarray
-    weights: np.ndarray
-    none: np.ndarray
-    gates: np.ndarray  # segments: where a gate begins in the dz of a step
-    input_gates: np.ndarray
-    zeros: np.ndarray
-
-
-@compiled
-def _every(step, n):
-    table = np.empty(n + ROWS, np.int64)
-    for i in range(n + ROWS):
-        table[i] = min(i, n - 1) * step
-    return table
+    a: Any
+    units: Any
+    inputs: Any
+    cells: Any
+    weights: Any
+    none: Any
+    gates: Any  # segments: where a gate begins in the dz of a step
+    input_gates: Any
+    zeros: Any
 
 
-@compiled
-def tables(x, s):
-    """For a thread that works with numbers like those of `x`."""
-    k, width = s.i + 1 + s.u, 2 * VECTOR_BYTES // x.itemsize
-    inputs = (s.i + width - 1) // width * width
-    segments = _every(s.steps * s.rows * s.up, s.gates)
-    input_segments = segments.copy()
-    if s.apart:
-        input_segments[2] = segments[3]
+@lru_cache(maxsize=64)
+def tables(s: Sizes, dtype: Any) -> Tables:
+    """The tables for some sizes, the same ones each time."""
+
+    def every(step: int, n: int) -> Any:
+        return np.minimum(np.arange(n + ROWS), n - 1) * step
+
+    segments = np.arange(s.gates) * (s.steps * s.rows * s.up)
     return Tables(
-        _every(k, s.rows), _every(s.up, s.rows), _every(inputs, s.rows), _every(1, k), _every(s.gates * s.up, k),
-        np.zeros(max(s.rows, k) + ROWS, np.int64), segments, input_segments, np.zeros(max(width, s.up), x.dtype),
+        every(s.k, s.rows), every(s.up, s.rows), every(s.inputs, s.rows), every(1, s.k), every(s.gates * s.up, s.k),
+        np.zeros(s.rows + ROWS, np.int64), segments, segments[[0, 1, 3]] if s.apart else segments,
+        np.zeros(columns(dtype.itemsize), dtype),
     )  # fmt: skip
 
 
@@ -92,20 +87,20 @@ def _sees(block, s):
         return s.i, 1 + s.u
     if s.apart and block == 3:
         return 0, s.i + 1
-    return 0, s.i + 1 + s.u
+    return 0, s.k
 
 
 @compiled
 def pack(w, b, u, packed, s):
     """w (I, ·), b (blocks · U,), u (U, ·) -> for each block and each panel of its columns: (K, width)."""
-    width, k = 2 * VECTOR_BYTES // w.itemsize, s.i + 1 + s.u
+    width = 2 * VECTOR_BYTES // w.itemsize
     last = w.shape[1] // s.u - 1
     at = 0
     for block in range(s.gates):
         column = min(block, last) * s.u
         for left in range(0, s.up, width):
             n = min(width, s.u - left)
-            for cell in range(k):
+            for cell in range(s.k):
                 if cell < s.i:
                     line = w[cell, column + left : column + left + n]
                 elif cell == s.i:
@@ -134,103 +129,93 @@ def pack_transposed(w, packed):
 
 
 @compiled
-def look(x, h, first, used, t, a):
-    """a (S, K) of step t: x_t, 1 and h (S, up) for the used samples of a slice, zeros for the others."""
-    i, one = x.shape[2], x.dtype.type(1)
-    for row in range(len(a)):
-        cells = a[row]
-        if row >= used:
-            cells[:] = 0
-            continue
-        seen, state, target = x[first + row, t], h[row], cells[i + 1 :]
-        for j in range(len(seen)):
-            cells[j] = seen[j]
-        cells[i] = one
-        for j in range(len(target)):
-            target[j] = state[j]
+def copy_rows(source, from_, from_step, target, to, to_step, rows, n):
+    """The first n numbers of some rows; row i begins at `from_ + i·from_step` in one array and `to + ...` in the other."""
+    for row in range(rows):
+        seen = source[from_ + row * from_step : from_ + row * from_step + n]
+        out = target[to + row * to_step : to + row * to_step + n]
+        for j in range(len(out)):
+            out[j] = seen[j]
 
 
 @compiled
-def copy_rows(source, target, rows, columns):
-    """The first numbers of the first rows."""
-    for row in range(rows):
-        from_, to = source[row, :columns], target[row, :columns]
-        for j in range(len(to)):
-            to[j] = from_[j]
+def look(x, h, first, used, t, a, a_at, s):
+    """a (S, K) of step t: x_t, 1 and h (S, up) for the used samples of a slice, zeros for the others."""
+    copy_rows(x, (first * s.t + t) * s.i, s.t * s.i, a, a_at, s.k, used, s.i)
+    copy_rows(h, 0, s.up, a, a_at + s.i + 1, s.k, used, s.u)
+    for row in range(used):
+        a[a_at + row * s.k + s.i] = 1
+    a[a_at + used * s.k : a_at + s.rows * s.k] = 0
+
+
+@compiled
+def _product(
+    out, out_rows, out_at, begin, end, n, a, a_rows, a_at, segments, n_segments, n_k, a_step, b, b_at, b_move, b_step,
+    plus, plus_rows, plus_at, plus_move, no_floor,
+):  # fmt: skip
+    """All tiles of the rows begin ... end − 1 and the columns 0 ... n − 1. From a column to the next, b begins
+    `b_move` later, and plus `plus_move`."""
+    width = 2 * VECTOR_BYTES // a.itemsize
+    for left in range(0, n, width):
+        for at in range(begin, end, ROWS):
+            tile(
+                out, out_rows, out_at + left, min(ROWS, end - at), min(width, n - left),
+                a, a_rows, a_at, at, segments, n_segments, n_k, a_step,
+                b, b_at + left * b_move, b_step,
+                plus, plus_rows, plus_at + left * plus_move, no_floor,
+            )  # fmt: skip
 
 
 @compiled
 def gates(a, a_at, packed, tape, tape_at, used, no_floor, tables, s):
     """z of one step of a slice, from its a: block after block (S, up)."""
-    width, k = 2 * VECTOR_BYTES // a.itemsize, s.i + 1 + s.u
+    width = 2 * VECTOR_BYTES // a.itemsize
     panels = (s.up + width - 1) // width
     for block in range(s.gates):
         first, n = _sees(block, s)
-        for panel in range(panels):
-            left = panel * width
-            for at in range(0, used, ROWS):
-                tile(
-                    tape, tables.units, tape_at + block * s.rows * s.up + left, min(ROWS, s.rows - at),
-                    min(width, s.up - left),
-                    a, tables.a, a_at + first, at, tables.none, 1, n, 1,
-                    packed, ((block * panels + panel) * k + first) * width, width,
-                    tables.zeros, tables.none, 0, no_floor,
-                )  # fmt: skip
+        _product(
+            tape, tables.units, tape_at + block * s.rows * s.up, 0, used, s.up,
+            a, tables.a, a_at + first, tables.none, 1, n, 1,
+            packed, (block * panels * s.k + first) * width, s.k, width,
+            tables.zeros, tables.none, 0, 0, no_floor,
+        )  # fmt: skip
 
 
 @compiled
 def back_to_state(dz, place, packed, plus, dh, used, no_floor, tables, s):
     """dh (S, up) = plus + dz·Uᵀ of the step at `place` in dz (blocks, steps, S, up)."""
-    width = 2 * VECTOR_BYTES // dz.itemsize
-    n_gates = 3 if s.apart else s.gates
-    for left in range(0, s.up, width):
-        for at in range(0, used, ROWS):
-            tile(
-                dh, tables.units, left, min(ROWS, s.rows - at), min(width, s.up - left),
-                dz, tables.units, place * s.rows * s.up, at, tables.gates, n_gates, s.u, 1,
-                packed, left * n_gates * s.u, width,
-                plus, tables.units, left, no_floor,
-            )  # fmt: skip
+    n_gates = len(tables.input_gates)
+    _product(
+        dh, tables.units, 0, 0, used, s.up,
+        dz, tables.units, place * s.rows * s.up, tables.gates, n_gates, s.u, 1,
+        packed, 0, n_gates * s.u, 2 * VECTOR_BYTES // dz.itemsize,
+        plus, tables.units, 0, 1, no_floor,
+    )  # fmt: skip
 
 
 @compiled
 def back_to_inputs(dz, place, packed, own, first, used, t, dx, no_floor, tables, s):
-    """dx of step t, by way of `own` (S, I in whole vectors)."""
-    width = 2 * VECTOR_BYTES // dz.itemsize
-    n_gates = 3 if s.apart else s.gates
-    for left in range(0, s.i, width):
-        for at in range(0, used, ROWS):
-            tile(
-                own, tables.inputs, left, min(ROWS, s.rows - at), width if s.i - left > width // 2 else width // 2,
-                dz, tables.units, place * s.rows * s.up, at, tables.input_gates, n_gates, s.u, 1,
-                packed, left * n_gates * s.u, width,
-                tables.zeros, tables.none, 0, no_floor,
-            )  # fmt: skip
-    columns = (s.i + width - 1) // width * width
-    copy_rows(own[: s.rows * columns].reshape(s.rows, columns), dx[first : first + used, t], used, s.i)
-
-
-@compiled
-def clear_unused(dz, place, used, s):
-    """Zeros for the samples that are not there, so that they add nothing to the weight gradient."""
-    if used < s.rows:
-        for block in range(s.gates):
-            begin = (block * s.steps + place) * s.rows
-            dz[(begin + used) * s.up : (begin + s.rows) * s.up] = 0
+    """dx of step t, by way of `own` (S, I in whole panels)."""
+    n_gates, width = len(tables.input_gates), 2 * VECTOR_BYTES // dz.itemsize
+    lanes = width // 2
+    _product(
+        own, tables.inputs, 0, 0, used, (s.i + lanes - 1) // lanes * lanes,
+        dz, tables.units, place * s.rows * s.up, tables.input_gates, n_gates, s.u, 1,
+        packed, 0, n_gates * s.u, width,
+        tables.zeros, tables.none, 0, 0, no_floor,
+    )  # fmt: skip
+    copy_rows(own, 0, s.inputs, dx, (first * s.t + t) * s.i, s.t * s.i, used, s.i)
 
 
 @compiled
 def add_weight_gradient(a, a_at, dz, steps, dw, dw_at, no_floor, tables, s):
     """dw (K, blocks · up) += aᵀ·dz over some steps of a slice."""
-    width, k = 2 * VECTOR_BYTES // a.itemsize, s.i + 1 + s.u
     for block in range(s.gates):
         first, n = _sees(block, s)
-        for left in range(0, s.up, width):
-            place = dw_at + block * s.up + left
-            for at in range(first, first + n, ROWS):
-                tile(
-                    dw, tables.weights, place, min(ROWS, first + n - at), min(width, s.up - left),
-                    a, tables.cells, a_at, at, tables.none, 1, steps * s.rows, k,
-                    dz, block * s.steps * s.rows * s.up + left, s.up,
-                    dw, tables.weights, place, no_floor,
-                )  # fmt: skip
+        place = dw_at + block * s.up
+        _product(
+            dw, tables.weights, place, first, first + n, s.up,
+            a, tables.cells, a_at, tables.none, 1, steps * s.rows, s.k,
+            dz, block * s.steps * s.rows * s.up, 1, s.up,
+            dw, tables.weights, place, 1, no_floor,
+        )  # fmt: skip
