@@ -152,6 +152,7 @@ OTHERS = {
     "size",
     "split",
     "top_k",
+    "unstack",
 }  # not one tensor as result
 ACTIVATIONS = {
     "celu", "elu", "gelu", "glu", "hard_sigmoid", "hard_silu", "hard_swish", "hard_tanh", "leaky_relu", "log_sigmoid",
@@ -183,6 +184,9 @@ def test_not_tensors() -> None:
     assert not ops.is_tensor(A)
     assert type(ops.convert_to_numpy(Tensor(A))) is np.ndarray
     assert [p.numpy().tolist() for p in ops.split(VECTOR, [1])] == [[3.0], [1.0, 2.0]]
+    assert [p.numpy().tolist() for p in ops.unstack(A, axis=1)] == A.T.tolist()
+    with pytest.raises(ValueError, match="num"):
+        ops.unstack(A, 4)
     assert [i.numpy().tolist() for i in ops.where(A > 1)] == [[0, 1], [0, 0]]
 
 

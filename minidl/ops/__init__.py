@@ -68,6 +68,7 @@ from minidl.ops.arranging import (
     tensordot,
     tile,
     transpose,
+    unstack,
 )
 from minidl.ops.elementwise import (
     abs,
@@ -318,6 +319,7 @@ __all__ = [
     "top_k",
     "transpose",
     "true_divide",
+    "unstack",
     "var",
     "where",
     "zeros",

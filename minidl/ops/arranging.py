@@ -10,7 +10,7 @@ from minidl.tensor import Tensor
 __all__ = [
     "broadcast_to", "concatenate", "dot", "einsum", "expand_dims", "flip", "matmul", "moveaxis", "ndim", "outer",
     "pad", "ravel", "repeat", "reshape", "roll", "shape", "size", "sort", "split", "squeeze", "stack", "swapaxes",
-    "take", "take_along_axis", "tensordot", "tile", "transpose",
+    "take", "take_along_axis", "tensordot", "tile", "transpose", "unstack",
 ]  # fmt: skip
 
 
@@ -138,6 +138,18 @@ def concatenate(xs: Sequence[Any], axis: int = 0) -> Tensor:
 def stack(x: Sequence[Any], axis: int = 0) -> Tensor:
     """Side by side along a new axis."""
     return joining.stack(alike(*map(tensor, x)), axis)
+
+
+def unstack(x: Any, num: int | None = None, axis: int = 0) -> list[Tensor]:
+    """The slices along `axis`, of which there are `num`.
+
+    >>> [t.numpy().tolist() for t in unstack([[1, 2], [3, 4]], axis=1)]
+    [[1, 3], [2, 4]]
+    """
+    x = tensor(x)
+    if num is not None and num != x.shape[axis]:
+        raise ValueError(f"unstack expects num to be the size of axis {axis}, {x.shape[axis]}, got {num}.")
+    return list(joining.unstack(x, axis))
 
 
 def matmul(x1: Any, x2: Any) -> Tensor:

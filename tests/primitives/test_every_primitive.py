@@ -241,6 +241,14 @@ def stacks(draw: Any) -> Call:
 
 
 @st.composite
+def unstacks(draw: Any) -> Call:
+    rest = draw(shapes)
+    axis = draw(st.integers(0, len(rest)))
+    shape = (*rest[:axis], draw(st.integers(1, 3)), *rest[axis:])
+    return Call(lambda x: np.unstack(x, axis=axis)[-1], (numbers(draw, shape),))
+
+
+@st.composite
 def pads(draw: Any) -> Call:
     mode = draw(st.sampled_from(["constant", "edge", "reflect", "symmetric", "wrap"]))
     shape = draw(shapes if mode == "constant" else filled)
@@ -449,6 +457,7 @@ CALLS: dict[Any, st.SearchStrategy[Call]] = {
     np.sort: sorts(),
     np.concatenate: joins(),
     np.stack: stacks(),
+    np.unstack: unstacks(),
     np.pad: pads(),
     np.roll: rolls(),
     np.repeat: repeats(),

@@ -19,11 +19,6 @@ BLOCKS = (1, 6, 5)  # of the tape: h | i f g o a(c) c_before | z r seen candidat
 
 
 @compiled
-def _block(x, i, n):
-    return x[i * n : (i + 1) * n]
-
-
-@compiled
 def _times(a, b, out):
     for j in range(len(out)):
         out[j] = a[j] * b[j]
@@ -40,8 +35,8 @@ def _mix(f, c, i, g, out):
 def _lstm(z, h, c, curve, gate):
     """c = f·c + i·g,  h = o·a(c)"""
     n = len(h)
-    i, f, g = _block(z, 0, n), _block(z, 1, n), _block(z, 2, n)
-    o, shown, before = _block(z, 3, n), _block(z, 4, n), _block(z, 5, n)
+    i, f, g = z[:n], z[n : 2 * n], z[2 * n : 3 * n]
+    o, shown, before = z[3 * n : 4 * n], z[4 * n : 5 * n], z[5 * n : 6 * n]
     bend(gate, z[: 2 * n])  # i and f
     bend(curve, g)
     bend(gate, o)
@@ -57,8 +52,8 @@ def _lstm(z, h, c, curve, gate):
 @compiled
 def _lstm_back(z, dz, at, step, dh, dc, own, curve, gate):
     n = len(dh)
-    i, f, g = _block(z, 0, n), _block(z, 1, n), _block(z, 2, n)
-    o, shown, before = _block(z, 3, n), _block(z, 4, n), _block(z, 5, n)
+    i, f, g = z[:n], z[n : 2 * n], z[2 * n : 3 * n]
+    o, shown, before = z[3 * n : 4 * n], z[4 * n : 5 * n], z[5 * n : 6 * n]
     back(curve, dh, o, shown, own)
     for j in range(n):
         dc[j] += own[j]
@@ -74,8 +69,8 @@ def _lstm_back(z, dz, at, step, dh, dc, own, curve, gate):
 def _gru(z, h, curve, gate):
     """candidate = a(x·W_h + b + r·seen),  h = z·h + (1 − z)·candidate"""
     n, one = len(h), h.dtype.type(1)
-    update, reset, seen = _block(z, 0, n), _block(z, 1, n), _block(z, 2, n)
-    candidate, before = _block(z, 3, n), _block(z, 4, n)
+    update, reset, seen = z[:n], z[n : 2 * n], z[2 * n : 3 * n]
+    candidate, before = z[3 * n : 4 * n], z[4 * n : 5 * n]
     bend(gate, z[: 2 * n])  # update and reset
     for j in range(n):
         candidate[j] += reset[j] * seen[j]
@@ -89,8 +84,8 @@ def _gru(z, h, curve, gate):
 @compiled
 def _gru_back(z, dz, at, step, dh, carry, own, curve, gate):
     n, one = len(dh), dh.dtype.type(1)
-    update, reset, seen = _block(z, 0, n), _block(z, 1, n), _block(z, 2, n)
-    candidate, before = _block(z, 3, n), _block(z, 4, n)
+    update, reset, seen = z[:n], z[n : 2 * n], z[2 * n : 3 * n]
+    candidate, before = z[3 * n : 4 * n], z[4 * n : 5 * n]
     d_candidate = dz[at + 3 * step : at + 3 * step + n]
     for j in range(n):
         own[j] = before[j] - candidate[j]

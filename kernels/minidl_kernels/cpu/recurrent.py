@@ -15,7 +15,7 @@ from minidl_kernels.cpu.arrays import floats, gradient_of, ready
 from minidl_kernels.cpu.curves import CURVES
 from minidl_kernels.cpu.memory import empty, scratch
 from minidl_kernels.cpu.pool import run
-from minidl_kernels.cpu.sequence import Sizes, pack, pack_transposed
+from minidl_kernels.cpu.sequence import Sizes, pack, pack_transposed, tables
 from minidl_kernels.cpu.tile import columns
 
 __all__ = ["KERNELS"]
@@ -73,11 +73,15 @@ def _fits(
 
 def _sizes(cell: int, shape: tuple[int, int, int], units: int, itemsize: int) -> Sizes:
     n, t, i = shape
-    rows = ROWS if n > ROWS // 2 else ROWS // 2
-    up = _up(units, columns(itemsize) // 2)
+    rows, width = ROWS if n > ROWS // 2 else ROWS // 2, columns(itemsize)
     return Sizes(
-        n, t, i, units, up, rows, -(-n // rows), min(t, TERMS // rows), cells.GATES[cell], cell == cells.GRU
-    )
+        n, t, i, units, i + 1 + units, _up(units, width // 2), _up(i, width), rows, -(-n // rows),
+        min(t, TERMS // rows), cells.GATES[cell], cell == cells.GRU,
+    )  # fmt: skip
+
+
+def _flat(*arrays: Any) -> list[Any]:
+    return [array.reshape(-1) for array in arrays]
 
 
 def _forward(
@@ -95,51 +99,47 @@ def _forward(
 ) -> tuple[Any, Any, _Cache]:
     """y, c_T and the cache. b is as long as the blocks of columns, or None."""
     x, h0, c0, w, u = ready(x), ready(h0), ready(c0), ready(w), ready(u)
-    dtype = x.dtype
+    dtype, blocks = x.dtype, cells.BLOCKS[cell]
     s = _sizes(cell, x.shape, len(u), dtype.itemsize)
-    k, width = s.i + 1 + s.u, columns(dtype.itemsize)
-    packed = scratch("panels", s.gates * k * _up(s.up, width), dtype)
+    packed = scratch("panels", s.gates * s.k * _up(s.up, columns(dtype.itemsize)), dtype)
     pack(w, np.zeros(s.gates * s.u, dtype) if b is None else b, u, packed, s)
-    a = empty((s.slices * s.t, s.rows, k), dtype)
-    tape = empty((s.slices * s.t, cells.BLOCKS[cell], s.rows * s.up), dtype)
-    y = empty((s.n, s.t if sequences else 1, s.u), dtype)
+    steps = s.slices * s.t * s.rows
+    a, tape = empty((steps * s.k,), dtype), empty((steps * blocks * s.up,), dtype)
+    y = empty((s.n, s.t, s.u) if sequences else (s.n, s.u), dtype)
     c_last = empty(c0.shape, dtype) if cell == cells.LSTM else c0
     mask = _no_mask if mask is None else np.array(mask, order="C")
-    parts = s.slices if s.n * s.t * k * s.gates * s.up > ALONE else 1
+    parts = s.slices if s.n * s.t * s.k * s.gates * s.up > ALONE else 1
     codes = CURVES[curve], CURVES[gate]
     run(
-        recurrent_loops.forward, parts, cell, x, h0, c0, packed, mask, a, tape, y, sequences, c_last, *codes,
-        dtype.type(-np.inf), s,
+        recurrent_loops.forward, parts, cell, *_flat(x, h0, c0), packed, mask, a, tape, blocks, y.reshape(-1),
+        sequences, c_last.reshape(-1), *codes, dtype.type(-np.inf), tables(s, dtype), s,
     )  # fmt: skip
-    cache = _Cache(cell, w, u, b is not None, a, tape, mask, sequences, *codes, s, parts)
-    return y if sequences else y[:, 0], c_last, cache
+    return y, c_last, _Cache(cell, w, u, b is not None, a, tape, mask, sequences, *codes, s, parts)
 
 
 def _backward(dy: Any, d_last: Any, cache: _Cache, wanted: bool) -> tuple[Any, ...]:
     """dx, dh0, dc0, and d(W; b; U) as (K, blocks, U)."""
     cell, w, u, _, a, tape, mask, sequences, curve, gate, s, parts = cache
-    dtype, k, width = w.dtype, s.i + 1 + s.u, columns(w.itemsize)
-    dy = gradient_of(dy, (s.n, s.t, s.u) if sequences else (s.n, s.u), dtype).reshape(s.n, -1, s.u)
-    packed_u = scratch("panels", _up(s.u, width) * u.shape[1], dtype)
+    dtype = w.dtype
+    dy = gradient_of(dy, (s.n, s.t, s.u) if sequences else (s.n, s.u), dtype)
+    packed_u = scratch("panels", _up(s.u, columns(dtype.itemsize)) * u.shape[1], dtype)
     pack_transposed(u, packed_u)
-    packed_w, dx = packed_u, np.empty((0, 0, 0), dtype)
+    packed_w, dx = packed_u, np.empty(0, dtype)
     if wanted:
-        packed_w, dx = (
-            scratch("panels of w", _up(s.i, width) * u.shape[1], dtype),
-            empty((s.n, s.t, s.i), dtype),
-        )
+        packed_w, dx = scratch("panels of w", s.inputs * u.shape[1], dtype), empty((s.n, s.t, s.i), dtype)
         pack_transposed(w, packed_w)
-    size = k * s.gates * s.up
+    size = s.k * s.gates * s.up
     shares = min(parts, max(2, min(SHARES, LARGEST_SHARES // (size * dtype.itemsize))))
-    dws = empty((shares, k, s.gates * s.up), dtype)
+    dws = empty((shares, size), dtype)
     dh0 = empty((s.n, s.u), dtype)
     dc0 = empty((s.n, s.u), dtype) if cell == cells.LSTM else dh0
     run(
-        recurrent_loops.backward, shares, cell, dy, sequences, d_last, a, tape, mask, packed_u, packed_w, dx, dh0, dc0,
-        dws, curve, gate, dtype.type(-np.inf), s,
+        recurrent_loops.backward, shares, cell, dy.reshape(-1), sequences, d_last.reshape(-1), a, tape,
+        cells.BLOCKS[cell], mask, packed_u, packed_w, *_flat(dx, dh0, dc0, dws), curve, gate, dtype.type(-np.inf),
+        tables(s, dtype), s,
     )  # fmt: skip
     dw = dws[0] if shares == 1 else dws.sum(axis=0)
-    return dx if wanted else None, dh0, dc0, dw.reshape(k, s.gates, s.up)[:, :, : s.u]
+    return dx if wanted else None, dh0, dc0, dw.reshape(s.k, s.gates, s.up)[:, :, : s.u]
 
 
 def _weights(d: Any, i: slice, blocks: Any = slice(None)) -> Any:

@@ -26,7 +26,8 @@ def _held(mask, first, used, t, old, new, s):
     """new = old where the mask is False."""
     for row in range(used):
         if not mask[first + row, t]:
-            copy_rows(old, row * s.up, 0, new, row * s.up, 0, 1, s.up)
+            for j in range(row * s.up, (row + 1) * s.up):
+                new[j] = old[j]
 
 
 @compiled
@@ -34,8 +35,8 @@ def _aside(mask, first, used, t, d, past, s):
     """past = d and d = 0 where the mask is False."""
     for row in range(used):
         if not mask[first + row, t]:
-            copy_rows(d, row * s.up, 0, past, row * s.up, 0, 1, s.up)
-            d[row * s.up : (row + 1) * s.up] = 0
+            for j in range(row * s.up, (row + 1) * s.up):
+                past[j], d[j] = d[j], 0
 
 
 @compiled
@@ -43,15 +44,16 @@ def _returned(mask, first, used, t, past, d, s):
     """d += past where the mask is False."""
     for row in range(used):
         if not mask[first + row, t]:
-            _add_rows(past, row * s.up, 0, d, row * s.up, 1, s)
+            for j in range(row * s.up, (row + 1) * s.up):
+                d[j] += past[j]
 
 
 @compiled
-def _add_rows(source, at, step, d, to, rows, s):
-    """d (·, up) += rows of U numbers."""
+def _add_rows(source, at, step, d, rows, s):
+    """d (S, up) += rows of U numbers."""
     for row in range(rows):
         seen = source[at + row * step : at + row * step + s.u]
-        out = d[to + row * s.up : to + row * s.up + s.u]
+        out = d[row * s.up : row * s.up + s.u]
         for j in range(len(out)):
             out[j] += seen[j]
 
@@ -80,27 +82,27 @@ def forward(
         for piece in range(part * s.slices // parts, (part + 1) * s.slices // parts):
             first = piece * s.rows
             used = min(s.rows, s.n - first)
-            copy_rows(h0, first * s.u, s.u, h, 0, s.up, used, s.u)
+            copy_rows(h0, first * s.u, s.u, h, s.zero, s.up, used, s.u)
             if cell == LSTM:
-                copy_rows(c0, first * s.u, s.u, c, 0, s.up, used, s.u)
+                copy_rows(c0, first * s.u, s.u, c, s.zero, s.up, used, s.u)
             for t in range(s.t):
                 step = piece * s.t + t
                 a_at, tape_at = step * s.rows * s.k, step * blocks * size
                 look(x, h, first, used, t, a, a_at, s)
                 gates(a, a_at, packed, tape, tape_at, used, no_floor, table, s)
                 if mask.size:
-                    h_before[:] = h
-                    c_before[:] = c
+                    for j in range(size):
+                        h_before[j], c_before[j] = h[j], c[j]
                 advance(cell, tape[tape_at : tape_at + blocks * size], h, c, curve, gate)
                 if mask.size:
                     _held(mask, first, used, t, h_before, h, s)
                     _held(mask, first, used, t, c_before, c, s)
                 if sequences:
-                    copy_rows(h, 0, s.up, y, (first * s.t + t) * s.u, s.t * s.u, used, s.u)
+                    copy_rows(h, s.zero, s.up, y, (first * s.t + t) * s.u, s.t * s.u, used, s.u)
             if not sequences:
-                copy_rows(h, 0, s.up, y, first * s.u, s.u, used, s.u)
+                copy_rows(h, s.zero, s.up, y, first * s.u, s.u, used, s.u)
             if cell == LSTM:
-                copy_rows(c, 0, s.up, c_last, first * s.u, s.u, used, s.u)
+                copy_rows(c, s.zero, s.up, c_last, first * s.u, s.u, used, s.u)
 
 
 @compiled
@@ -127,14 +129,14 @@ def backward(
             used = min(s.rows, s.n - first)
             dh[:] = 0
             if not sequences:
-                copy_rows(dy, first * s.u, s.u, dh, 0, s.up, used, s.u)
+                copy_rows(dy, first * s.u, s.u, dh, s.zero, s.up, used, s.u)
             if cell == LSTM:
                 dc[:] = 0
-                copy_rows(d_last, first * s.u, s.u, dc, 0, s.up, used, s.u)
+                copy_rows(d_last, first * s.u, s.u, dc, s.zero, s.up, used, s.u)
             for t in range(s.t - 1, -1, -1):
                 step, place = piece * s.t + t, t % s.steps
                 if sequences:
-                    _add_rows(dy, (first * s.t + t) * s.u, s.t * s.u, dh, 0, used, s)
+                    _add_rows(dy, (first * s.t + t) * s.u, s.t * s.u, dh, used, s)
                 if mask.size:
                     _aside(mask, first, used, t, dh, past_h, s)
                     _aside(mask, first, used, t, dc, past_c, s)
@@ -152,6 +154,6 @@ def backward(
                     add_weight_gradient(
                         a, step * s.rows * s.k, dz, steps, dw, part * weights, no_floor, table, s
                     )
-            copy_rows(dh, 0, s.up, dh0, first * s.u, s.u, used, s.u)
+            copy_rows(dh, s.zero, s.up, dh0, first * s.u, s.u, used, s.u)
             if cell == LSTM:
-                copy_rows(dc, 0, s.up, dc0, first * s.u, s.u, used, s.u)
+                copy_rows(dc, s.zero, s.up, dc0, first * s.u, s.u, used, s.u)

@@ -49,6 +49,8 @@ class Sizes(NamedTuple):
     steps: int  # that come together before their weight gradient is taken
     gates: int  # blocks of columns
     apart: bool  # a GRU's last two
+    zero: int = 0  # written 0 and 1, numbers would have the compiler make a function of its own for each
+    one: int = 1
 
 
 class Tables(NamedTuple):
@@ -130,7 +132,7 @@ def pack_transposed(w, packed):
 
 @compiled
 def copy_rows(source, from_, from_step, target, to, to_step, rows, n):
-    """The first n numbers of some rows; row i begins at `from_ + i·from_step` in one array and `to + ...` in the other."""
+    """The first n numbers of some rows, which begin at `from_ + i·from_step` and go to `to + i·to_step`."""
     for row in range(rows):
         seen = source[from_ + row * from_step : from_ + row * from_step + n]
         out = target[to + row * to_step : to + row * to_step + n]
@@ -142,7 +144,7 @@ def copy_rows(source, from_, from_step, target, to, to_step, rows, n):
 def look(x, h, first, used, t, a, a_at, s):
     """a (S, K) of step t: x_t, 1 and h (S, up) for the used samples of a slice, zeros for the others."""
     copy_rows(x, (first * s.t + t) * s.i, s.t * s.i, a, a_at, s.k, used, s.i)
-    copy_rows(h, 0, s.up, a, a_at + s.i + 1, s.k, used, s.u)
+    copy_rows(h, s.zero, s.up, a, a_at + s.i + 1, s.k, used, s.u)
     for row in range(used):
         a[a_at + row * s.k + s.i] = 1
     a[a_at + used * s.k : a_at + s.rows * s.k] = 0
@@ -174,10 +176,10 @@ def gates(a, a_at, packed, tape, tape_at, used, no_floor, tables, s):
     for block in range(s.gates):
         first, n = _sees(block, s)
         _product(
-            tape, tables.units, tape_at + block * s.rows * s.up, 0, used, s.up,
-            a, tables.a, a_at + first, tables.none, 1, n, 1,
+            tape, tables.units, tape_at + block * s.rows * s.up, s.zero, used, s.up,
+            a, tables.a, a_at + first, tables.none, s.one, n, s.one,
             packed, (block * panels * s.k + first) * width, s.k, width,
-            tables.zeros, tables.none, 0, 0, no_floor,
+            tables.zeros, tables.none, s.zero, s.zero, no_floor,
         )  # fmt: skip
 
 
@@ -186,10 +188,10 @@ def back_to_state(dz, place, packed, plus, dh, used, no_floor, tables, s):
     """dh (S, up) = plus + dz·Uᵀ of the step at `place` in dz (blocks, steps, S, up)."""
     n_gates = len(tables.input_gates)
     _product(
-        dh, tables.units, 0, 0, used, s.up,
-        dz, tables.units, place * s.rows * s.up, tables.gates, n_gates, s.u, 1,
-        packed, 0, n_gates * s.u, 2 * VECTOR_BYTES // dz.itemsize,
-        plus, tables.units, 0, 1, no_floor,
+        dh, tables.units, s.zero, s.zero, used, s.up,
+        dz, tables.units, place * s.rows * s.up, tables.gates, n_gates, s.u, s.one,
+        packed, s.zero, n_gates * s.u, 2 * VECTOR_BYTES // dz.itemsize,
+        plus, tables.units, s.zero, s.one, no_floor,
     )  # fmt: skip
 
 
@@ -199,12 +201,12 @@ def back_to_inputs(dz, place, packed, own, first, used, t, dx, no_floor, tables,
     n_gates, width = len(tables.input_gates), 2 * VECTOR_BYTES // dz.itemsize
     lanes = width // 2
     _product(
-        own, tables.inputs, 0, 0, used, (s.i + lanes - 1) // lanes * lanes,
-        dz, tables.units, place * s.rows * s.up, tables.input_gates, n_gates, s.u, 1,
-        packed, 0, n_gates * s.u, width,
-        tables.zeros, tables.none, 0, 0, no_floor,
+        own, tables.inputs, s.zero, s.zero, used, (s.i + lanes - 1) // lanes * lanes,
+        dz, tables.units, place * s.rows * s.up, tables.input_gates, n_gates, s.u, s.one,
+        packed, s.zero, n_gates * s.u, width,
+        tables.zeros, tables.none, s.zero, s.zero, no_floor,
     )  # fmt: skip
-    copy_rows(own, 0, s.inputs, dx, (first * s.t + t) * s.i, s.t * s.i, used, s.i)
+    copy_rows(own, s.zero, s.inputs, dx, (first * s.t + t) * s.i, s.t * s.i, used, s.i)
 
 
 @compiled
@@ -215,7 +217,7 @@ def add_weight_gradient(a, a_at, dz, steps, dw, dw_at, no_floor, tables, s):
         place = dw_at + block * s.up
         _product(
             dw, tables.weights, place, first, first + n, s.up,
-            a, tables.cells, a_at, tables.none, 1, steps * s.rows, s.k,
-            dz, block * s.steps * s.rows * s.up, 1, s.up,
-            dw, tables.weights, place, 1, no_floor,
+            a, tables.cells, a_at, tables.none, s.one, steps * s.rows, s.k,
+            dz, block * s.steps * s.rows * s.up, s.one, s.up,
+            dw, tables.weights, place, s.one, no_floor,
         )  # fmt: skip
