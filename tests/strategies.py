@@ -62,6 +62,7 @@ class Case(NamedTuple):
 
     arguments: dict
     sample: tuple[int, ...]
+
     @property
     def ids(self):
         """How many ids the layer knows, if those are what it takes."""
