@@ -9,7 +9,7 @@ from typing import Any
 
 from minidl.backend import Array
 from minidl.callbacks.monitor import Monitor
-from minidl.utils.checks import number, whole_number
+from minidl.utils.checks import flag, number, whole_number
 
 __all__ = ["EarlyStopping"]
 
@@ -19,7 +19,7 @@ class EarlyStopping(Monitor):
 
     Args:
         monitor: a key of the logs, such as "val_loss" or "val_accuracy".
-        min_delta: a gain of no more than this does not count.
+        min_delta: a value must be better by more than this to count as a gain.
         patience: after how many epochs without a gain to end.
         verbose: 1 prints the epoch in which training ended.
         mode: "min", "max" or "auto", by the name.
@@ -30,8 +30,16 @@ class EarlyStopping(Monitor):
 
     `stopped_epoch` is the epoch, from 0, in which it ended training; 0 if it has not. `best` is the best value.
 
-    >>> EarlyStopping(monitor="loss", patience=3).patience
-    3
+    With an Adam that makes no steps nothing ever becomes better. Epoch 0 sets the mark; epochs 1 and 2 are the two
+    for which it waits.
+
+    >>> import minidl
+    >>> model = minidl.Sequential([minidl.layers.Dense(1, kernel_initializer="ones")])
+    >>> model.compile(minidl.optimizers.Adam(0.0), "mse")
+    >>> stopping = EarlyStopping(monitor="loss", patience=2)
+    >>> history = model.fit([[1.0], [2.0]], [[3.0], [5.0]], epochs=100, verbose=0, callbacks=[stopping])
+    >>> len(history.epoch), stopping.stopped_epoch, stopping.best
+    (3, 2, 6.5)
     """
 
     def __init__(
@@ -47,9 +55,11 @@ class EarlyStopping(Monitor):
     ):
         super().__init__(monitor, mode, min_delta)
         self.patience = whole_number("EarlyStopping", "patience", patience, 0)
-        self.verbose = verbose
+        self.verbose = verbose if isinstance(verbose, bool) else whole_number(
+            "EarlyStopping", "verbose", verbose, 0
+        )
         self.baseline = None if baseline is None else number("EarlyStopping", "baseline", baseline)
-        self.restore_best_weights = bool(restore_best_weights)
+        self.restore_best_weights = flag("EarlyStopping", "restore_best_weights", restore_best_weights)
         self.start_from_epoch = whole_number("EarlyStopping", "start_from_epoch", start_from_epoch, 0)
         self._begin()
 

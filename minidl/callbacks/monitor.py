@@ -17,7 +17,7 @@ class Monitor(Callback):
         monitor: a key of the logs, such as "val_loss".
         mode: "min" if less is better, "max" if more is, "auto" for what the metric of that name says
             of itself (a loss is to become less, accuracy more).
-        min_delta: how much better a value must be, at least, to count as better.
+        min_delta: a value must be better by more than this to count as better; its sign does not matter.
 
     Raises:
         ValueError, TypeError: a mode or number that is none.

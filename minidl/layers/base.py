@@ -31,7 +31,7 @@ from minidl.layers.checks import InputSpec, flag
 from minidl.layers.context import add_loss, mode
 from minidl.layers.holder import WeightHolder
 from minidl.layers.known import KNOWN
-from minidl.layers.masks import drop, given_masks, leave, masks_of
+from minidl.layers.masks import attach, given_masks, masks_of, warn_dropped
 from minidl.layers.symbolic import Shape, SymbolicTensor
 from minidl.tensor import Tensor, no_grad
 from minidl.utils.naming import unique_name
@@ -116,7 +116,7 @@ class Layer(WeightHolder):
         if self.supports_masking:
             return previous_mask
         if previous_mask is not None:
-            drop(self)
+            warn_dropped(self)
         return None
 
     def compute_output_shape(self, input_shape: Shape) -> Any:
@@ -185,7 +185,7 @@ class Layer(WeightHolder):
         finally:
             mode.training = outer
         if mask is not None or self._makes_masks:
-            outputs = leave(outputs, inputs, self.compute_mask(inputs, mask))
+            outputs = attach(outputs, inputs, self.compute_mask(inputs, mask))
         if self.activity_regularizer is not None:
             for y in outputs if isinstance(outputs, list | tuple) else (outputs,):
                 add_loss(self.activity_regularizer(y) / max(len(y), 1))

@@ -6,9 +6,8 @@ A message names the layer and the argument, says what was expected and what came
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
-
 from minidl.layers.symbolic import Shape
+from minidl.utils import checks
 from minidl.utils.checks import whole_number
 
 __all__ = ["InputSpec", "channels_last", "choice", "flag", "size_tuple"]
@@ -96,9 +95,7 @@ def choice(layer: Any, argument: str, value: Any, *allowed: str) -> str:
 
 def flag(layer: Any, argument: str, value: Any) -> bool:
     """`value`, which is True or False (or 1 or 0)."""
-    if not isinstance(value, bool | np.bool_ | int) or value not in (0, 1):
-        raise TypeError(f"{type(layer).__name__} expects {argument} to be True or False, got {value!r:.60}.")
-    return bool(value)
+    return checks.flag(layer if isinstance(layer, str) else type(layer).__name__, argument, value)
 
 
 def channels_last(layer: Any, data_format: str | None) -> str:

@@ -180,6 +180,12 @@ class WeightHolder:
             raise self._not_built()
         return sum(v.size for v in self.weights)
 
+    def _adopt(self, *layers: Any) -> None:
+        """Let the paths of the weights inside begin with this layer's name."""
+        for layer in layers:
+            for variable in layer.weights:
+                variable.path = f"{self.name}/{variable.path}"
+
     def _not_built(self) -> ValueError:
         return ValueError(
             f"{self} has no weights yet: they are made when the shape of its input is known. "

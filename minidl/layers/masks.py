@@ -14,7 +14,7 @@ from typing import Any
 
 from minidl.tensor import Tensor, as_array
 
-__all__ = ["drop", "given_masks", "leave", "masks_of", "widened"]
+__all__ = ["attach", "given_masks", "masks_of", "warn_dropped", "widened", "wrong_mask"]
 
 
 def masks_of(inputs: Any) -> Any:
@@ -40,14 +40,11 @@ def given_masks(layer: Any, mask: Any, inputs: Any) -> Any:
     array = array if array.dtype == bool else array != 0
     named = inputs.shape[: array.ndim]
     if not layer._mask_at and array.shape != named:
-        raise ValueError(
-            f"{layer} expects mask of shape {inputs.shape[:2]}, true for the steps that count, "
-            f"got {array.shape}."
-        )
+        raise wrong_mask(layer, array, inputs)
     return array
 
 
-def leave(outputs: Any, inputs: Any, masks: Any) -> Any:
+def attach(outputs: Any, inputs: Any, masks: Any) -> Any:
     """`outputs` with their masks, except those that carry one already (a model's carry that of its last layer)."""
     if isinstance(outputs, Tensor):
         mask = masks[0] if isinstance(masks, list) else masks
@@ -58,11 +55,11 @@ def leave(outputs: Any, inputs: Any, masks: Any) -> Any:
         outputs.mask = mask
         return outputs
     if isinstance(masks, list):
-        return type(outputs)([leave(y, inputs, m) for y, m in zip(outputs, masks, strict=True)])
+        return type(outputs)([attach(y, inputs, m) for y, m in zip(outputs, masks, strict=True)])
     return outputs
 
 
-def drop(layer: Any) -> None:
+def warn_dropped(layer: Any) -> None:
     """Warn, once for each layer, that a mask ends where nobody may expect it to."""
     if not layer.__dict__.get("_has_dropped_a_mask"):
         layer.__dict__["_has_dropped_a_mask"] = True
@@ -81,3 +78,10 @@ def widened(mask: Any, ndim: int) -> Any:
     (2, 3, 1, 1)
     """
     return mask.reshape(mask.shape + (1,) * (ndim - mask.ndim))
+
+
+def wrong_mask(layer: Any, mask: Any, inputs: Any) -> ValueError:
+    """The error for a mask whose sizes are not those of the first axes of the input."""
+    return ValueError(
+        f"{layer} expects mask of shape {inputs.shape[:2]}, true for the steps that count, got {mask.shape}."
+    )

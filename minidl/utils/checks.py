@@ -5,7 +5,9 @@ import numbers
 from collections.abc import Sequence
 from typing import Any
 
-__all__ = ["number", "sizes", "whole_number"]
+import numpy as np
+
+__all__ = ["flag", "number", "sizes", "whole_number"]
 
 
 def whole_number(
@@ -81,6 +83,21 @@ def number(
     if not real:
         raise TypeError(f"{wanted}{type(value).__name__} {value!r:.60}.")
     raise ValueError(f"{wanted}{value!s:.60}.")
+
+
+def flag(owner: str, argument: str, value: Any) -> bool:
+    """`value`, which is True or False (or 1 or 0).
+
+    Raises:
+        TypeError: it is neither.
+
+    >>> flag("EarlyStopping", "restore_best_weights", "no")
+    Traceback (most recent call last):
+    TypeError: EarlyStopping expects restore_best_weights to be True or False, got 'no'.
+    """
+    if not isinstance(value, bool | np.bool_ | int) or value not in (0, 1):
+        raise TypeError(f"{owner} expects {argument} to be True or False, got {value!r:.60}.")
+    return bool(value)
 
 
 def sizes(owner: str, shape: int | Sequence[int]) -> tuple[int, ...]:

@@ -134,6 +134,13 @@ class Convolution(Layer):
         )
         return (input_shape[0], *sizes, self.filters)
 
+    @property
+    def parameter_words(self) -> str:
+        """`parameter_formula` in words, for the key below `summary(explain=True)`."""
+        window = "·".join(("window",) if len(self.kernel_size) == 1 else ("window height", "width"))
+        channels = "channels" if self.groups == 1 else "channels of a group"
+        return f"({window}·{channels} + 1 bias)·filters" if self.use_bias else f"{window}·{channels}·filters"
+
     def parameter_formula(self) -> str:
         *seen, filters = self.kernel.shape
         cells_seen = "·".join(map(str, seen))

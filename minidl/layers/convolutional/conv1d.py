@@ -3,12 +3,20 @@
     y[n, t, f] = b[f] + Σ_{k, c}  x[n, t·s + k·r, c] · w[k, c, f]         (x padded first)
 
 For one kernel cell k the sum over c is a plain matrix product, so the convolution is K of them: one for each
-`tap`, the time steps that this cell meets. With K = 1 it is a Dense layer applied to each step by itself. The
-gradients are read off the same line. Each dy[n, t, f] went
+`tap`, the time steps that this cell meets. With K = 1 it is a Dense layer applied to each step by itself.
 
-    to b[f] as it is,        to w[k, c, f] times x[tap],        to x[tap] times w[k, c, f].
+Backward: b[f] acts at every place; w[k, c, f] acts at every place, times the step that cell k meets there; the
+step u of x acts wherever a window has a cell k on it. So
 
-A step that several windows saw gets the sum of what they send back.
+    db[f]       = Σ_{n, t}  dy[n, t, f]
+    dw[k, c, f] = Σ_{n, t}  x[n, t·s + k·r, c] · dy[n, t, f]
+    dx[n, u, c] = Σ_{t, k: t·s + k·r = u}  Σ_f  dy[n, t, f] · w[k, c, f]
+
+For one k, dw is again a matrix product with the tap, and dx a sum into it: a step that several windows saw gets
+what each of them sends back. What dx says of the padding is cut off.
+
+With `groups` the channels are cut into G parts of C/G, each seen by F/G filters of its own: the lines above hold
+in each part, and w[k, c, f] has c = 0 ... C/G − 1.
 
 "causal" padding puts all of the border before the series: y[t] sees x[t], x[t − r], x[t − 2r] ... and nothing
 later, as a forecast must. Layers with dilations 1, 2, 4 ... then look back twice as far each (A. van den Oord
@@ -93,17 +101,17 @@ class Conv1D(Convolution):
     Args:
         filters: F, the number of output channels.
         kernel_size: K, how many time steps a filter sees.
-        strides: how many steps the window moves at a time.
+        strides: s, how many steps the window moves at a time.
         padding: "valid" (none), "same" (as many windows as steps, divided by the stride, rounded up), or "causal"
             (as many, none of which sees a later step than its own).
         data_format: "channels_last", the layout of all layers here.
-        dilation_rate: distance of neighbouring kernel cells; > 1 excludes strides > 1.
+        dilation_rate: r, distance of neighbouring kernel cells; > 1 excludes strides > 1.
         groups: G; C and F must be divisible by it.
         activation: name or function applied to the result.
-        activity_regularizer: penalty on the output.
         use_bias: whether b is added.
-        kernel_initializer, bias_initializer, kernel_regularizer, bias_regularizer, kernel_constraint,
-        bias_constraint: as in Dense.
+        kernel_initializer, bias_initializer, kernel_regularizer, bias_regularizer: as in Dense.
+        activity_regularizer: penalty on the output.
+        kernel_constraint, bias_constraint: as in Dense.
 
     Weights: kernel (K, C/G, F), bias (F,): (K·C/G + 1)·F numbers.
 

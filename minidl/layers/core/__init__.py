@@ -8,8 +8,8 @@ from minidl.layers.core.dense import Dense
 from minidl.layers.core.embedding import Embedding
 from minidl.layers.core.input import Input, InputLayer
 from minidl.layers.core.masking import Masking
-from minidl.layers.core.repeating import Permute, RepeatVector
-from minidl.layers.core.shaping import Flatten, Reshape
+from minidl.layers.core.repeating import RepeatVector
+from minidl.layers.core.shaping import Flatten, Permute, Reshape
 from minidl.layers.regularization.dropout import Dropout
 from minidl.layers.regularization.spatial_dropout1d import SpatialDropout1D
 

@@ -110,6 +110,11 @@ class Dense(Layer):
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         return (*input_shape[:-1], self.units)
 
+    @property
+    def parameter_words(self) -> str:
+        """`parameter_formula` in words, for the key below `summary(explain=True)`."""
+        return "(features + 1 bias)·units" if self.use_bias else "features·units"
+
     def parameter_formula(self) -> str:
         features = self.kernel.shape[0]
         return f"({features} + 1)·{self.units}" if self.use_bias else f"{features}·{self.units}"

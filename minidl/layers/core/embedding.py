@@ -33,6 +33,8 @@ def embedding_forward(ids: Array, table: Array) -> tuple[Array, Any]:
 
 def embedding_backward(dy: Array, ids: Any) -> tuple[None, tuple[Array, Array]]:
     """dy (..., D) -> None, and of the table the rows that were taken: (R,) and their gradients (R, D)."""
+    # Sorted by id (stable, so in the order of the batch), the dy of one word stand side by side: one sum from each
+    # start to the next.
     order = np.argsort(ids, axis=None, kind="stable")
     in_order = ids.reshape(-1)[order]
     starts = np.flatnonzero(np.concatenate([np.ones(min(ids.size, 1), bool), in_order[1:] != in_order[:-1]]))
@@ -55,7 +57,7 @@ class Embedding(Layer):
         output_dim: D, the length of the vectors.
         embeddings_initializer, embeddings_regularizer, embeddings_constraint: of the table.
         mask_zero: whether id 0 is padding: the layers behind skip it. Its row is in the table all the same.
-        weights: a table (V, D) to begin with.
+        weights: a table (V, D) to begin with, or [table], as `get_weights` of another layer gives it.
         input_length: T, known to older scripts: the model is then built at once. `Input(shape=(T,))` does the
             same.
 
@@ -71,6 +73,7 @@ class Embedding(Layer):
     """
 
     autocast = False  # float16 could not tell the ids apart
+    parameter_words = "input_dim·output_dim"
 
     def __init__(
         self,
@@ -80,9 +83,9 @@ class Embedding(Layer):
         embeddings_regularizer: Any = None,
         embeddings_constraint: Any = None,
         mask_zero: bool = False,
-        weights: Any = None,
         **kwargs: Any,
     ):
+        table = kwargs.pop("weights", None)  # not kept, so no part of the config: it is what the layer holds then
         length = kwargs.pop("input_length", None)
         if length is not None and not kwargs.keys() & {"input_shape", "batch_input_shape", "batch_shape"}:
             kwargs["input_shape"] = tuple(length) if isinstance(length, list | tuple) else (length,)
@@ -95,9 +98,10 @@ class Embedding(Layer):
         self.embeddings_constraint = constraints.get(embeddings_constraint)
         self.mask_zero = self.supports_masking = flag(self, "mask_zero", mask_zero)
         self.input_spec = InputSpec()
-        if weights is not None:
+        if table is not None:
             self.build((None,))
-            self.set_weights(weights if isinstance(weights, list) and len(weights) == 1 else [weights])
+            listed = isinstance(table, list | tuple) and len(table) == 1 and np.ndim(table[0]) == 2
+            self.set_weights(table if listed else [table])
 
     def build(self, input_shape: Shape) -> None:
         self.embeddings = self._make("embeddings", (self.input_dim, self.output_dim))
@@ -135,8 +139,3 @@ class Embedding(Layer):
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         return (*input_shape, self.output_dim)
-
-    def get_config(self) -> dict[str, Any]:
-        config = super().get_config()
-        del config["weights"]  # they are no argument of an equal layer, but what it holds
-        return config

@@ -1,4 +1,4 @@
-"""Flatten and Reshape: the same numbers under another shape. The batch axis stays."""
+"""Flatten, Reshape and Permute: the same numbers under another shape. The batch axis stays."""
 
 import math
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from minidl.layers.symbolic import Shape
 from minidl.tensor import Tensor
 from minidl.utils.checks import whole_number
 
-__all__ = ["Flatten", "Reshape"]
+__all__ = ["Flatten", "Permute", "Reshape"]
 
 
 class Flatten(Layer):
@@ -85,3 +85,33 @@ class Reshape(Layer):
                 f"as {self.target_shape}: the products of the sizes must agree."
             )
         return tuple(left if n == -1 else n for n in self.target_shape)
+
+
+class Permute(Layer):
+    """The axes of each sample in another order.
+
+    Args:
+        dims: where each axis comes from; counted from 1, since the batch axis 0 stays: (2, 1) swaps the two.
+
+    >>> import numpy as np
+    >>> Permute((2, 1))(np.zeros((8, 10, 64))).shape
+    (8, 64, 10)
+    """
+
+    def __init__(self, dims: Sequence[int], **kwargs: Any):
+        super().__init__(**kwargs)
+        if not isinstance(dims, list | tuple):
+            raise TypeError(f"Permute expects dims to be a tuple such as (2, 1), got {dims!r:.60}.")
+        self.dims = tuple(whole_number("Permute", "every entry of dims", d, 1) for d in dims)
+        if sorted(self.dims) != list(range(1, len(self.dims) + 1)) or not self.dims:
+            raise ValueError(
+                f"Permute expects dims to name each axis of a sample once, counted from 1, such as (2, 1), "
+                f"got {dims!r:.60}."
+            )
+        self.input_spec = InputSpec(("batch", *(f"axis {d}" for d in sorted(self.dims))))
+
+    def call(self, inputs: Tensor) -> Tensor:
+        return inputs.transpose(0, *self.dims)
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        return (input_shape[0], *(input_shape[d] for d in self.dims))

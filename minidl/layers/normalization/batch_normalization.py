@@ -214,5 +214,11 @@ class BatchNormalization(Layer):
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         return input_shape
 
+    @property
+    def parameter_words(self) -> str:
+        """`parameter_formula` in words, for the key below `summary(explain=True)`."""
+        names = ", ".join(v.name.replace("_", " ") for v in self.weights)
+        return f"{len(self.weights)}·features ({names})"
+
     def parameter_formula(self) -> str:
         return f"{len(self.weights)}·{self.moving_mean.size}"

@@ -169,6 +169,12 @@ class LayerNormalization(Layer):
         self._axes(len(input_shape))
         return input_shape
 
+    @property
+    def parameter_words(self) -> str:
+        """`parameter_formula` in words, for the key below `summary(explain=True)`."""
+        features = "·".join(["features"] if isinstance(self.axis, int) else [f"axis {a}" for a in self.axis])
+        return f"{len(self.weights)}·{features} ({', '.join(v.name for v in self.weights)})"
+
     def parameter_formula(self) -> str:
         sizes = "·".join(map(str, self.weights[0].shape)) if self.weights else "0"
         return f"{len(self.weights)}·{sizes}" if self.weights else "0"

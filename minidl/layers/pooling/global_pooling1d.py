@@ -12,7 +12,7 @@ import numpy as np
 
 from minidl.backend import Array
 from minidl.layers.convolutional.windows import SERIES_AXES
-from minidl.layers.masks import widened
+from minidl.layers.masks import widened, wrong_mask
 from minidl.layers.pooling.base import GlobalPooling
 from minidl.primitives.elementwise import where
 from minidl.tensor import Tensor
@@ -34,9 +34,7 @@ class GlobalAveragePooling1D(GlobalPooling):
         if mask is None:
             return inputs.mean(axis=1, keepdims=self.keepdims)
         if mask.shape != inputs.shape[:2]:
-            raise ValueError(
-                f"{self} expects mask of shape {inputs.shape[:2]}, true for the steps that count, got {mask.shape}."
-            )
+            raise wrong_mask(self, mask, inputs)
         counts = widened(mask, 3)
         steps = np.maximum(counts.sum(axis=1, keepdims=self.keepdims), 1).astype(inputs.dtype)
         return where(counts, inputs, 0).sum(axis=1, keepdims=self.keepdims) / steps

@@ -11,6 +11,7 @@ M. Schuster, K. Paliwal, Bidirectional recurrent neural networks, IEEE Transacti
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from minidl.layers.arguments import plain
 from minidl.layers.base import Layer
 from minidl.layers.known import layer_from
 from minidl.layers.symbolic import Shape
@@ -68,6 +69,7 @@ class Bidirectional(Layer):
             if needed and not (isinstance(part, Layer) and hasattr(part, "go_backwards")):
                 raise ValueError(
                     f"Bidirectional expects {argument} to be a recurrent layer, such as LSTM(32), got {part!r:.80}."
+                    f"{' Make an instance: add ().' if isinstance(part, type) else ''}"
                 )
         if merge_mode is not None and merge_mode not in _MERGES:
             raise ValueError(
@@ -105,8 +107,7 @@ class Bidirectional(Layer):
     def build(self, input_shape: Shape) -> None:
         self.forward_layer.build(input_shape)
         self.backward_layer.build(input_shape)
-        for variable in self.weights:
-            variable.path = f"{self.name}/{variable.path}"
+        self._adopt(self.forward_layer, self.backward_layer)
         if self._initial_weights is not None:
             self.set_weights(self._initial_weights)
 
@@ -129,11 +130,14 @@ class Bidirectional(Layer):
         outputs = (
             [forward, backward] if self.merge_mode is None else [_MERGES[self.merge_mode](forward, backward)]
         )
-        return [*outputs, *states] if len(outputs) + len(states) > 1 else outputs[0]
+        return (*outputs, *states) if len(outputs) + len(states) > 1 else outputs[0]
 
     def _halves(self, initial_state: Any) -> tuple[Any, Any]:
         if initial_state is None:
             return None, None
+        if not isinstance(initial_state, list | tuple):
+            kind = type(initial_state).__name__
+            raise ValueError(f"{self} expects initial_state to be a list of arrays, got {kind}.")
         half, odd = divmod(len(initial_state), 2)
         if odd:
             raise ValueError(
@@ -169,7 +173,10 @@ class Bidirectional(Layer):
 
     def parameter_formula(self) -> str:
         one, other = self.forward_layer.parameter_formula(), self.backward_layer.parameter_formula()
-        return f"2·{one}" if one == other else f"{one} + {other}"
+        if one != other:
+            return f"{one} + {other}"
+        several_cells = hasattr(getattr(self.forward_layer, "cell", None), "cells")
+        return f"2·({one})" if several_cells else f"2·{one}"
 
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments as plain data."""
@@ -178,9 +185,8 @@ class Bidirectional(Layer):
             "backward_layer": self.backward_layer if self._given_backward else None,
         }
         inner = {name: serialize_object(layer) for name, layer in layers.items()}
-        return {
-            "name": self.name, "trainable": self.trainable, "dtype": self.dtype, "merge_mode": self.merge_mode, **inner,
-        }  # fmt: skip
+        names = ("name", "trainable", "dtype", "activity_regularizer", "merge_mode")
+        return {**{name: plain(getattr(self, name)) for name in names}, **inner}
 
     @classmethod
     def from_config(

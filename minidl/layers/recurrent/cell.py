@@ -13,8 +13,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from minidl import activations, constraints, initializers, regularizers
+from minidl import activations
 from minidl.backend import Array
+from minidl.layers.arguments import keep_weight_arguments
 from minidl.layers.base import Layer
 from minidl.layers.checks import InputSpec, flag
 from minidl.layers.core.dense import DenseFunction
@@ -29,13 +30,6 @@ from minidl.tensor import Function, Tensor
 from minidl.utils.checks import number, whole_number
 
 __all__ = ["RecurrentCell"]
-
-_READERS = {
-    "activation": activations.get,
-    "initializer": initializers.get,
-    "regularizer": regularizers.get,
-    "constraint": constraints.get,
-}
 
 
 class RecurrentCell(Layer):
@@ -55,34 +49,33 @@ class RecurrentCell(Layer):
     dropout: float
     recurrent_dropout: float
     seed: int | None
-    _fuses = True  # whether `function` does what `call` does
+    _changed = False  # whether `call` does something else than `function`
 
     def _assemble(self, arguments: Mapping[str, Any], options: Mapping[str, Any]) -> None:
-        """Keep what the constructor was given under its names, checked; `options` are for `Layer`."""
+        """Keep what the constructor was given: `arguments` are its locals(), `options` are for `Layer`."""
         super().__init__(**options)
         owner = type(self).__name__.removesuffix("Cell")
-        for name, value in arguments.items():
-            if name in ("self", "kwargs", "__class__"):
-                continue
-            if (reader := _READERS.get(name.rpartition("_")[2])) is not None:
-                value = reader(value)
-            elif name == "units":
-                value = whole_number(owner, name, value, 1)
-            elif name.endswith("dropout"):
-                value = number(owner, name, value, minimum=0, below=1)
-            elif name != "seed":
-                value = flag(self, name, value)
-            setattr(self, name, value)
+        keep_weight_arguments(self, arguments, "kernel", "recurrent", "bias")
+        self.units = whole_number(owner, "units", arguments["units"], 1)
+        self.activation = activations.get(arguments["activation"])
+        if "recurrent_activation" in arguments:
+            self.recurrent_activation = activations.get(arguments["recurrent_activation"])
+        for name in ("dropout", "recurrent_dropout"):
+            setattr(self, name, number(owner, name, arguments[name], minimum=0, below=1))
+        for name in ("use_bias", "unit_forget_bias", "reset_after"):
+            if name in arguments:
+                setattr(self, name, flag(owner, name, arguments[name]))
+        self.seed = arguments["seed"]
         self.seed_generator = SeedGenerator(self.seed)
         self.input_spec = InputSpec(("batch", "features"))
-        self._held: dict[str, Any] | None = None  # dropout while a sequence runs: drawn once for all steps
+        self._held: dict[str, Any] | None = None  # see `hold_dropout`
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         if "function" in cls.__dict__:
-            cls._fuses = True
-        elif {"call", "step", "gate_inputs"} & cls.__dict__.keys():
-            cls._fuses = False  # somebody's own equations: they run step by step
+            cls._changed = False
+        elif {"call", "step", "gate_inputs", "dropped"} & cls.__dict__.keys():
+            cls._changed = True  # somebody's own equations: they run step by step
 
     @property
     def state_size(self) -> Any:
@@ -96,7 +89,8 @@ class RecurrentCell(Layer):
 
     def get_initial_state(self, batch_size: int | None = None) -> list[Tensor]:
         """The states before the first step: zeros (batch_size, U)."""
-        return [Tensor(np.zeros((batch_size or 1, self.units), self.dtype)) for _ in self.states]
+        n = 1 if batch_size is None else batch_size
+        return [Tensor(np.zeros((n, self.units), self.dtype)) for _ in self.states]
 
     def build(self, input_shape: Shape) -> None:
         features = input_shape[-1]
@@ -127,10 +121,6 @@ class RecurrentCell(Layer):
     def _initial_bias(self, shape: tuple[int, ...], dtype: Any) -> Array:
         return self.bias_initializer(shape, dtype=dtype)
 
-    def compute_output_shape(self, input_shape: Shape) -> Any:
-        one = (input_shape[0], self.units)
-        return [one] + [one] * len(self.states)
-
     def parameter_formula(self) -> str:
         features, ones = (
             self.kernel.shape[0],
@@ -151,21 +141,21 @@ class RecurrentCell(Layer):
             )
         x_factors, h_factors = self._dropout(len(inputs), inputs.shape[-1], training)
         x = inputs if x_factors is None else inputs * x_factors
-        z = DenseFunction.apply(x, self.kernel, self._input_bias())
-        after = self.step(z, states, h_factors)
+        after = self.step(DenseFunction.apply(x, self.kernel, self._input_bias()), states, h_factors)
         return after[0], after
 
-    def step(self, z: Tensor, states: list[Tensor], recurrent_factors: Array | None) -> list[Tensor]:
-        """The states after a step, from z = x W + b and the states before it."""
+    def step(self, from_input: Tensor, states: list[Tensor], recurrent_factors: Array | None) -> list[Tensor]:
+        """The states after a step, `from_input` being x W + b."""
         raise NotImplementedError(
-            f"{type(self).__name__} must define step(self, z, states, recurrent_factors)."
+            f"{type(self).__name__} must define step(self, from_input, states, recurrent_factors)."
         )
 
-    def gate_inputs(self, z: Tensor, h: Tensor, factors: Array | None) -> Sequence[Tensor]:
-        """z (N, G·U) + h U, gate by gate: G tensors (N, U)."""
-        return self._by_gate(z + h @ self.recurrent_kernel) if factors is None else [
-            own + kept for own, kept in zip(self._by_gate(z), self.dropped(h, factors), strict=True)
-        ]  # fmt: skip
+    def gate_inputs(self, from_input: Tensor, h: Tensor, factors: Array | None) -> Sequence[Tensor]:
+        """from_input (N, G·U) + h U, gate by gate: G tensors (N, U)."""
+        if factors is None:
+            return self._by_gate(from_input + h @ self.recurrent_kernel)
+        by_gate = zip(self._by_gate(from_input), self.dropped(h, factors), strict=True)
+        return [own + from_state for own, from_state in by_gate]
 
     def dropped(self, h: Tensor, factors: Array) -> Sequence[Tensor]:
         """h U gate by gate, each gate with a dropout of h of its own: factors (G, N, U) -> G tensors (N, U)."""
@@ -179,6 +169,10 @@ class RecurrentCell(Layer):
         return self.bias
 
     # --- dropout --------------------------------------------------------------------------------------------
+
+    def hold_dropout(self, hold: bool) -> None:
+        """From here on drop the same numbers at every call (or new ones again): a sequence drops alike at all steps."""
+        self._held = {} if hold else None
 
     def _dropout(self, n: int, features: int, training: bool) -> tuple[Array | None, Array | None]:
         """Factors for x (N, I) and for the h of each gate (G, N, U); None where nothing is dropped."""
@@ -202,7 +196,7 @@ class RecurrentCell(Layer):
     def fuses(self) -> bool:
         """Whether `sequence` can stand for `call`: nobody has changed the equations, and it knows the curves."""
         curves = (self.activation, getattr(self, "recurrent_activation", self.activation))
-        return self._fuses and all(curve_name(curve) is not None for curve in curves)
+        return not self._changed and all(curve_name(curve) is not None for curve in curves)
 
     def sequence(
         self, x: Tensor, states: Sequence[Any], mask: Array | None, training: bool, sequences: bool

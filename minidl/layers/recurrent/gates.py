@@ -24,8 +24,15 @@ from minidl.activations.probabilities import Sigmoid, minus_magnitude
 from minidl.backend import Array
 
 __all__ = [
-    "CURVES", "Curve", "back_through_gates", "carried", "curve_name", "input_gradients", "parted",
-    "recurrent_gradient", "through_gates",
+    "CURVES",
+    "Curve",
+    "back_through_gates",
+    "curve_name",
+    "input_gradients",
+    "keep_masked",
+    "recurrent_gradient",
+    "split_by_mask",
+    "through_gates",
 ]  # fmt: skip
 
 
@@ -95,12 +102,12 @@ def input_gradients(
     return dx, dw, db
 
 
-def carried(new: Array, old: Array, mask: Array | None, t: int) -> Array:
+def keep_masked(new: Array, old: Array, mask: Array | None, t: int) -> Array:
     """The state after step t: new, but old where the step is masked."""
     return new if mask is None else np.where(mask[:, t, None], new, old)
 
 
-def parted(d: Array, mask: Array | None, t: int) -> tuple[Array, Any]:
+def split_by_mask(d: Array, mask: Array | None, t: int) -> tuple[Array, Any]:
     """The gradient of the state after step t: what goes through the step, and what a masked step hands past it."""
     if mask is None:
         return d, 0

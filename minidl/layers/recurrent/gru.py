@@ -2,29 +2,34 @@
 
 For one step, from x_t (N, I) and h (N, U) of the step before:
 
-    z = σ(x W_z + h U_z + b_z)                       update gate: how much of h is kept
-    r = σ(x W_r + h U_r + b_r)                       reset gate: how much of h the candidate sees
+    z = σ(x W_z + b_z + h U_z + b'_z)                update gate: how much of h is kept
+    r = σ(x W_r + b_r + h U_r + b'_r)                reset gate: how much of h the candidate sees
     ĥ = tanh(x W_h + b_h + r·(h U_h + b'_h))         the candidate, with reset_after=True
     ĥ = tanh(x W_h + b_h + (r·h) U_h)                the candidate, with reset_after=False: r comes before U_h
 
     h_t = z·h + (1 − z)·ĥ
 
 (Some texts swap z and 1 − z.) The gates lie side by side in the order z, r, h: W is (I, 3U), U (U, 3U). With
-reset_after the products x W and h U have a bias each, b (2, 3U), together (I + U + 2)·3·U numbers: only then can
-h U be computed as one product before r is known. Without it there is one, b (3U,), and (I + U + 1)·3·U numbers.
+reset_after, x W and h U have a bias each, b and b', which makes (2, 3U), and (I + U + 2)·3·U numbers in all: h U is
+then one product, made before r is known. Without it there is no b': (3U,), and (I + U + 1)·3·U numbers.
 
-Backward, from the last step to the first, dh being the gradient of h_t:
+Backward, from the last step to the first. dh is the gradient of h_t, and a stands for the sums in front of the curves:
 
-    dz = dh·(h − ĥ)        dĥ = dh·(1 − z)        dh of the step before begins with dh·z
-    da_z = dz·σ'(z)        da_h = dĥ·tanh'(ĥ)     the gradients in front of the curves
+    dz = dh·(h − ĥ)                da_z = dz·z·(1 − z)
+    dĥ = dh·(1 − z)                da_h = dĥ·(1 − ĥ²)
 
-    reset_after=True       dr = da_h·(h U_h + b'_h)      h U + b' gets (da_z, da_r, da_h·r)
-    reset_after=False      dr = (da_h U_hᵀ)·h            h besides (da_h U_hᵀ)·r
+    reset_after=True               dr = da_h·(h U_h + b'_h)         da_r = dr·r·(1 − r)
+                                   d(h U + b') = (da_z, da_r, da_h·r)
+                                   dh of the step before = dh·z + d(h U + b') Uᵀ
 
-and da_r = dr·σ'(r). As in the LSTM, a gradient that passes through z·h meets no matrix.
+    reset_after=False              dr = (da_h U_hᵀ)·h               da_r = dr·r·(1 − r)
+                                   dh of the step before = dh·z + (da_z, da_r) (U_z, U_r)ᵀ + (da_h U_hᵀ)·r
 
-K. Cho et al., Learning phrase representations using RNN encoder-decoder, 2014, arXiv:1406.1078 (version 1 has
-reset_after=False; reset_after=True is the form that cuDNN computes).
+W, b and x get (da_z, da_r, da_h) as in a Dense layer, U and b' get d(h U + b'); without reset_after U_h meets r·h
+instead of h: dU_h = Σ (r·h)ᵀ da_h. As in the LSTM, a gradient that passes through z·h meets no matrix.
+
+K. Cho et al., Learning phrase representations using RNN encoder-decoder, 2014, arXiv:1406.1078 (reset_after=True is
+the form of its first version and of cuDNN, reset_after=False that of the third).
 """
 
 from typing import Any, NamedTuple
@@ -35,11 +40,12 @@ from minidl.backend import Array
 from minidl.layers.recurrent.cell import RecurrentCell
 from minidl.layers.recurrent.gates import (
     CURVES,
+    Curve,
     back_through_gates,
-    carried,
     input_gradients,
-    parted,
+    keep_masked,
     recurrent_gradient,
+    split_by_mask,
     through_gates,
 )
 from minidl.layers.recurrent.layer import RecurrentLayer
@@ -65,7 +71,12 @@ class GRUCache(NamedTuple):
     u: Array
     biased: bool
     steps: list[GRUStep]
-    options: tuple[Any, ...]
+    curve: Curve  # tanh and σ of the equations
+    gate: Curve
+    reset_after: bool
+    sequences: bool
+    mask: Array | None
+    factors: Array | None
 
 
 def gru_forward(
@@ -83,7 +94,9 @@ def gru_forward(
     """
     curve, gate = CURVES[activation], CURVES[recurrent_activation]
     units, factors = len(u), recurrent_factors
-    b_input, b_state = (None, None) if b is None else b if reset_after else (b, None)
+    b_input, b_state = b, None
+    if b is not None and reset_after:
+        b_input, b_state = b
     from_input = x @ w if b_input is None else x @ w + b_input
     h, steps, outputs = h0, [], []
     for t in range(x.shape[1]):
@@ -98,28 +111,28 @@ def gru_forward(
         z, r = gate.value(x_z + h_z), gate.value(x_r + h_r)
         candidate = curve.value(x_h + (r * seen if reset_after else (r * seen) @ u[:, 2 * units :]))
         steps.append(GRUStep(h, z, r, candidate, seen))
-        h = carried(z * h + (1 - z) * candidate, h, mask, t)
+        h = keep_masked(z * h + (1 - z) * candidate, h, mask, t)
         outputs.append(h)
     y = np.stack(outputs, axis=1) if sequences else h.copy()
-    return y, GRUCache(x, w, u, b is not None, steps, (curve, gate, reset_after, sequences, mask, factors))
+    return y, GRUCache(x, w, u, b is not None, steps, curve, gate, reset_after, sequences, mask, factors)
 
 
 def gru_backward(
     dy: Array, cache: GRUCache, needs: tuple[bool, ...] = (True,) * 5
 ) -> tuple[Array | None, ...]:
     """dy like y -> dx, dh0, dw, du, db; dx is None where `needs` has no use for it."""
-    curve, gate, reset_after, sequences, mask, factors = cache.options
-    dh = np.zeros_like(dy[:, 0]) if sequences else dy
+    curve, gate, mask, factors = cache.curve, cache.gate, cache.mask, cache.factors
+    dh = np.zeros_like(dy[:, 0]) if cache.sequences else dy
     for_input, for_state = [], []  # gradients of x W + b, and of h U + b' (or of h U, gate by gate)
     for t in reversed(range(len(cache.steps))):
         h_before, z, r, candidate, seen = cache.steps[t]
-        if sequences:
+        if cache.sequences:
             dh = dh + dy[:, t]
-        dh, dh_past = parted(dh, mask, t)
+        dh, dh_past = split_by_mask(dh, mask, t)
         da_z = gate.back(dh * (h_before - candidate), z)
         da_h = curve.back(dh * (1 - z), candidate)
         dh = dh * z + dh_past
-        if reset_after:
+        if cache.reset_after:
             da_r = gate.back(da_h * seen, r)
             d_state = np.concatenate([da_z, da_r, da_h * r], axis=1)
             dh = dh + back_through_gates(d_state, cache.u, factors)
@@ -135,21 +148,21 @@ def gru_backward(
         for_state.append(d_state)
     d_input, d_state = (np.stack(parts[::-1], axis=1) for parts in (for_input, for_state))
     dx, dw, db = input_gradients(cache.x, cache.w, d_input, cache.biased, needs[0])
-    return dx, dh, dw, _recurrent(cache, d_input, d_state), _both(db, d_state) if reset_after else db
+    return dx, dh, dw, _du(cache, d_input, d_state), _both_biases(db, d_state) if cache.reset_after else db
 
 
-def _recurrent(cache: GRUCache, d_input: Array, d_state: Array) -> Array:
+def _du(cache: GRUCache, d_input: Array, d_state: Array) -> Array:
     """du. Without reset_after, U_h does not meet h but r·h."""
-    *_, reset_after, _, _, factors = cache.options
+    factors = cache.factors
     h = np.stack([step.h_before for step in cache.steps], axis=1)
-    if reset_after:
+    if cache.reset_after:
         return recurrent_gradient(h, d_state, factors)
     du = recurrent_gradient(h, d_state, None if factors is None else factors[:2])
     reset = np.stack([step.r * step.seen for step in cache.steps], axis=1)
     return np.concatenate([du, recurrent_gradient(reset, d_input[..., 2 * len(cache.u) :], None)], axis=1)
 
 
-def _both(db: Array | None, d_state: Array) -> Array | None:
+def _both_biases(db: Array | None, d_state: Array) -> Array | None:
     """The gradients of b and b' as one array (2, 3U)."""
     if db is None:
         return None
@@ -195,10 +208,10 @@ class GRUCell(RecurrentCell):
     def _options(self) -> dict[str, Any]:
         return {**super()._options(), "reset_after": self.reset_after}
 
-    def step(self, z: Tensor, states: list[Tensor], recurrent_factors: Array | None) -> list[Tensor]:
-        """z = x W + b (N, 3U) and [h] -> [h_t]."""
+    def step(self, from_input: Tensor, states: list[Tensor], recurrent_factors: Array | None) -> list[Tensor]:
+        """x W + b (N, 3U) and [h] -> [h_t]."""
         (h,) = states
-        x_z, x_r, x_h = self._by_gate(z)
+        x_z, x_r, x_h = self._by_gate(from_input)
         seen = [h] * 3 if recurrent_factors is None else unstack(h * recurrent_factors)
         u_z, u_r, u_h = unstack(self.recurrent_kernel.reshape(self.units, 3, self.units), axis=1)
         b_z: Any = 0
@@ -223,10 +236,10 @@ class GRU(RecurrentLayer):
         kernel_regularizer, recurrent_regularizer, bias_regularizer, activity_regularizer: penalties.
         kernel_constraint, recurrent_constraint, bias_constraint: projections after each step of training.
         dropout, recurrent_dropout: share of x and of h that is dropped in training; the same numbers at every
-            time step, and for h another choice for each gate.
+            time step, and for h another choice for each gate. (With both, Keras chooses anew for x and each gate too.)
         seed: of the dropout.
         return_sequences: all h_t, (N, T, U), or only the last one, (N, U).
-        return_state: [output, h_T] instead of the output alone.
+        return_state: (output, h_T) instead of the output alone.
         go_backwards: begin at the last time step; outputs come in the order in which they were computed.
         stateful: begin where the previous batch ended, until `reset_state()`.
         unroll, use_cudnn: understood for scripts written for Keras; there is nothing to choose here.
@@ -240,6 +253,8 @@ class GRU(RecurrentLayer):
     ((2, 64), 14592, '(10 + 64 + 2)·3·64')
     """
 
+    cell_class = GRUCell
+
     def __init__(
         self, units: int, activation: Any = "tanh", recurrent_activation: Any = "sigmoid", use_bias: bool = True,
         kernel_initializer: Any = "glorot_uniform", recurrent_initializer: Any = "orthogonal",
@@ -250,4 +265,4 @@ class GRU(RecurrentLayer):
         return_state: bool = False, go_backwards: bool = False, stateful: bool = False, unroll: bool = False,
         reset_after: bool = True, use_cudnn: Any = "auto", **kwargs: Any,
     ):  # fmt: skip
-        self._assemble(GRUCell, locals(), kwargs)
+        self._assemble(locals(), kwargs)

@@ -9,19 +9,22 @@ For one step, from x_t (N, I), h (N, U) and c (N, U) of the step before:
 
     c_t = f·c + i·g                     h_t = o·tanh(c_t)
 
-The four gates lie side by side in the order i, f, c, o: W is (I, 4U), U (U, 4U), b (4U,), together
-(I + U + 1)·4·U numbers.
+The four lie side by side in the order i, f, c, o (Keras's letter c is our g, so that the memory can be c): W is
+(I, 4U), U (U, 4U), b (4U,), together (I + U + 1)·4·U numbers.
 
 Backward, from the last step to the first. Two gradients arrive at a step: dh (from the output y_t and from step
 t + 1) and dc (from step t + 1). First through h_t = o·tanh(c_t), then through c_t = f·c + i·g:
 
-    do = dh·tanh(c_t)                   dc += dh·o·tanh'(c_t)
+    do = dh·tanh(c_t)                   dc += dh·o·(1 − tanh²(c_t))
     di = dc·g        df = dc·c          dg = dc·i          dc of the step before = dc·f
-    dz = (di·σ'(i), df·σ'(f), dg·tanh'(g), do·σ'(o))       dh of the step before = dz Uᵀ
+    dz = (di·i·(1 − i), df·f·(1 − f), dg·(1 − g²), do·o·(1 − o))       dh of the step before = dz Uᵀ
 
-Look at dc: from step to step it is only multiplied by f, not by a matrix. Where the forget gate stays open, the
-gradient neither vanishes nor explodes; this is why LSTMs exist. A large b_f keeps f near 1 from the beginning
-(`unit_forget_bias`).
+where z are the four sums in front of the curves, and i·(1 − i), 1 − g² the slopes of σ and tanh there (for other
+curves see `gates.py`). All of z act on W, b, U and x as in a Dense layer.
+
+Look at the path through c: from step to step the gradient meets only f there, no matrix. Where the forget gate stays
+open it survives; this is why LSTMs exist. `unit_forget_bias` begins with f = σ(1) ≈ 0.73 instead of 0.5. To remember
+over T steps from the beginning, b_f has to be near log T (examples/07_why_lstm.py).
 
 W and U act in every step, so their gradients are sums over time; the sums are one matrix product after the loop.
 
@@ -37,11 +40,12 @@ from minidl.backend import Array
 from minidl.layers.recurrent.cell import RecurrentCell
 from minidl.layers.recurrent.gates import (
     CURVES,
+    Curve,
     back_through_gates,
-    carried,
     input_gradients,
-    parted,
+    keep_masked,
     recurrent_gradient,
+    split_by_mask,
     through_gates,
 )
 from minidl.layers.recurrent.layer import RecurrentLayer
@@ -68,7 +72,11 @@ class LSTMCache(NamedTuple):
     u: Array
     biased: bool
     steps: list[LSTMStep]
-    options: tuple[Any, ...]
+    curve: Curve  # tanh and σ of the equations
+    gate: Curve
+    sequences: bool
+    mask: Array | None
+    factors: Array | None
 
 
 def lstm_forward(
@@ -93,10 +101,10 @@ def lstm_forward(
         c_new = f * c + i * g
         shown = curve.value(c_new)
         steps.append(LSTMStep(h, c, i, f, g, o, shown))
-        h, c = carried(o * shown, h, mask, t), carried(c_new, c, mask, t)
+        h, c = keep_masked(o * shown, h, mask, t), keep_masked(c_new, c, mask, t)
         outputs.append(h)
     y = np.stack(outputs, axis=1) if sequences else h.copy()
-    return (y, c), LSTMCache(x, w, u, b is not None, steps, (curve, gate, sequences, mask, recurrent_factors))
+    return (y, c), LSTMCache(x, w, u, b is not None, steps, curve, gate, sequences, mask, recurrent_factors)
 
 
 def lstm_backward(
@@ -104,15 +112,15 @@ def lstm_backward(
 ) -> tuple[Array | None, ...]:
     """dy like y, dc_T (N, U) -> dx, dh0, dc0, dw, du, db; dx is None where `needs` has no use for it."""
     dy, dc = gradients
-    curve, gate, sequences, mask, factors = cache.options
-    dh = np.zeros_like(dc) if sequences else dy
+    curve, gate, mask, factors = cache.curve, cache.gate, cache.mask, cache.factors
+    dh = np.zeros_like(dc) if cache.sequences else dy
     dzs = []
     for t in reversed(range(len(cache.steps))):
         _, c_before, i, f, g, o, shown = cache.steps[t]
-        if sequences:
+        if cache.sequences:
             dh = dh + dy[:, t]
-        dh, dh_past = parted(dh, mask, t)
-        dc, dc_past = parted(dc, mask, t)
+        dh, dh_past = split_by_mask(dh, mask, t)
+        dc, dc_past = split_by_mask(dc, mask, t)
         dc = dc + curve.back(dh * o, shown)
         dz = np.concatenate(
             [
@@ -169,10 +177,10 @@ class LSTMCell(RecurrentCell):
             bias[self.units : 2 * self.units] = 1
         return bias
 
-    def step(self, z: Tensor, states: list[Tensor], recurrent_factors: Array | None) -> list[Tensor]:
-        """z = x W + b (N, 4U) and [h, c] -> [h_t, c_t]."""
+    def step(self, from_input: Tensor, states: list[Tensor], recurrent_factors: Array | None) -> list[Tensor]:
+        """x W + b (N, 4U) and [h, c] -> [h_t, c_t]."""
         h, c = states
-        z_i, z_f, z_g, z_o = self.gate_inputs(z, h, recurrent_factors)
+        z_i, z_f, z_g, z_o = self.gate_inputs(from_input, h, recurrent_factors)
         i, f, o = (self.recurrent_activation(z) for z in (z_i, z_f, z_o))
         c = f * c + i * self.activation(z_g)
         return [o * self.activation(c), c]
@@ -190,10 +198,10 @@ class LSTM(RecurrentLayer):
         kernel_regularizer, recurrent_regularizer, bias_regularizer, activity_regularizer: penalties.
         kernel_constraint, recurrent_constraint, bias_constraint: projections after each step of training.
         dropout, recurrent_dropout: share of x and of h that is dropped in training; the same numbers at every
-            time step, and for h another choice for each gate.
+            time step, and for h another choice for each gate. (With both, Keras chooses anew for x and each gate too.)
         seed: of the dropout.
         return_sequences: all h_t, (N, T, U), or only the last one, (N, U).
-        return_state: [output, h_T, c_T] instead of the output alone.
+        return_state: (output, h_T, c_T) instead of the output alone.
         go_backwards: begin at the last time step; outputs come in the order in which they were computed.
         stateful: begin where the previous batch ended, until `reset_state()`.
         unroll, use_cudnn: understood for scripts written for Keras; there is nothing to choose here.
@@ -206,6 +214,8 @@ class LSTM(RecurrentLayer):
     ((2, 32), 8320, '(32 + 32 + 1)·4·32')
     """
 
+    cell_class = LSTMCell
+
     def __init__(
         self, units: int, activation: Any = "tanh", recurrent_activation: Any = "sigmoid", use_bias: bool = True,
         kernel_initializer: Any = "glorot_uniform", recurrent_initializer: Any = "orthogonal",
@@ -216,4 +226,4 @@ class LSTM(RecurrentLayer):
         return_state: bool = False, go_backwards: bool = False, stateful: bool = False, unroll: bool = False,
         use_cudnn: Any = "auto", **kwargs: Any,
     ):  # fmt: skip
-        self._assemble(LSTMCell, locals(), kwargs)
+        self._assemble(locals(), kwargs)

@@ -13,27 +13,26 @@ began with; that of a cell of your own is 0.
 P. Werbos, Backpropagation through time: what it does and how to do it, Proceedings of the IEEE 78, 1990.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from minidl.backend import Array
 from minidl.layers.base import Layer
 from minidl.layers.checks import InputSpec, flag
 from minidl.layers.context import latest, update
 from minidl.layers.known import layer_from
+from minidl.layers.masks import widened, wrong_mask
 from minidl.layers.recurrent.cell import RecurrentCell
+from minidl.layers.recurrent.loop import first_states, same_dropout, state_sizes, step_by_step
 from minidl.layers.recurrent.stacked import StackedRNNCells
 from minidl.layers.symbolic import Shape, SymbolicTensor
 from minidl.primitives.elementwise import where
-from minidl.primitives.joining import stack, unstack
 from minidl.primitives.shaping import flip
 from minidl.tensor import Tensor
 from minidl.variable import Variable
 
-__all__ = ["RNN", "step_by_step"]
+__all__ = ["RNN"]
 
 SEQUENCE_AXES = ("batch", "timesteps", "features")
 
@@ -47,7 +46,7 @@ class RNN(Layer):
             output (N, ...) and the list of new states. It may also have `output_size`, `get_initial_state(batch_size)`
             and take `training`.
         return_sequences: the outputs of all steps, (N, T, ...), or only the last one.
-        return_state: [output, *states] instead of the output alone.
+        return_state: (output, *states) instead of the output alone.
         go_backwards: begin at the last time step; outputs come in the order in which they were computed.
         stateful: begin where the previous batch ended, until `reset_state()`. Needs a fixed batch size.
         unroll: understood for scripts written for Keras; there is nothing to choose here.
@@ -66,6 +65,7 @@ class RNN(Layer):
     """
 
     supports_masking = True
+    input_spec: InputSpec
     states: list[Variable] | None  # of a stateful layer; no weights
 
     def __init__(
@@ -79,8 +79,12 @@ class RNN(Layer):
         zero_output_for_mask: bool = False,
         **kwargs: Any,
     ):
-        made = StackedRNNCells(cell) if isinstance(cell, list | tuple) else cell
+        made = cell
+        if isinstance(cell, list | tuple):
+            made = StackedRNNCells(cell, dtype=kwargs.get("dtype"))
         super().__init__(**{"dtype": getattr(made, "dtype", None), **kwargs})
+        if self.input_shape_hint is not None and "input_dim" in kwargs and "input_length" not in kwargs:
+            self.input_shape_hint = (self.input_shape_hint[0], None, self.input_shape_hint[-1])
         self.cell = made
         if isinstance(cell, type) or not (callable(made) and hasattr(made, "state_size")):
             raise TypeError(
@@ -102,14 +106,21 @@ class RNN(Layer):
     @property
     def state_sizes(self) -> list[int]:
         """The size of each state."""
-        size = self.cell.state_size
-        return [size] if isinstance(size, int) else list(size)
+        return state_sizes(self.cell)
 
     def build(self, input_shape: Shape) -> None:
-        if isinstance(self.cell, Layer):
+        if not isinstance(self.cell, Layer):
+            return
+        features, fixed = input_shape[-1], self.input_spec.axes is not None
+        if fixed and features is None:
+            raise ValueError(
+                f"{self} needs to know its number of features: the last axis of {input_shape} is None."
+            )
+        if not self.cell.built:
             self.cell.build((input_shape[0], *input_shape[2:]))
-            for variable in self.cell.weights:
-                variable.path = f"{self.name}/{variable.path}"
+            self._adopt(self.cell)
+        if fixed and features is not None:
+            self.input_spec = InputSpec(SEQUENCE_AXES, sizes={-1: features})
 
     def compute_output_shape(self, input_shape: Shape) -> Any:
         n, steps, *_ = input_shape[0] if isinstance(input_shape, list) else input_shape
@@ -148,48 +159,46 @@ class RNN(Layer):
     def call(
         self, inputs: Tensor, initial_state: Any = None, mask: Any = None, training: bool = False
     ) -> Any:
-        if inputs.shape[1] == 0:
-            raise ValueError(f"{self} expects at least one time step, got shape {inputs.shape}.")
-        if mask is not None and mask.shape != inputs.shape[:2]:
-            raise ValueError(
-                f"{self} expects a mask of shape {inputs.shape[:2]}, one boolean a step, got {mask.shape}."
-            )
         x, states = inputs, self._states_before(initial_state, len(inputs))
+        if mask is not None:
+            if mask.shape != x.shape[:2]:
+                raise wrong_mask(self, mask, x)
+            x = where(widened(mask, x.ndim), x, 0)  # what fills a sequence up may be anything, NaN too
         if self.go_backwards:
             x, mask = flip(x, 1), None if mask is None else mask[:, ::-1]
-        with _holding_dropout(self.cell):
-            if isinstance(self.cell, RecurrentCell) and self.cell.fuses:
-                y, others = self.cell.sequence(x, states, mask, training, self.return_sequences)
-                states = [
-                    (y[:, -1] if self.return_sequences else y) if self.return_state or self.stateful else y,
-                    *others,
-                ]
-            else:
+        if isinstance(self.cell, RecurrentCell) and self.cell.fuses:
+            y, others = self.cell.sequence(x, states, mask, training, self.return_sequences)
+            if self.return_state or self.stateful:
+                states = [y[:, -1] if self.return_sequences else y, *others]
+        else:
+            with same_dropout(self.cell):
                 y, states = step_by_step(self.cell, x, states, mask, training, self.return_sequences)
         if self.stateful:
             for variable, state in zip(self._kept_states(len(inputs)), states, strict=True):
                 update(variable, state.data)
         if mask is not None and self.zero_output_for_mask:
             counts = mask if self.return_sequences else mask[:, -1]
-            y = y * counts.astype(y.dtype).reshape(counts.shape + (1,) * (y.ndim - counts.ndim))
-        return [y, *states] if self.return_state else y
+            y = y * widened(counts.astype(y.dtype), y.ndim)
+        return (y, *states) if self.return_state else y
 
     def _states_before(self, given: Any, n: int) -> list[Any]:
         """The states to begin with: those given, those of the batch before, or the cell's first ones."""
         if given is None and self.stateful:
             return [Tensor(latest(variable)) for variable in self._kept_states(n)]
         if given is None:
-            return _first_states(self.cell, self.state_sizes, n, self.dtype)
-        states = list(given) if isinstance(given, list | tuple) else [given]
-        sizes = self.state_sizes
-        states = [
-            state if isinstance(state, Tensor) else Tensor(np.asarray(state, self.dtype)) for state in states
-        ]
-        wanted = [(n, size) for size in sizes]
-        if [state.shape for state in states] != wanted:
+            return first_states(self.cell, n, self.dtype)
+        wanted = [(n, size) for size in self.state_sizes]
+        try:
+            states = [
+                s if isinstance(s, Tensor) else Tensor(np.asarray(s, self.dtype))
+                for s in (given if isinstance(given, list | tuple) else [given])
+            ]
+            shapes: Any = [state.shape for state in states]
+        except (TypeError, ValueError):
+            states, shapes = [], f"{given!r:.60}"
+        if shapes != wanted:
             raise ValueError(
-                f"{self} expects initial_state to be {len(sizes)} arrays of shapes {wanted}, "
-                f"got shapes {[state.shape for state in states]}."
+                f"{self} expects initial_state to be {len(wanted)} arrays of shapes {wanted}, got {shapes}."
             )
         return [state if state.dtype == self.dtype else state.astype(self.dtype) for state in states]
 
@@ -197,7 +206,7 @@ class RNN(Layer):
 
     def _kept_states(self, n: int) -> list[Variable]:
         if self.states is None:
-            first = _first_states(self.cell, self.state_sizes, n, self.dtype)
+            first = first_states(self.cell, n, self.dtype)
             made = [Variable(s.data, trainable=False, name=f"state_{i}") for i, s in enumerate(first)]
             self.__dict__["states"] = made  # past the notice of weights
         kept: list[Variable] = self.__dict__["states"]
@@ -223,52 +232,6 @@ class RNN(Layer):
         """A new layer from `get_config`; `custom_objects` are your own cells by class name."""
         inner = {"cell": layer_from(config["cell"], custom_objects)} if "cell" in config else {}
         return cls(**{**config, **inner})
-
-
-def step_by_step(
-    cell: Any, x: Tensor, states: Sequence[Any], mask: Array | None, training: bool, sequences: bool
-) -> tuple[Tensor, list[Tensor]]:
-    """Run `cell` over the steps of x (N, T, ...): the outputs (N, T, ...), or the last one; and the last states."""
-    outputs: list[Tensor] = []
-    states = list(states)
-    passes_training = isinstance(cell, Layer) and cell._takes_training
-    for t, x_t in enumerate(unstack(x, axis=1)):
-        y, new = cell(x_t, states, training=training) if passes_training else cell(x_t, states)
-        new = list(new) if isinstance(new, list | tuple) else [new]
-        if mask is not None:
-            counts = mask[:, t].reshape(-1, 1)
-            before = outputs[-1] if outputs else states[0] if isinstance(cell, RecurrentCell) else 0 * y
-            y = where(counts.reshape(-1, *(1,) * (y.ndim - 1)), y, before)
-            new = [where(counts, after, before) for after, before in zip(new, states, strict=True)]
-        outputs.append(y)
-        states = new
-    return (stack(outputs, axis=1) if sequences else outputs[-1]), states
-
-
-@contextmanager
-def _holding_dropout(cell: Any) -> Iterator[None]:
-    """Within the block, cells drop the same numbers at every step."""
-    cells = [part for part in _parts(cell) if isinstance(part, RecurrentCell)]
-    for part in cells:
-        part._held = {}
-    try:
-        yield
-    finally:
-        for part in cells:
-            part._held = None
-
-
-def _parts(cell: Any) -> Iterator[Any]:
-    yield cell
-    for part in getattr(cell, "_layers", ()):
-        yield from _parts(part)
-
-
-def _first_states(cell: Any, sizes: Sequence[int], n: int, dtype: str) -> list[Any]:
-    if hasattr(cell, "get_initial_state"):
-        states = cell.get_initial_state(batch_size=n)
-        return list(states) if isinstance(states, list | tuple) else [states]
-    return [Tensor(np.zeros((n, size), dtype)) for size in sizes]
 
 
 def _are_tensors(inputs: Sequence[Any]) -> bool:

@@ -5,12 +5,15 @@
 Backward, from the last step to the first. The gradient dh of h_t has two parts: what comes from the output y_t,
 and what step t + 1 sends back.
 
-    dz = dh·tanh'(h_t)                         dh of the step before = dz Uᵀ
+    dz = dh·(1 − h_t²)                         dh of the step before = dz Uᵀ
     dW = Σ_t x_tᵀ dz_t        dU = Σ_t h_{t−1}ᵀ dz_t        db = Σ_t dz_t        dx_t = dz_t Wᵀ
 
-So over k steps a gradient is multiplied k times by Uᵀ and by slopes of at most 1. If U shrinks vectors, it vanishes
-like a power of k, and the layer cannot learn what happened long ago; if U stretches them, it explodes. LSTM and
-GRU are two ways out.
+where z is what stands inside of tanh, and 1 − h_t² the slope of tanh there (for other curves see `gates.py`).
+
+So over k steps a gradient is multiplied k times by Uᵀ and by slopes of at most 1. Where these together shrink it, it
+vanishes like the k-th power of a number below 1, and the layer cannot learn what happened long ago; a U that stretches
+may let it explode as fast. An orthogonal U, with which training begins, does neither; the slopes remain. LSTM and
+GRU are two ways out (examples/07_why_lstm.py measures all three).
 
 J. Elman, Finding structure in time, Cognitive Science 14, 1990.
 """
@@ -23,11 +26,12 @@ from minidl.backend import Array
 from minidl.layers.recurrent.cell import RecurrentCell
 from minidl.layers.recurrent.gates import (
     CURVES,
+    Curve,
     back_through_gates,
-    carried,
     input_gradients,
-    parted,
+    keep_masked,
     recurrent_gradient,
+    split_by_mask,
     through_gates,
 )
 from minidl.layers.recurrent.layer import RecurrentLayer
@@ -42,7 +46,10 @@ class SimpleRNNCache(NamedTuple):
     u: Array
     biased: bool
     steps: list[tuple[Array, Array]]  # h of the step before, and h_t before a mask
-    options: tuple[Any, ...]
+    curve: Curve
+    sequences: bool
+    mask: Array | None
+    factors: Array | None
 
 
 def simple_rnn_forward(
@@ -63,23 +70,23 @@ def simple_rnn_forward(
     for t in range(x.shape[1]):
         h_new = curve.value(from_input[:, t] + through_gates(h, u, recurrent_factors))
         steps.append((h, h_new))
-        h = carried(h_new, h, mask, t)
+        h = keep_masked(h_new, h, mask, t)
         outputs.append(h)
     y = np.stack(outputs, axis=1) if sequences else h.copy()
-    return y, SimpleRNNCache(x, w, u, b is not None, steps, (curve, sequences, mask, recurrent_factors))
+    return y, SimpleRNNCache(x, w, u, b is not None, steps, curve, sequences, mask, recurrent_factors)
 
 
 def simple_rnn_backward(
     dy: Array, cache: SimpleRNNCache, needs: tuple[bool, ...] = (True,) * 5
 ) -> tuple[Array | None, ...]:
     """dy like y -> dx, dh0, dw, du, db; dx is None where `needs` has no use for it."""
-    curve, sequences, mask, factors = cache.options
-    dh = np.zeros_like(dy[:, 0]) if sequences else dy
+    curve, mask, factors = cache.curve, cache.mask, cache.factors
+    dh = np.zeros_like(dy[:, 0]) if cache.sequences else dy
     dzs = []
     for t in reversed(range(len(cache.steps))):
-        if sequences:
+        if cache.sequences:
             dh = dh + dy[:, t]
-        dh, dh_past = parted(dh, mask, t)
+        dh, dh_past = split_by_mask(dh, mask, t)
         dz = curve.back(dh, cache.steps[t][1])
         dh = back_through_gates(dz, cache.u, factors) + dh_past
         dzs.append(dz)
@@ -121,9 +128,9 @@ class SimpleRNNCell(RecurrentCell):
     ):  # fmt: skip
         self._assemble(locals(), kwargs)
 
-    def step(self, z: Tensor, states: list[Tensor], recurrent_factors: Array | None) -> list[Tensor]:
-        """z = x W + b (N, U) and [h] -> [h_t]."""
-        (z,) = self.gate_inputs(z, states[0], recurrent_factors)
+    def step(self, from_input: Tensor, states: list[Tensor], recurrent_factors: Array | None) -> list[Tensor]:
+        """x W + b (N, U) and [h] -> [h_t]."""
+        (z,) = self.gate_inputs(from_input, states[0], recurrent_factors)
         return [self.activation(z)]
 
 
@@ -140,7 +147,7 @@ class SimpleRNN(RecurrentLayer):
         dropout, recurrent_dropout: share of x and of h that is dropped in training; the same numbers at every
             time step.
         return_sequences: all h_t, (N, T, U), or only the last one, (N, U).
-        return_state: [output, h_T] instead of the output alone.
+        return_state: (output, h_T) instead of the output alone.
         go_backwards: begin at the last time step; outputs come in the order in which they were computed.
         stateful: begin where the previous batch ended, until `reset_state()`.
         unroll: understood for scripts written for Keras; there is nothing to choose here.
@@ -153,6 +160,8 @@ class SimpleRNN(RecurrentLayer):
     ((2, 32), 1312, '(8 + 32 + 1)·32')
     """
 
+    cell_class = SimpleRNNCell
+
     def __init__(
         self, units: int, activation: Any = "tanh", use_bias: bool = True, kernel_initializer: Any = "glorot_uniform",
         recurrent_initializer: Any = "orthogonal", bias_initializer: Any = "zeros", kernel_regularizer: Any = None,
@@ -162,4 +171,4 @@ class SimpleRNN(RecurrentLayer):
         return_state: bool = False, go_backwards: bool = False, stateful: bool = False, unroll: bool = False,
         seed: int | None = None, **kwargs: Any,
     ):  # fmt: skip
-        self._assemble(SimpleRNNCell, locals(), kwargs)
+        self._assemble(locals(), kwargs)

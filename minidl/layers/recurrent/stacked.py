@@ -5,6 +5,7 @@ from typing import Any
 
 from minidl.layers.base import Layer
 from minidl.layers.known import layer_from
+from minidl.layers.recurrent.loop import first_states, one_step, state_sizes
 from minidl.layers.symbolic import Shape
 from minidl.tensor import Tensor
 from minidl.utils.registry import serialize_object
@@ -27,7 +28,10 @@ class StackedRNNCells(Layer):
     """
 
     def __init__(self, cells: Sequence[Any], **kwargs: Any):
-        super().__init__(**kwargs)
+        dtype = kwargs.pop("dtype", None) or next(
+            (cell.dtype for cell in cells if hasattr(cell, "dtype")), None
+        )
+        super().__init__(dtype=dtype, **kwargs)
         self.cells = list(cells)
         if not self.cells or not all(hasattr(cell, "state_size") for cell in self.cells):
             raise TypeError(
@@ -37,26 +41,31 @@ class StackedRNNCells(Layer):
     @property
     def state_size(self) -> list[int]:
         """The sizes of all states."""
-        return [size for cell in self.cells for size in _sizes(cell)]
+        return [size for cell in self.cells for size in state_sizes(cell)]
 
     @property
     def output_size(self) -> int:
         """The size of the last cell's output."""
-        last = self.cells[-1]
-        return getattr(last, "output_size", _sizes(last)[0])
+        return _output_size(self.cells[-1])
+
+    def get_initial_state(self, batch_size: int | None = None) -> list[Any]:
+        """The first states of all cells."""
+        n = 1 if batch_size is None else batch_size
+        return [state for cell in self.cells for state in first_states(cell, n, self.dtype)]
 
     def build(self, input_shape: Shape) -> None:
         for cell in self.cells:
             if isinstance(cell, Layer):
                 cell.build(input_shape)
-            input_shape = (input_shape[0], getattr(cell, "output_size", _sizes(cell)[0]))
+            input_shape = (input_shape[0], _output_size(cell))
 
     def call(self, inputs: Tensor, states: Sequence[Any], training: bool = False) -> Any:  # type: ignore[override]
-        x, left, after = inputs, list(states), []
+        x, left = inputs, list(states)
+        after: list[Any] = []
         for cell in self.cells:
-            own, left = left[: len(_sizes(cell))], left[len(_sizes(cell)) :]
-            x, new = cell(x, own, training=training)
-            after += new
+            n = len(state_sizes(cell))
+            x, new = one_step(cell, x, left[:n], training)
+            left, after = left[n:], after + new
         return x, after
 
     def get_config(self) -> dict[str, Any]:
@@ -73,5 +82,5 @@ class StackedRNNCells(Layer):
         return " + ".join(cell.parameter_formula() for cell in self.cells)
 
 
-def _sizes(cell: Any) -> list[int]:
-    return [cell.state_size] if isinstance(cell.state_size, int) else list(cell.state_size)
+def _output_size(cell: Any) -> int:
+    return int(getattr(cell, "output_size", state_sizes(cell)[0]))

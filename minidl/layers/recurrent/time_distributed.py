@@ -54,17 +54,15 @@ class TimeDistributed(Layer):
     def build(self, input_shape: Shape) -> None:
         if not self.layer.built:
             self.layer.build(_without_steps(input_shape))
+            self._adopt(self.layer)
 
     def call(self, inputs: Tensor, mask: Any = None, training: bool = False) -> Tensor:
         n, steps = inputs.shape[:2]
-        if steps and _treats_samples_alone(self.layer) and not (mask is not None and self.layer._mask_at):
+        hands_on = mask is not None and self.layer._mask_at
+        if steps and _treats_samples_alone(self.layer) and not hands_on:
             y = self.layer(inputs.reshape(n * steps, *inputs.shape[2:]), training=training)
             return y.reshape(n, steps, *y.shape[1:])
-        masks = (
-            [None] * steps
-            if mask is None or not self.layer._mask_at
-            else np.unstack(np.asarray(mask), axis=1)
-        )
+        masks = np.unstack(np.asarray(mask), axis=1) if hands_on else [None] * steps
         each = zip(unstack(inputs, axis=1), masks, strict=True)
         return stack([self.layer(x, mask=m, training=training) for x, m in each], axis=1)
 
@@ -76,8 +74,6 @@ class TimeDistributed(Layer):
         return self.layer.parameter_formula()
 
     def shape_formulas(self) -> list[str]:
-        if self.layer.input is None and self.layer._built_for is None:
-            self.layer._built_for = _without_steps(self._sizes)
         return self.layer.shape_formulas()
 
     def get_config(self) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from typing import Any, Self
 import numpy as np
 
 from minidl.random import SeedGenerator
-from minidl.utils.checks import whole_number
+from minidl.utils.checks import flag, whole_number
 from minidl.utils.py_dataset import PyDataset
 
 __all__ = ["TimeseriesGenerator"]
@@ -74,8 +74,8 @@ class TimeseriesGenerator(PyDataset):
         self.batch_size = whole_number(owner, "batch_size", batch_size, 1)
         self.start_index = whole_number(owner, "start_index", start_index, 0) + self.length
         self.end_index = last if end_index is None else whole_number(owner, "end_index", end_index, 0, last)
-        self.shuffle = shuffle
-        self.reverse = reverse
+        self.shuffle = flag(owner, "shuffle", shuffle)
+        self.reverse = flag(owner, "reverse", reverse)
         self._draws = SeedGenerator()
         if self.start_index > self.end_index:
             raise ValueError(
@@ -126,7 +126,9 @@ class TimeseriesGenerator(PyDataset):
     def to_json(self, **kwargs: Any) -> str:
         """`get_config` as JSON; `kwargs` are for `json.dumps`.
 
-        >>> TimeseriesGenerator([1, 2, 3], [1, 2, 3], length=1).to_json()[:37]
-        '{"class_name": "TimeseriesGenerator",'
+        >>> text = TimeseriesGenerator([1, 2, 3], [1, 2, 3], length=2).to_json()
+        >>> x, y = TimeseriesGenerator.from_config(json.loads(text)["config"])[0]
+        >>> x.tolist(), y.tolist()
+        ([[1, 2]], [3])
         """
         return json.dumps({"class_name": type(self).__name__, "config": self.get_config()}, **kwargs)

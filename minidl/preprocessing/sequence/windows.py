@@ -20,6 +20,9 @@ def sliding_windows(
 ) -> tuple[Array, Array | None]:
     """Every window of `n_steps` steps, from the first to the last that is complete, and the label of each.
 
+    Tutorials on activity recognition and forecasting write this function by hand, often as `split_sequences`
+    (which gives a window the label of its last step: label="last").
+
     Args:
         x: recording, shape (n, features), or (n,) for a single feature.
         y: label of each step, shape (n,): numbers or strings. None for windows without labels.

@@ -10,7 +10,7 @@ from minidl.backend import Array
 from minidl.preprocessing.text.entries import documents, sequences_in
 from minidl.preprocessing.text.matrix import counted
 from minidl.preprocessing.text.words import FILTERS, Analyzer, checked_options, text_to_word_sequence
-from minidl.utils.checks import whole_number
+from minidl.utils.checks import flag, whole_number
 
 __all__ = ["Tokenizer"]
 
@@ -73,9 +73,9 @@ class Tokenizer:
             raise TypeError(f"Tokenizer expects analyzer to be a function or None, got {analyzer!r:.60}.")
         self.num_words = None if num_words is None else whole_number("Tokenizer", "num_words", num_words, 1)
         self.filters = filters
-        self.lower = lower
+        self.lower = flag("Tokenizer", "lower", lower)
         self.split = split
-        self.char_level = char_level
+        self.char_level = flag("Tokenizer", "char_level", char_level)
         self.oov_token = oov_token
         self.analyzer = analyzer
         self.document_count = whole_number("Tokenizer", "document_count", document_count, 0)
@@ -253,8 +253,11 @@ class Tokenizer:
     def get_config(self) -> dict[str, Any]:
         """Options and counts in the form of Keras's files: the tables are JSON texts themselves.
 
-        >>> Tokenizer(num_words=9).get_config()["num_words"]
-        9
+        >>> tokenizer = Tokenizer(num_words=9)
+        >>> tokenizer.fit_on_texts(["to be or not to be"])
+        >>> config = tokenizer.get_config()
+        >>> config["num_words"], config["word_index"]
+        (9, '{"to": 1, "be": 2, "or": 3, "not": 4}')
         """
         options = ("num_words", "filters", "lower", "split", "char_level", "oov_token", "document_count")
         tables = ("word_counts", "word_docs", "index_docs", "index_word", "word_index")
@@ -269,8 +272,11 @@ class Tokenizer:
         Args:
             kwargs: for `json.dumps`, such as indent=2.
 
-        >>> Tokenizer().to_json()[:37]
-        '{"class_name": "Tokenizer", "config":'
+        >>> from minidl.preprocessing.text import tokenizer_from_json
+        >>> tokenizer = Tokenizer()
+        >>> tokenizer.fit_on_texts(["to be or not to be"])
+        >>> tokenizer_from_json(tokenizer.to_json()).texts_to_sequences(["be or not"])
+        [[2, 3, 4]]
         """
         if self.analyzer is not None:
             warnings.warn(

@@ -1,11 +1,13 @@
 """What a recurrent layer does around its sequence: states, directions, masks, dropout, cells of one's own."""
 
+import copy
+
 import numpy as np
 import pytest
 from strategies import normal
 
 import minidl
-from minidl import Sequential, Tensor, layers, random
+from minidl import Sequential, Tensor, backend, layers, random
 from minidl.gradcheck import gradcheck
 from minidl.layers import (
     GRU,
@@ -188,13 +190,11 @@ def test_stateful_needs_a_fixed_batch():
 # --- dropout ------------------------------------------------------------------------------------------------
 
 
-@EVERY
 @pytest.mark.parametrize("fused", [True, False])
-def test_dropout_is_the_same_at_every_step(cls, fused):
+def test_dropout_is_the_same_at_every_step(fused):
     """Identity weights and constant input: what a unit gets from x is the same at all steps, 0 or x/(1 − rate)."""
-    more = {} if fused else {"activation": lambda z: z * 1}
     layer = SimpleRNN(6, use_bias=False, dropout=0.5, return_sequences=True, kernel_initializer="identity",
-                      recurrent_initializer="zeros", **({"activation": "linear"} | more))  # fmt: skip
+                      recurrent_initializer="zeros", activation="linear" if fused else lambda z: z * 1)  # fmt: skip
     x = np.ones((40, 5, 6), "float32")
     y = layer(x, training=True).numpy()
     assert set(np.unique(y)) == {0.0, 2.0}
@@ -205,8 +205,24 @@ def test_dropout_is_the_same_at_every_step(cls, fused):
         one = layer(x, training=True).numpy()
     with random.training_step(3):
         assert np.array_equal(layer(x, training=True).numpy(), one)
-    cell_layer = cls(6, dropout=0.3, recurrent_dropout=0.3, **({} if fused else {"activation": "gelu"}))
-    gradcheck(cell_layer, normal(3, (2, 4, 3))[0], training=True)
+
+
+@EVERY
+@pytest.mark.parametrize("activation", ["tanh", "gelu"])
+def test_gradients_with_dropout(cls, activation):
+    layer = cls(6, dropout=0.3, recurrent_dropout=0.3, activation=activation)
+    assert gradcheck(layer, normal(3, (2, 4, 3))[0], training=True)
+
+
+@EVERY
+def test_fused_and_step_by_step_drop_the_same(cls):
+    """The same layer and step number, once as one op and once cell by cell."""
+    layer = cls(6, dropout=0.4, recurrent_dropout=0.4, return_sequences=True)
+    with random.training_step(5):
+        fused = layer(X, training=True).numpy()
+    layer.cell._changed = True
+    with random.training_step(5):
+        assert np.allclose(layer(X, training=True).numpy(), fused, atol=1e-6)
 
 
 def test_recurrent_dropout_drops_the_state():
@@ -324,7 +340,8 @@ def test_old_spellings():
     model = Sequential()
     model.add(LSTM(units=256, input_dim=4096, input_length=16))
     assert model.input_shape == (None, 16, 4096)
-    assert layers.CuDNNLSTM(3, input_shape=(4, 2)).count_params is not None
+    assert Sequential([layers.CuDNNLSTM(3, input_shape=(4, 2))]).count_params() == (2 + 3 + 1) * 4 * 3
+    assert LSTM(2, input_dim=6).input_shape_hint == (None, None, 6)
     assert Sequential([layers.CuDNNGRU(3, input_shape=(4, 2))]).count_params() == (2 + 3 + 2) * 3 * 3
     assert LSTM(3, implementation=1).units == 3
 
@@ -341,8 +358,7 @@ def test_first_weights():
 def test_variables_are_called_as_in_keras():
     model = Sequential([Input((4, 2)), LSTM(3, name="memory")])
     paths = [v.path for v in model.weights]
-    assert [path.split("/")[0] for path in paths] == ["memory"] * 3
-    assert [path.split("/")[-1] for path in paths] == ["kernel", "recurrent_kernel", "bias"]
+    assert paths == [f"memory/lstm_cell/{name}" for name in ("kernel", "recurrent_kernel", "bias")]
 
 
 @pytest.mark.parametrize(
@@ -377,12 +393,108 @@ def test_a_stacked_layer_needs_the_sequence():
         (lambda: LSTM(3)(X, initial_state=[np.zeros((3, 3)), np.zeros((3, 4))]), ValueError, "initial_state"),
         (lambda: LSTM(3)(np.zeros((2, 0, 3))), ValueError, "shape"),
         (lambda: LSTM(3)(X, mask=np.ones((3, 4), bool)), ValueError, "mask"),
+        (lambda: LSTM(3)(X, initial_state="zeros"), ValueError, "lstm.*initial_state"),
+        (lambda: LSTM(3)(X, initial_state=[None, None]), ValueError, "lstm.*initial_state"),
+        (lambda: Bidirectional(GRU(3))(X, initial_state=np.zeros((3, 3))), ValueError, "list of arrays"),
+        (lambda: LSTM(3).build((None, 5, None)), ValueError, r"lstm \(LSTM\).*\(None, 5, None\)"),
+        (lambda: LSTM(3, use_bias=2), TypeError, "LSTM expects use_bias"),
     ],
 )
 def test_what_is_refused(make, error, words):
     with pytest.raises(error, match=words) as caught:
         make()
     assert len(str(caught.value)) < 400
+
+
+@EVERY
+def test_another_number_of_features_is_refused(cls):
+    for layer in (cls(4), Bidirectional(cls(4))):
+        layer(X)
+        with pytest.raises(ValueError, match=r"built for 2 features.*got 3"):
+            layer(np.zeros((3, 5, 3)))
+
+
+@EVERY
+def test_what_belongs_to_the_cell_cannot_be_set_on_the_layer(cls):
+    layer = cls(4, dropout=0.5)
+    layer(X)
+    assert layer.units == 4
+    assert layer.kernel is layer.cell.kernel
+    for name in ("units", "dropout", "use_bias", "activation", "bias"):
+        with pytest.raises(AttributeError, match=f"{name} is settled"):
+            setattr(layer, name, 1)
+    assert layer.get_config()["dropout"] == 0.5
+    assert not hasattr(layer, "unitss")
+    again = copy.deepcopy(layer)
+    assert again.units == 4
+    assert again.kernel is not layer.kernel
+
+
+@EVERY
+@pytest.mark.parametrize("kernels", [False, True])
+def test_what_fills_up_a_sequence_may_be_anything(cls, kernels):
+    """NaN and infinity in masked steps reach neither the output nor a gradient."""
+    layer = cls(4, return_sequences=True)
+    clean, dirty = X.copy(), X.copy()
+    clean[~MASK], dirty[~MASK] = 0, np.nan
+    dirty[1, 0] = np.inf
+    found = []
+    for x in (clean, dirty):
+        t = Tensor(x, requires_grad=True)
+        with backend.kernels_on() if kernels else backend.kernels_off():
+            y = layer(t, mask=MASK)
+            y.sum().backward()
+        found.append([y.numpy(), t.grad, *(v.grad for v in layer.weights)])
+        for v in layer.weights:
+            v.grad = None
+    for a, b in zip(*found, strict=True):
+        assert np.array_equal(a, b)
+
+
+def test_a_cell_of_ones_own_may_be_shown_nonsense_in_masked_steps():
+    class Log(Layer):
+        state_size = 2
+
+        def call(self, inputs, states):
+            y = np.log(inputs + 1) + states[0]
+            return y, [y]
+
+    x = np.abs(X)
+    x[~MASK] = np.nan
+    assert np.isfinite(RNN(Log(), return_sequences=True)(x, mask=MASK).numpy()).all()
+
+
+def test_stacks_take_cells_of_every_kind():
+    class Bare:
+        """No layer, one state, returned alone; it begins with ones."""
+
+        state_size = np.int64(2)
+
+        def __call__(self, inputs, states):
+            return inputs + states[0], inputs + states[0]
+
+        def get_initial_state(self, batch_size):
+            return Tensor(np.ones((batch_size, 2), "float32"))
+
+    one = RNN(Bare(), return_sequences=True)(X).numpy()
+    assert np.allclose(one, 1 + np.cumsum(X, axis=1), atol=1e-6)
+    two = RNN([Bare(), Bare()], return_sequences=True)(X).numpy()
+    assert np.allclose(two, 1 + np.cumsum(one, axis=1), atol=1e-5)
+
+
+def test_types_and_empty_batches_of_cells():
+    assert RNN([LSTMCell(3), GRUCell(2)], dtype="float64").cell.dtype == "float64"
+    assert RNN(LSTMCell(3, dtype="float64"))(X).dtype == "float64"
+    assert [s.shape for s in LSTMCell(3).get_initial_state(0)] == [(0, 3)] * 2
+    y = LSTM(3, return_state=True)(X)
+    assert isinstance(y, tuple)
+
+
+def test_a_shared_cell_keeps_its_first_path():
+    cell = LSTMCell(3, name="shared")
+    for name in ("a", "b"):
+        RNN(cell, name=name).build((None, 5, 2))
+    assert cell.kernel.path == "a/shared/kernel"
 
 
 def test_text_to_classes_with_masks():

@@ -12,8 +12,8 @@ from strategies import SMALL, normal, seeds
 from minidl import Tensor, backend, layers
 from minidl.gradcheck import complex_step, gradcheck
 from minidl.layers.recurrent.gru import GRUFunction
+from minidl.layers.recurrent.loop import step_by_step
 from minidl.layers.recurrent.lstm import LSTMFunction
-from minidl.layers.recurrent.rnn import step_by_step
 from minidl.layers.recurrent.simple_rnn import SimpleRNNFunction
 
 SMOOTH = ("tanh", "sigmoid", "linear")
@@ -130,8 +130,10 @@ def test_against_the_cell(kind, data, kernels):
         assert np.allclose(ours, wanted, rtol=1e-10, atol=1e-11)
 
 
-@EVERY
-def test_by_hand(kind):
+@pytest.mark.parametrize(
+    ("kind", "reset_after"), [("simple_rnn", True), ("lstm", True), ("gru", True), ("gru", False)]
+)
+def test_by_hand(kind, reset_after):
     """Two steps with one unit and one feature, written out with Python numbers."""
     from math import exp, tanh
 
@@ -150,6 +152,13 @@ def test_by_hand(kind):
             c = sigmoid(f) * c + sigmoid(i) * tanh(g)
             h = sigmoid(o) * tanh(c)
         states, more = [[0.2], [0.3]], {"recurrent_activation": "sigmoid"}
+    elif not reset_after:
+        w, u, b = [[0.1, 0.2, 0.3]], [[0.5, 0.6, 0.7]], [0.01, 0.02, 0.03]
+        for x_t in x:
+            z, r = (sigmoid(w[0][k] * x_t + u[0][k] * h + b[k]) for k in (0, 1))
+            candidate = tanh(w[0][2] * x_t + b[2] + r * h * u[0][2])
+            h = z * h + (1 - z) * candidate
+        states, more = [[0.2]], {"recurrent_activation": "sigmoid", "reset_after": False}
     else:
         w, u, b = [[0.1, 0.2, 0.3]], [[0.5, 0.6, 0.7]], [[0.01, 0.02, 0.03], [0.04, 0.05, 0.06]]
         for x_t in x:
@@ -170,7 +179,7 @@ def test_by_hand(kind):
 @EVERY
 @pytest.mark.parametrize("kernels", [False, True])
 def test_two_thousand_steps(kind, kernels):
-    """No recursion, no overflow; and the gradient of the first input is what the recurrence says, not 0 or NaN."""
+    """No recursion, no overflow, no NaN. (The gradient of the first input has long vanished.)"""
     layer = LAYERS_OF[kind](4, dtype="float64", kernel_initializer="random_normal")
     x = Tensor(normal(0, (2, 2000, 3))[0], requires_grad=True)
     with backend.kernels_on() if kernels else backend.kernels_off():
@@ -179,6 +188,28 @@ def test_two_thousand_steps(kind, kernels):
     assert np.isfinite(x.grad).all()
     assert np.abs(x.grad[:, -1]).max() > 0
     assert all(np.isfinite(v.grad).all() for v in layer.weights)
+
+
+@pytest.mark.parametrize("kernels", [False, True])
+def test_a_gradient_travels_a_thousand_steps(kernels):
+    """Where the forget gate is open, f = σ(20) ≈ 1 and dc_1 = dc_T; a linear SimpleRNN hands on dh Uᵀ each step."""
+    steps = 1000
+    x = np.zeros((1, steps, 1))
+    w, u, b = np.zeros((1, 8)), np.zeros((2, 8)), np.repeat([20.0, 20.0, 0.3, 20.0], 2)
+    c0 = Tensor(np.zeros((1, 2)), requires_grad=True)
+    options = {"sequences": False, "mask": None, "recurrent_factors": None}
+    with backend.kernels_on() if kernels else backend.kernels_off():
+        _, c = LSTMFunction.apply(
+            x, np.zeros((1, 2)), c0, w, u, b, activation="tanh", recurrent_activation="sigmoid", **options
+        )
+        c.sum().backward()
+        assert np.allclose(c0.grad, (1 / (1 + np.exp(-20))) ** steps, rtol=1e-9)
+        angle = 0.1
+        turn = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
+        h0 = Tensor(np.zeros((1, 2)), requires_grad=True)
+        h = SimpleRNNFunction.apply(x, h0, np.zeros((1, 2)), turn, None, activation="linear", **options)
+        h[0, 0].backward()
+    assert np.allclose(h0.grad, [[np.cos(steps * angle), -np.sin(steps * angle)]], atol=1e-9)
 
 
 @EVERY

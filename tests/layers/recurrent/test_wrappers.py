@@ -16,6 +16,7 @@ from minidl.layers import (
     Dense,
     Dropout,
     Flatten,
+    GRUCell,
     Input,
     Layer,
     LSTMCell,
@@ -97,6 +98,14 @@ def test_a_backward_layer_of_another_kind():
     assert layer(X).shape == (3, 7)
     assert layer.parameter_formula() == "(2 + 4 + 1)·4·4 + (2 + 3 + 2)·3·3"
     assert layer.compute_output_shape((None, 5, 2)) == (None, 7)
+
+
+def test_the_formula_of_several_cells():
+    import arithmetic
+
+    layer = Bidirectional(RNN([LSTMCell(4), GRUCell(3)]))
+    layer.build((None, 5, 2))
+    assert arithmetic.value(layer.parameter_formula()) == layer.count_params()
 
 
 def test_stateful_in_both_directions():
@@ -209,6 +218,7 @@ def test_configs_survive_json():
     for layer in (
         Bidirectional(LSTM(3, activation="relu"), merge_mode="sum"),
         Bidirectional(LSTM(3), backward_layer=GRU(3, go_backwards=True)),
+        Bidirectional(LSTM(3), activity_regularizer="l2", merge_mode=None),
         TimeDistributed(Dense(2)),
         RNN([LSTMCell(2), LSTMCell(3)]),
     ):
