@@ -15,20 +15,43 @@ import itertools
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from minidl.backend import Array
 
-__all__ = ["Node", "RowGradient", "mode", "no_grad", "no_gradient", "unbroadcast", "walk"]
+__all__ = [
+    "Applied",
+    "Node",
+    "RowGradient",
+    "fitted",
+    "mode",
+    "no_grad",
+    "no_gradient",
+    "unbroadcast",
+    "walk",
+]
 
 _age = itertools.count()
 _RELEASED = object()  # stands where a node's cache was, once the walk has used it
 
 
+class Applied(NamedTuple):
+    """One call of a Function, as taken down on a tape."""
+
+    forward: Callable[..., Any]
+    options: dict[str, Any]
+    inputs: Sequence[Any]
+    arrays: Sequence[Any]  # of the inputs
+    outputs: Sequence[Any]
+    several: bool  # whether forward returned a tuple
+    node: "Node | None"
+
+
 class _Mode(threading.local):
     grad_enabled = True
+    tape: list[Applied] | None = None  # where every call of a Function is taken down
 
 
 mode = _Mode()
@@ -173,14 +196,31 @@ class RowGradient:
         return table
 
 
+def fitted(dx: Any, x: Array, name: str = "An op", i: int = 0, is_leaf: bool = False) -> Any:
+    """The gradient `dx`, which the backward of `name` gave for its input number `i`, in shape and type of that x."""
+    if type(dx) is tuple:
+        rows = RowGradient(dx[0], dx[1], x.shape)
+        if is_leaf and rows.values.dtype == x.dtype:
+            return rows
+        dx = rows
+    dx = np.asarray(dx)
+    if dx.shape != x.shape:
+        dx = unbroadcast(dx, x.shape)
+        if dx.shape != x.shape:
+            raise RuntimeError(
+                f"{name}.backward gave a gradient of shape {dx.shape} for input {i}, which has shape {x.shape}."
+            )
+    return dx if dx.dtype == x.dtype else dx.astype(x.dtype)
+
+
 def walk(output: Any, gradient: Array, retain_graph: bool, guard: bool = False) -> list[tuple[Any, Any]]:
     """Send `gradient` from the tensor `output` back through its graph.
 
     Returns the tensors that keep a gradient, each with its total, an array or a `RowGradient`. Nothing is stored
     in a tensor here: if a backward function fails, every `.grad` is as it was.
     """
-    totals: dict[int, tuple[Any, Array]] = {}
-    arrived: dict[Node, list[Array | None]] = {}
+    totals: dict[int, tuple[Any, Any]] = {}
+    arrived: dict[Node, list[Any]] = {}
     youngest_first: list[tuple[int, Node]] = []
 
     def send(tensor: Any, g: Any) -> None:
@@ -189,10 +229,10 @@ def walk(output: Any, gradient: Array, retain_graph: bool, guard: bool = False) 
             totals[id(tensor)] = (tensor, g if so_far is None else np.asarray(so_far[1] + g))
         node = tensor.node
         if node is not None:
-            if node not in arrived:
-                arrived[node] = [None] * len(node.outputs)
+            waiting = arrived.get(node)
+            if waiting is None:
+                waiting = arrived[node] = [None] * len(node.outputs)
                 heapq.heappush(youngest_first, (-node.age, node))
-            waiting = arrived[node]
             before = waiting[tensor._index]
             waiting[tensor._index] = g if before is None else np.asarray(before + g)
 
@@ -201,19 +241,6 @@ def walk(output: Any, gradient: Array, retain_graph: bool, guard: bool = False) 
         node = heapq.heappop(youngest_first)[1]
         dxs = node.gradients(arrived.pop(node), retain_graph, guard)
         for i, (x, dx) in enumerate(zip(node.inputs, dxs, strict=True)):
-            if x is None or dx is None:
-                continue
-            if type(dx) is tuple:
-                rows = RowGradient(dx[0], dx[1], x.shape)
-                if x.node is None and rows.values.dtype == x.dtype:
-                    send(x, rows)
-                    continue
-                dx = rows
-            dx = unbroadcast(np.asarray(dx), x.shape)
-            if dx.shape != x.shape:
-                raise RuntimeError(
-                    f"{node.name}.backward gave a gradient of shape {dx.shape} for input {i}, which has "
-                    f"shape {x.shape}."
-                )
-            send(x, dx if dx.dtype == x.dtype else dx.astype(x.dtype))
+            if x is not None and dx is not None:
+                send(x, fitted(dx, x.data, node.name, i, x.node is None))
     return list(totals.values())

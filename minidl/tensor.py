@@ -23,7 +23,7 @@ import numpy as np
 
 from minidl import config
 from minidl.backend import Array, Pair, implementation
-from minidl.graph import Node, mode, no_grad, no_gradient, walk
+from minidl.graph import Applied, Node, mode, no_grad, no_gradient, walk
 from minidl.tracing import TRACED, call_traced, call_ufunc, operators, traces
 
 __all__ = ["TRACED", "Function", "Tensor", "as_array", "no_grad", "traces"]
@@ -73,17 +73,17 @@ class Function:
                 f"{cls.__name__}.forward must return (output, cache), got {type(made).__name__}. "
                 "If backward needs nothing, return output, None."
             )
-        result, cache = made
-        several = isinstance(result, tuple)
+        (result, cache), several = made, isinstance(made[0], tuple)
         outputs = tuple([np.asarray(y) for y in (result if several else (result,))])
         node = None
         if mode.grad_enabled:
             sources = tuple([x if isinstance(x, Tensor) and x.requires_grad else None for x in inputs])
-            needs = tuple([x is not None for x in sources])
-            if any(needs):
+            if any(needs := tuple([x is not None for x in sources])):
                 backward = partial(backward, needs=needs) if cls.selective else backward
                 node = Node(cls.__name__, sources, backward, cache, outputs, several)
         tensors = tuple([Tensor._made(y, node, i) for i, y in enumerate(outputs)])
+        if mode.tape is not None:
+            mode.tape.append(Applied(forward, options, inputs, arrays, tensors, several, node))
         return tensors if several else tensors[0]
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from itertools import pairwise
+from operator import is_
 from typing import Any
 
 import numpy as np
@@ -141,12 +142,14 @@ class FlatWeights:
         self.variables = list(variables)
         dtypes = dict.fromkeys(v.dtype for v in self.variables)
         self.groups = [FlatGroup([v for v in self.variables if v.dtype == dtype]) for dtype in dtypes]
+        self._homes = {id(group.values) for group in self.groups}
 
     def holds(self, variables: Sequence[Variable]) -> bool:
         """Whether these, in this order, are the variables here, and none was moved elsewhere since."""
-        return len(variables) == len(self.variables) and all(
-            a is b and any(a.data.base is group.values for group in self.groups)
-            for a, b in zip(variables, self.variables, strict=True)
+        return (
+            len(variables) == len(self.variables)
+            and all(map(is_, variables, self.variables))
+            and {id(v.data.base) for v in variables} <= self._homes
         )
 
     def clear_gradients(self) -> None:

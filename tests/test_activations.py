@@ -100,6 +100,19 @@ def test_gradient_by_complex_step(name):
     assert np.allclose(slope(f, x), by_step, rtol=1e-12, atol=1e-14)
 
 
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64", "longdouble"])
+def test_relu_sends_nothing_where_it_is_flat_not_even_infinity(dtype):
+    dy = np.array([1.5, -0.0, np.nan, np.inf, -np.inf] * 3, dtype)
+    y = np.repeat(np.array([0, 2, np.nan], dtype), 5)
+    (dx,) = rectifiers.ReLU.backward(dy[::-1], y)
+    expected = np.where(y > 0, dy[::-1], 0)
+    assert dx.dtype == expected.dtype
+    np.testing.assert_array_equal(dx, expected)
+    np.testing.assert_array_equal(np.signbit(dx), np.signbit(expected))
+    (one,) = rectifiers.ReLU.backward(np.array(3, dtype), np.array(1, dtype))
+    assert one == 3
+
+
 def test_approximate_gelu():
     x, f = np.linspace(-6, 6, 85), lambda v: activations.gelu(v, approximate=True)
     u = math.sqrt(2 / math.pi) * (x + 0.044715 * x**3)

@@ -46,7 +46,7 @@ LATE = {  # what a function may import when it runs, against or outside of the o
     "minidl.utils.timeseries": {"minidl.random"},
     "minidl.gradcheck.target": {"minidl.layers.context"},
     "minidl.datasets.files": {"pooch", "requests", "tqdm"},
-    "minidl.models.summary": {"rich.box", "rich.console", "rich.table", "rich.text"},
+    "minidl.models.summary": {"rich.box", "rich.cells", "rich.console", "rich.table", "rich.text"},
 }
 HEAVY = {"cupy", "h5py", "matplotlib", "numba", "pandas", "pooch", "rich", "scipy", "sklearn", "tqdm"}
 LONGEST = 350  # lines

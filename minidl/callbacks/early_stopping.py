@@ -55,9 +55,8 @@ class EarlyStopping(Monitor):
     ):
         super().__init__(monitor, mode, min_delta)
         self.patience = whole_number("EarlyStopping", "patience", patience, 0)
-        self.verbose = verbose if isinstance(verbose, bool) else whole_number(
-            "EarlyStopping", "verbose", verbose, 0
-        )
+        verbose = int(verbose) if isinstance(verbose, bool) else verbose
+        self.verbose = whole_number("EarlyStopping", "verbose", verbose, 0)
         self.baseline = None if baseline is None else number("EarlyStopping", "baseline", baseline)
         self.restore_best_weights = flag("EarlyStopping", "restore_best_weights", restore_best_weights)
         self.start_from_epoch = whole_number("EarlyStopping", "start_from_epoch", start_from_epoch, 0)

@@ -57,6 +57,7 @@ class Layer(WeightHolder):
     input_spec: InputSpec | None = None
     autocast: ClassVar[bool] = True  # convert inputs to the layer's float type
     supports_masking: bool = False  # whether the mask of the input is that of the output as well
+    repeats: bool = False  # whether it runs the same ops, with the same constants, on all inputs of one shape
 
     def __init__(
         self,

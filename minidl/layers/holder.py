@@ -78,8 +78,9 @@ class WeightHolder:
     @property
     def _layers(self) -> list[Any]:
         """The layers inside, in the order they came."""
-        for container in self._containers.values():
-            self._note(container)
+        if self._containers:
+            for container in self._containers.values():
+                self._note(container)
         return self._noted_layers
 
     def add_weight(
@@ -153,14 +154,15 @@ class WeightHolder:
 
     def _find_weights(self, found: dict[int, Variable]) -> None:
         """Add the weights to `found`, by their id, each at the place where it is met first."""
-        for variable in (*self._variables, *self._frozen_variables):
-            found.setdefault(id(variable), variable)
+        for variables in (self._variables, self._frozen_variables):
+            for variable in variables:
+                found[id(variable)] = variable  # one that is there already keeps its place
         for layer in self._layers:
             layer._find_weights(found)
 
     @property
     def trainable_weights(self) -> list[Variable]:
-        return [v for v in self.weights if v.trainable]
+        return [v for v in self.weights if v._trainable]
 
     @property
     def non_trainable_weights(self) -> list[Variable]:

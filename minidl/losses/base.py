@@ -47,6 +47,7 @@ class Loss:
     3.0
     """
 
+    repeats: ClassVar[bool] = False  # whether it runs the same ops on all batches of one shape
     _float_targets: ClassVar[bool] = True  # False where targets are class numbers, which floats would round
 
     def __init__(

@@ -133,7 +133,7 @@ def sparse_categorical_crossentropy(
 
 def _classes_last(x: Any, axis: int) -> Any:
     """`x` with the classes along its last axis."""
-    return x if axis in (-1, np.ndim(x) - 1) else np.moveaxis(x, axis, -1)
+    return x if axis == -1 or axis == np.ndim(x) - 1 else np.moveaxis(x, axis, -1)
 
 
 def _normalised(loss: str, p: Tensor) -> Tensor:
@@ -164,6 +164,8 @@ class CategoricalCrossentropy(LossFunctionWrapper):
     >>> round(float(loss([[0, 1, 0], [0, 0, 1]], [[0.05, 0.95, 0], [0.1, 0.8, 0.1]])), 3)
     1.177
     """
+
+    repeats = True
 
     def __init__(
         self,

@@ -89,11 +89,11 @@ def one_hot_pair(loss: str, y_true: Any, y_pred: Any) -> tuple[Tensor, Tensor]:
     Raises:
         ValueError: the shapes differ; the message knows whole-number labels when it sees them.
     """
-    shape = np.shape(y_pred)
-    if len(shape) > 1 and shape[-1] > 1 and np.shape(y_true) in (shape[:-1], (*shape[:-1], 1)):
+    shape, given = np.shape(as_array(y_pred)), np.shape(as_array(y_true))
+    if len(shape) > 1 and shape[-1] > 1 and given in (shape[:-1], (*shape[:-1], 1)):
         raise ValueError(
             f"{loss} expects one-hot targets of the predictions' shape {shape}, got labels of shape "
-            f"{np.shape(y_true)}. Use sparse_categorical_crossentropy, or to_categorical(y, {shape[-1]})."
+            f"{given}. Use sparse_categorical_crossentropy, or to_categorical(y, {shape[-1]})."
         )
     return pair(loss, y_true, y_pred)
 

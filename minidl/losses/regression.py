@@ -147,6 +147,8 @@ class MeanSquaredError(LossFunctionWrapper):
     2.0
     """
 
+    repeats = True
+
     def __init__(
         self,
         reduction: str | None = "sum_over_batch_size",

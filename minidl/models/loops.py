@@ -8,13 +8,14 @@ import numpy as np
 from minidl import random
 from minidl.backend import Array
 from minidl.callbacks.base import CallbackList, History
+from minidl.graph import Applied
 from minidl.models.arguments import optional_count, validation_epochs, validation_source
 from minidl.models.class_weights import checked_class_weight, class_weights
 from minidl.models.data import checked_array, one_batch, split, unlisted
 from minidl.models.modes import modes_restored
 from minidl.models.progress import Progress
 from minidl.models.scores import Scores
-from minidl.models.sources import Source, source
+from minidl.models.sources import ArraySource, Source, source
 from minidl.models.training import Trainer
 from minidl.utils.checks import whole_number
 
@@ -109,18 +110,24 @@ class Loops(Trainer):
         progress = Progress(verbose, epochs, data.steps)
         watch_begin, watch_end = hooks.watches("on_train_batch_begin"), hooks.watches("on_train_batch_end")
         hooks.call("on_train_begin", {})
+        undisturbed = isinstance(data, ArraySource) and not watch_begin and not watch_end
         logs: dict[str, Any] = {}
         try:
             for epoch in range(initial_epoch, epochs):
                 scores.reset()
                 progress.epoch_begin(epoch)
                 hooks.call("on_epoch_begin", epoch, {})
+                tape: list[Applied] | None = [] if undisturbed and self._repeats else None
+                replay = None
                 for i, batch in enumerate(data.epoch(int(self.optimizer.iterations))):
                     if watch_begin:
                         hooks.call("on_train_batch_begin", i, {})
-                    self._train_step(
-                        class_weights(batch, class_weight) if class_weight is not None else batch
-                    )
+                    if class_weight is not None:
+                        batch = class_weights(batch, class_weight)
+                    if replay is not None and replay.fits(batch):
+                        self._repeat_step(batch, replay)
+                    else:
+                        replay, tape = self._train_step(batch, tape) or replay, None
                     progress.step(i + 1, scores.values)
                     if watch_end:
                         hooks.call("on_train_batch_end", i, _sorted(scores.values()))

@@ -24,12 +24,12 @@ def modes_restored(call: Call) -> Call:
     @functools.wraps(call)
     def wrapped(*args: Any, **kwargs: Any) -> Any:
         running, training = context.mode.context, context.mode.training
-        gradients, step = graph.mode.grad_enabled, streams.current_step()
+        gradients, tape, step = graph.mode.grad_enabled, graph.mode.tape, streams.current_step()
         try:
             return call(*args, **kwargs)
         finally:
             context.mode.context, context.mode.training = running, training
-            graph.mode.grad_enabled = gradients
+            graph.mode.grad_enabled, graph.mode.tape = gradients, tape
             if streams.current_step() is not step:
                 streams.resume_step(step)
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from minidl import metrics as metrics_module
 from minidl.backend import Array
-from minidl.tensor import Tensor, as_array
+from minidl.tensor import as_array
 
 __all__ = ["Scores"]
 
@@ -45,7 +45,7 @@ class Scores:
         for metric, _ in (self.metrics or {}).values():
             metric.reset_state()
 
-    def update(self, loss: float, y: Any, y_pred: Tensor, sample_weight: Any) -> None:
+    def update(self, loss: float, y: Any, y_pred: Any, sample_weight: Any) -> None:
         """Take in one batch. The epoch's loss is the mean over samples, so a batch counts by its size."""
         if y is not None and self.given:
             if self.metrics is None:

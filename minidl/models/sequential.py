@@ -30,6 +30,8 @@ class Sequential(Model):
     ((None, 3), 67)
     """
 
+    repeats = True
+
     def __init__(self, layers: Iterable[Any] | None = None, trainable: bool = True, name: str | None = None):
         super().__init__(name=name)
         self._front: SymbolicTensor | None = None

@@ -7,6 +7,8 @@ A step is short enough to read in full (`Trainer._train_step`):
     backward    gradients of all weights, into one flat array
     update      the optimizer's rule, once over all weights
 
+Where all batches of an epoch do the same, `fit` takes this down once and replays it (`minidl.models.replay`).
+
 Everything before the update can fail, and then nothing has changed. The update itself is not interrupted:
 Ctrl-C waits until it is done. So whatever happens, the model is that of the last finished step.
 """
@@ -14,11 +16,13 @@ Ctrl-C waits until it is done. So whatever happens, the model is that of the las
 from collections.abc import Callable
 from typing import Any
 
-from minidl import losses, optimizers, random
+from minidl import graph, losses, optimizers, random
 from minidl.backend import Array
+from minidl.graph import Applied
 from minidl.layers.context import CallContext, mode
 from minidl.models.arguments import metrics_of_output, of_output
 from minidl.models.data import Batch
+from minidl.models.replay import Replay, repeats, replay_of
 from minidl.models.scores import Scores
 from minidl.tensor import Tensor, no_grad
 from minidl.utils.checks import number
@@ -128,15 +132,19 @@ class Trainer:
             )
         return [loss if self.loss_weight == 1 else loss * self.loss_weight]
 
-    def _train_step(self, batch: Batch) -> None:
+    def _train_step(self, batch: Batch, tape: list[Applied] | None = None) -> Replay | None:
+        """One step. If `tape` is a list, what is applied is taken down there, and made into a Replay if it can be."""
         optimizer = self.optimizer
         optimizer.flat.clear_gradients()
+        graph.mode.tape = tape
         with CallContext() as context, random.training_step(int(optimizer.iterations)):
             y_pred = self(batch.x, training=True)  # type: ignore[operator]
+            model_ops = len(tape or ())
             weights = self.trainable_weights
             if len(weights) > len(optimizer.flat.variables):  # of a layer that was called for the first time
                 raise self._unknown_weights()
             loss = self.compute_loss(batch.x, batch.y, y_pred, batch.sample_weight)
+            graph.mode.tape = None
             if loss.requires_grad:
                 loss.backward()
             elif weights:  # where all are frozen, there is nothing to learn
@@ -149,6 +157,29 @@ class Trainer:
             if weights:
                 optimizer.step()
             context.commit()
+        if tape is None or self.scores is None:
+            return None
+        return replay_of(tape, batch, y_pred if self.scores.given else None, loss, model_ops)
+
+    def _repeat_step(self, batch: Batch, replay: Replay) -> None:
+        """The same step on another batch, from what was taken down."""
+        y_pred, loss = replay.run(batch)
+        output = batch.x if y_pred is None else Tensor(y_pred)  # without metrics only their number counts
+        self.scores.update(float(loss), batch.y, output, None)  # type: ignore[union-attr]
+        with postponed_interrupt():
+            self.optimizer.step()
+
+    @property
+    def _repeats(self) -> bool:
+        """Whether a step is the same for all batches of one shape."""
+        loss: Any = self._loss_function
+        return (
+            type(loss).__module__.startswith("minidl.")
+            and loss.repeats
+            and repeats(self)
+            and "compute_loss" not in vars(self)
+            and bool(self.trainable_weights)
+        )
 
     def _test_step(self, batch: Batch) -> None:
         with no_grad(), CallContext() as context:

@@ -1,5 +1,6 @@
 """Ctrl-C, but not now: a block that an interrupt cannot cut in half."""
 
+import _signal  # type: ignore[import-not-found]  # `signal` looks up each handler in an enum, which takes 2 µs
 import signal
 import threading
 from collections.abc import Iterator
@@ -15,7 +16,7 @@ def postponed_interrupt() -> Iterator[None]:
 
     It goes to the handler that was there before, which normally raises KeyboardInterrupt. Python gives
     signals to the main thread only, so in any other thread the block runs as it is. The same holds where
-    SIGINT is ignored or handled outside Python. Costs about 7 µs.
+    SIGINT is ignored or handled outside Python. Costs about 2 µs.
 
     >>> done = []
     >>> try:
@@ -30,16 +31,16 @@ def postponed_interrupt() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = signal.getsignal(signal.SIGINT)
-    if before is None or before is signal.SIG_IGN:
+    before = _signal.getsignal(signal.SIGINT)
+    if before is None or before == signal.SIG_IGN:
         yield
         return
     held: list[FrameType | None] = []
-    signal.signal(signal.SIGINT, lambda _, frame: held.append(frame))
+    _signal.signal(signal.SIGINT, lambda _, frame: held.append(frame))
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        _signal.signal(signal.SIGINT, before)
         if held:
             if callable(before):
                 before(signal.SIGINT, held[-1])

@@ -97,5 +97,11 @@ def test_what_is_refused():
         EarlyStopping(mode="up")
     with pytest.raises(ValueError, match="patience"):
         EarlyStopping(patience=-1)
+    with pytest.raises(TypeError, match="restore_best_weights to be True or False, got 'no'"):
+        EarlyStopping(restore_best_weights="no")
+    with pytest.raises(TypeError, match="verbose"):
+        EarlyStopping(verbose="yes")
+    assert EarlyStopping(restore_best_weights=np.True_, verbose=True).restore_best_weights is True
+    assert [EarlyStopping(verbose=v).verbose for v in (True, 0, 2)] == [1, 0, 2]
     with pytest.raises(TypeError, match="monitor"):
         EarlyStopping(5)

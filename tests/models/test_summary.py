@@ -2,12 +2,35 @@
 
 import contextlib
 import io
+import re
 import unicodedata
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from strategies import LAYERS
 
-from minidl.layers import BatchNormalization, Conv2D, Dense, Flatten, Input, Layer, MaxPooling2D
+from minidl import layers
+from minidl.layers import (
+    GRU,
+    LSTM,
+    RNN,
+    BatchNormalization,
+    Bidirectional,
+    Conv1D,
+    Conv2D,
+    Dense,
+    Embedding,
+    Flatten,
+    GlobalAveragePooling1D,
+    GRUCell,
+    Input,
+    Layer,
+    LSTMCell,
+    MaxPooling2D,
+    TimeDistributed,
+)
 from minidl.models import Model, Sequential
 
 
@@ -90,6 +113,90 @@ def test_no_line_of_the_table_is_wider_than_asked(width, explain):
     names = "".join(row[0].replace(" ", "") for row in cells("\n".join(table)))
     for name in ("conv(Conv2D)", "norm(BatchNormalization)", "out(Dense)"):
         assert name in names  # folded, never cut
+
+
+def assert_nothing_is_lost(model, width):
+    table = text(model, line_length=width, explain=True)
+    assert max(map(len, table.splitlines())) <= max(width, 42)  # the totals are no part of the table
+    rows = cells(table)[1:]
+    for layer, (name, shape, count) in zip(model.layers, rows, strict=True):
+        assert name == f"{layer.name} ({type(layer).__name__})"
+        assert shape == " ".join([str(layer.output.shape), *layer.shape_formulas()])
+        number = f"{layer.count_params():,}"
+        assert count == (f"{layer.parameter_formula()} = {number}" if layer.count_params() else number)
+
+
+WIDTHS = pytest.mark.parametrize("width", [60, 80, 120])
+
+
+@WIDTHS
+@pytest.mark.parametrize(
+    "layer_class", [c for c in LAYERS if c is not layers.InputLayer], ids=lambda c: c.__name__
+)
+@settings(deadline=None, max_examples=5)
+@given(data=st.data())
+def test_every_layer_is_told_whole(layer_class, width, data):
+    case = data.draw(LAYERS[layer_class])
+    layer = case.made(layer_class)
+    assert_nothing_is_lost(Sequential([Input(case.sample), layer], name="m"), width)
+    words = getattr(layer, "parameter_words", "") if layer.weights else ""
+    if words and not layer._layers:  # it is the formula, with names for the numbers
+        words, formula = re.sub(r" \([a-z, ]+\)$", "", words), layer.parameter_formula()
+        signs = [re.sub(r"[^()·+]", "", line) for line in (words, formula)]
+        assert signs[0] == signs[1]
+
+
+@WIDTHS
+def test_long_formulas_are_told_whole(width):
+    model = Sequential(
+        [
+            Input((128,)),
+            Embedding(1000, 64),
+            Conv1D(64, 3, dilation_rate=3),
+            Bidirectional(
+                LSTM(128, return_sequences=True),
+                backward_layer=GRU(128, go_backwards=True, return_sequences=True),
+            ),
+            RNN([LSTMCell(4), GRUCell(3)], return_sequences=True),
+            TimeDistributed(Dense(8, use_bias=False)),
+            GlobalAveragePooling1D(),
+            Dense(2),
+        ]
+    )
+    assert_nothing_is_lost(model, width)
+    for line in text(model, line_length=width, explain=True).splitlines():
+        for part in line.strip("│").split("│"):  # broken before a + or =, nowhere else
+            assert not part.strip().endswith(("+", "=", "−", "·", "/", "("))
+
+
+def key(model, **options):
+    """The lines between the table and the totals."""
+    after = text(model, **options).rpartition("┘\n")[2]
+    return [line.strip() for line in after.partition(" Total params")[0].splitlines()]
+
+
+def test_the_key_below_the_explained_table():
+    model = cnn()
+    assert key(model, explain=True, line_length=100) == [
+        "Conv2D: (window height·width·channels + 1 bias)·filters",
+        "BatchNormalization: 4·features (gamma, beta, moving mean, moving variance)",
+        "Dense: (features + 1 bias)·units",
+    ]
+    assert key(model) == []
+    assert key(model, explain=True, layer_range=["pool", "conv_same"]) == [
+        "Conv2D: (window height·width·channels + 1 bias)·filters"
+    ]
+    inner = Sequential([TimeDistributed(Dense(2, use_bias=False)), Dense(3)])
+    model = Sequential(
+        [Input((5,)), Embedding(9, 4), Conv1D(4, 2, groups=2), layers.LayerNormalization(center=False), inner]
+    )
+    assert key(model, explain=True, line_length=100) == [
+        "Embedding: input_dim·output_dim",
+        "Conv1D: (window·channels of a group + 1 bias)·filters",
+        "LayerNormalization: 1·features (gamma)",
+        "Dense: features·units or (features + 1 bias)·units",
+    ]
+    assert key(Sequential([Dense(3)]), explain=True) == []
 
 
 def test_the_width_is_that_of_the_terminal(monkeypatch):

@@ -353,6 +353,16 @@ REFUSALS = {
     "padding": (lambda: pad_sequences(S, padding="before"), ValueError, "'pre' or 'post', got 'before'"),
     "truncating": (lambda: pad_sequences(S, truncating=None), ValueError, "truncating"),
     "maxlen": (lambda: pad_sequences(S, maxlen=-1), ValueError, ">= 0"),
+    "shuffle": (
+        lambda: TimeseriesGenerator([1, 2], [1, 2], 1, shuffle="no"),
+        TypeError,
+        "shuffle to be True or False",
+    ),
+    "reverse": (
+        lambda: TimeseriesGenerator([1, 2], [1, 2], 1, reverse=2),
+        TypeError,
+        "reverse to be True or False",
+    ),
     "maxlen 2.0": (lambda: pad_sequences(S, maxlen=2.0), TypeError, "maxlen"),
     "value": (lambda: pad_sequences(S, value="x"), ValueError, "dtype=object"),
     "none": (lambda: pad_sequences([]), ValueError, "maxlen="),

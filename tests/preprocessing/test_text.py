@@ -320,6 +320,8 @@ REFUSALS = {
     "split": (lambda: Tokenizer(split=""), ValueError, "char_level"),
     "split None": (lambda: text_to_word_sequence("a", split=None), TypeError, "split"),
     "oov_token": (lambda: Tokenizer(oov_token=True), TypeError, "oov_token"),
+    "lower": (lambda: Tokenizer(lower="no"), TypeError, "lower to be True or False"),
+    "char_level": (lambda: Tokenizer(char_level="no"), TypeError, "char_level to be True or False"),
     "analyzer": (lambda: Tokenizer(analyzer="char"), TypeError, "analyzer"),
     "no text": (lambda: text_to_word_sequence(["a"]), TypeError, "list"),
     "hash into one": (lambda: hashing_trick("a", 1), ValueError, ">= 2"),

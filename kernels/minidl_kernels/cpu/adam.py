@@ -18,6 +18,8 @@ from minidl_kernels.cpu.pool import run, shares
 
 __all__ = ["KERNELS"]
 
+_TOP = {np.dtype(t): 2.0 ** (np.finfo(t).maxexp // 2 - 1) for t in (np.float32, np.float64)}  # may be squared
+
 
 @compiled
 def _adam(counter, parts, w, g, m, v, decay, top, rate, beta_1, beta_2, new_1, new_2, epsilon):
@@ -53,9 +55,9 @@ def adam(
 ) -> tuple[Any, Any, Any]:
     """Changes w, m and v themselves, and returns them."""
     rate = learning_rate * math.sqrt(1 - beta_2**step) / (1 - beta_1**step)
-    top = 2.0 ** (np.finfo(w.dtype).maxexp // 2 - 1)
+    top = _TOP[w.dtype]
     settings = (weight_decay * learning_rate, top, rate, beta_1, beta_2, 1 - beta_1, 1 - beta_2, epsilon)
-    run(_adam, shares(w.size), *(x.reshape(-1) for x in (w, g, m, v)), *map(w.dtype.type, settings))
+    run(_adam, shares(w.size), *[x.reshape(-1) for x in (w, g, m, v)], *map(w.dtype.type, settings))
     return w, m, v
 
 

@@ -55,6 +55,7 @@ class Convolution(Layer):
     paddings: ClassVar[tuple[str, ...]] = ("valid", "same")
     function: ClassVar[type[Function]]
     rectified_function: ClassVar[type[Function]]  # the same with ReLU behind it
+    repeats = True
 
     def __init__(
         self,

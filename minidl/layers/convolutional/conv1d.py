@@ -23,13 +23,14 @@ later, as a forecast must. Layers with dilations 1, 2, 4 ... then look back twic
 et al., WaveNet, 2016, arXiv:1609.03499).
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from minidl.backend import Array
 from minidl.layers.convolutional.base import Convolution, cells, rectified
 from minidl.layers.convolutional.windows import SERIES_AXES, Padding, crop, output_shape, pad, tap
+from minidl.layers.core.dense import dense_backward, dense_forward
 from minidl.tensor import Function
 
 __all__ = ["Conv1D", "Conv1DFunction", "Conv1DReLU", "conv1d_backward", "conv1d_forward"]
@@ -49,8 +50,10 @@ class Conv1DCache(NamedTuple):
 
 def conv1d_forward(
     x: Array, w: Array, b: Array | None, *, strides: Size, padding: Padding, dilation: Size, groups: int
-) -> tuple[Array, Conv1DCache]:
+) -> tuple[Array, Any]:
     """x (N, T, C), w (K, C/G, F), b (F,) or None -> y (N, OT, F)."""
+    if len(w) == groups == strides[0] == 1 and padding == ((0, 0),):
+        return dense_forward(x, w[0], b)
     padded = pad(x, padding)
     out = output_shape(x.shape[1:2], w.shape[:1], strides, padding, dilation)
     y = np.zeros((len(x), *out, w.shape[2]), np.result_type(x, w, *(() if b is None else (b,))))
@@ -63,9 +66,12 @@ def conv1d_forward(
 
 
 def conv1d_backward(
-    dy: Array, cache: Conv1DCache, needs: tuple[bool, ...] = (True, True, True)
+    dy: Array, cache: Any, needs: tuple[bool, ...] = (True, True, True)
 ) -> tuple[Array | None, Array, Array | None]:
     """dy (N, OT, F) -> dx, dw, db; dx is None where `needs` has no use for it."""
+    if not isinstance(cache, Conv1DCache):
+        dx, dw, db = dense_backward(dy, cache, needs)
+        return dx, dw[None], db
     padded, w, biased, strides, padding, dilation, groups = cache
     out = dy.shape[1:2]
     dw, d_padded = np.zeros_like(w), np.zeros_like(padded)

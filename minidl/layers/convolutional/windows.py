@@ -16,6 +16,7 @@ meet kernel cell k are one strided slice: `tap`. (V. Dumoulin, F. Visin, A guide
 """
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -58,12 +59,13 @@ def border(n: int, window: int, stride: int, padding: str, dilation: int = 1) ->
     return (total // 2, total - total // 2)
 
 
+@lru_cache(maxsize=1024)
 def borders(
-    sizes: Sequence[int],
-    windows: Sequence[int],
-    strides: Sequence[int],
+    sizes: tuple[int, ...],
+    windows: tuple[int, ...],
+    strides: tuple[int, ...],
     padding: str,
-    dilation: Sequence[int],
+    dilation: tuple[int, ...],
 ) -> Padding:
     """`border` for each spatial axis."""
     return tuple(
@@ -117,27 +119,36 @@ def tap(
 def fitting_windows(
     layer: Any,
     shape: Shape,
-    windows: Sequence[int],
-    strides: Sequence[int],
+    windows: tuple[int, ...],
+    strides: tuple[int, ...],
     padding: str,
-    dilation: Sequence[int],
+    dilation: tuple[int, ...],
 ) -> Shape:
     """The spatial output sizes for an input (N, spatial..., C); an axis of unknown size stays unknown.
 
     Raises:
         ValueError: a window is larger than the input.
     """
-    out = tuple(
-        None if n is None else output_length(n, k, s, padding, r)
-        for n, k, s, r in zip(shape[1:-1], windows, strides, dilation, strict=True)
-    )
-    if any(n is not None and n < 1 for n in out):
+    out, fits = _windows(shape[1:-1], windows, strides, padding, dilation)
+    if not fits:
         spans = tuple((k - 1) * r + 1 for k, r in zip(windows, dilation, strict=True))
         raise ValueError(
             f"{layer} has a window that spans {spans} cells, more than its input of {shape[1:-1]} (shape {shape}) "
             "has. Use padding='same', a smaller window, or pool less before."
         )
     return out
+
+
+@lru_cache(maxsize=1024)
+def _windows(
+    sizes: Shape, windows: tuple[int, ...], strides: tuple[int, ...], padding: str, dilation: tuple[int, ...]
+) -> tuple[Shape, bool]:
+    """How many windows there are along each axis, and whether each has one at least."""
+    out = tuple(
+        None if n is None else output_length(n, k, s, padding, r)
+        for n, k, s, r in zip(sizes, windows, strides, dilation, strict=True)
+    )
+    return out, all(n is None or n >= 1 for n in out)
 
 
 def window_formulas(

@@ -22,6 +22,7 @@ class _Elementwise(Layer):
 
     input_spec = InputSpec(min_ndim=0)
     supports_masking = True
+    repeats = True
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         return input_shape

@@ -31,7 +31,7 @@ __all__ = ["Dense", "DenseFunction", "dense_backward", "dense_forward"]
 
 def dense_forward(x: Array, w: Array, b: Array | None) -> tuple[Array, Any]:
     """x (..., I), w (I, U), b (U,) or None -> z (..., U)."""
-    z = x @ w
+    z = (x.reshape(-1, x.shape[-1]) @ w).reshape(*x.shape[:-1], w.shape[1])  # one product, not one a sample
     return z if b is None else z + b, (x, w, b is not None)
 
 
@@ -42,7 +42,8 @@ def dense_backward(
     x, w, biased = cache
     x_rows, dz_rows = x.reshape(-1, x.shape[-1]), dz.reshape(-1, dz.shape[-1])
     db = dz_rows.sum(axis=0, dtype=np.result_type(dz, np.float64)).astype(dz.dtype) if biased else None
-    return dz @ w.T if needs[0] else None, x_rows.T @ dz_rows, db
+    dx = (dz_rows @ w.T).reshape(x.shape) if needs[0] else None
+    return dx, x_rows.T @ dz_rows, db
 
 
 class DenseFunction(Function):
@@ -72,6 +73,7 @@ class Dense(Layer):
     """
 
     supports_masking = True
+    repeats = True
 
     def __init__(
         self,

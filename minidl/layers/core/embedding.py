@@ -85,7 +85,7 @@ class Embedding(Layer):
         mask_zero: bool = False,
         **kwargs: Any,
     ):
-        table = kwargs.pop("weights", None)  # not kept, so no part of the config: it is what the layer holds then
+        table = kwargs.pop("weights", None)  # not kept: no part of an equal layer's config
         length = kwargs.pop("input_length", None)
         if length is not None and not kwargs.keys() & {"input_shape", "batch_input_shape", "batch_shape"}:
             kwargs["input_shape"] = tuple(length) if isinstance(length, list | tuple) else (length,)

@@ -25,6 +25,7 @@ class Flatten(Layer):
     """
 
     input_spec = InputSpec()
+    repeats = True
 
     def __init__(self, data_format: str | None = None, **kwargs: Any):
         super().__init__(**kwargs)
@@ -54,6 +55,7 @@ class Reshape(Layer):
     """
 
     input_spec = InputSpec()
+    repeats = True
 
     def __init__(self, target_shape: Sequence[int], **kwargs: Any):
         super().__init__(**kwargs)

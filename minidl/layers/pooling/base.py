@@ -113,6 +113,7 @@ class Pooling(Layer):
 
     axes: ClassVar[tuple[str, ...]]  # names of the input's
     function: ClassVar[type[Function]]
+    repeats = True
 
     def __init__(
         self,
@@ -136,6 +137,8 @@ class Pooling(Layer):
         return self.pool_size, self.strides, self.padding, (1,) * len(self.pool_size)
 
     def call(self, inputs: Tensor) -> Tensor:
+        if max(self.pool_size) == max(self.strides) == 1:
+            return inputs  # each window is one cell
         self.compute_output_shape(inputs.shape)  # raises where the window does not fit
         padding = borders(inputs.shape[1:-1], *self._windows)
         return self.function.apply(inputs, pool=self.pool_size, strides=self.strides, padding=padding)
@@ -151,6 +154,7 @@ class GlobalPooling(Layer):
     """The base of pooling over all there is: (N, ..., C) -> (N, C), or (N, 1..., C) with keepdims."""
 
     axes: ClassVar[tuple[str, ...]]
+    repeats = True
 
     def __init__(self, data_format: str | None = None, keepdims: bool = False, **kwargs: Any):
         super().__init__(**kwargs)

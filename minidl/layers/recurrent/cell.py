@@ -78,6 +78,10 @@ class RecurrentCell(Layer):
             cls._changed = True  # somebody's own equations: they run step by step
 
     @property
+    def repeats(self) -> bool:  # type: ignore[override]
+        return self.dropout == 0 == self.recurrent_dropout
+
+    @property
     def state_size(self) -> Any:
         """U, or a list of them where a step hands on several states."""
         return self.units if len(self.states) == 1 else [self.units] * len(self.states)
@@ -195,8 +199,7 @@ class RecurrentCell(Layer):
     @property
     def fuses(self) -> bool:
         """Whether `sequence` can stand for `call`: nobody has changed the equations, and it knows the curves."""
-        curves = (self.activation, getattr(self, "recurrent_activation", self.activation))
-        return not self._changed and all(curve_name(curve) is not None for curve in curves)
+        return not self._changed and None not in self._options().values()
 
     def sequence(
         self, x: Tensor, states: Sequence[Any], mask: Array | None, training: bool, sequences: bool

@@ -101,6 +101,10 @@ class RNN(Layer):
         self.input_spec = InputSpec(SEQUENCE_AXES) if built_in else InputSpec(min_ndim=3)
         self.states = None
 
+    @property
+    def repeats(self) -> bool:  # type: ignore[override]
+        return not self.stateful
+
     # --- shapes ---------------------------------------------------------------------------------------------
 
     @property

@@ -173,6 +173,9 @@ def test_its_numbers_are_floats():
 
 
 def test_weights_to_begin_with_must_fit_and_are_no_part_of_the_config():
+    for given in ([[0.1, 0.2]], [[[0.1, 0.2]]], np.array([[0.1, 0.2]]), [np.array([[0.1, 0.2]])]):
+        layer = Embedding(1, 2, weights=given)  # a table of one row, and the same in a list
+        assert layer.get_weights()[0].tolist() == np.array([[0.1, 0.2]], "float32").tolist()
     layer = Embedding(3, 2, weights=[np.ones((3, 2))])
     assert layer.built
     assert "weights" not in json.loads(json.dumps(layer.get_config()))

@@ -1,4 +1,4 @@
-"""Flatten and Reshape: the same numbers, in row-major order, whatever the memory looks like."""
+"""Flatten, Reshape and Permute: the same numbers, and where each goes, whatever the memory looks like."""
 
 import numpy as np
 import pytest
@@ -8,7 +8,7 @@ from layouts import LAYOUTS, laid_out
 from strategies import LAYERS, normal, seeds
 
 from minidl.gradcheck import gradcheck
-from minidl.layers import Flatten, Reshape
+from minidl.layers import Flatten, Permute, Reshape
 from minidl.layers.symbolic import SymbolicTensor
 
 
@@ -88,3 +88,23 @@ def test_sizes_that_do_not_agree(target, sample):
 def test_a_number_alone_is_refused(layer):
     with pytest.raises(ValueError, match="at least 1 axes"):
         layer(3.0)
+
+
+def test_permute():
+    x = np.arange(24.0).reshape(1, 2, 3, 4)
+    y = Permute((3, 1, 2))(x).numpy()
+    assert y.shape == (1, 4, 2, 3)
+    assert all(y[0, c, a, b] == x[0, a, b, c] for a in range(2) for b in range(3) for c in range(4))
+
+
+@pytest.mark.parametrize("dims", [(1, 1), (0, 1), (2,), (), (1, 3)])
+def test_dims_name_each_axis_once(dims):
+    with pytest.raises(ValueError, match="Permute expects"):
+        Permute(dims)
+
+
+def test_what_does_not_fit_permute():
+    with pytest.raises(TypeError, match="Permute expects dims to be a tuple"):
+        Permute("21")
+    with pytest.raises(ValueError, match="3-D input"):
+        Permute((2, 1))(np.zeros((2, 3)))

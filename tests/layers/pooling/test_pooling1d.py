@@ -64,6 +64,17 @@ def test_as_keras():
     assert MaxPooling1D(2, 2, "same", "channels_last", "halved").name == "halved"
 
 
+@pytest.mark.parametrize("layer_class", [MaxPooling1D, AveragePooling1D])
+@pytest.mark.parametrize("padding", ["valid", "same"])
+def test_a_window_of_one_step_changes_nothing(layer_class, padding):
+    x = Tensor(np.array([[[1.0, np.nan], [-np.inf, 0.0], [-0.0, 2.0]]]), requires_grad=True)
+    y = layer_class(1, padding=padding, dtype="float64")(x)
+    assert y.numpy().tobytes() == x.numpy().tobytes()
+    y.backward(np.arange(6.0).reshape(1, 3, 2))
+    np.testing.assert_array_equal(x.grad, np.arange(6.0).reshape(1, 3, 2))
+    assert layer_class(1, 2)(x).shape == (1, 2, 2)
+
+
 def test_formulas_and_a_window_that_does_not_fit():
     layer = MaxPooling1D(2)
     layer(np.zeros((1, 126, 64)))

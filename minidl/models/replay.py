@@ -1,0 +1,174 @@
+"""Replay: the ops of one training step, run again on the next batch without the layers around them.
+
+In a small model the arithmetic of a step takes less time than finding out what to compute: each layer looks at its
+input, each op leaves a node on the graph, backward walks over the nodes. But from batch to batch nothing of that
+changes. So the first step of an epoch is taken down on a tape, op by op:
+
+    forward, options       the functions that ran, reference or kernel
+    inputs, outputs        as numbers of places: place 0 holds x, place 1 y, others weights, constants, results
+
+and the steps behind it run down the tape, and back up for the gradients. These are the same functions on the same
+arrays in the same order, so the numbers are the same, bit for bit.
+
+When is that sure? The layers must be minidl's own, of kinds that do the same for every batch of one shape (`repeats`;
+not so a Dropout, whose numbers change, or BatchNormalization, whose statistics do), the loss as well, and between two
+steps no callback may run, nor a generator of batches. In every other case each step goes through the layers.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from minidl.backend import Array
+from minidl.graph import Applied, fitted
+from minidl.layers.known import KNOWN
+from minidl.models.data import Batch
+from minidl.tensor import Tensor
+from minidl.variable import Variable
+
+__all__ = ["Replay", "repeats", "replay_of"]
+
+
+def repeats(part: Any) -> bool:
+    """Whether a layer runs the same ops on every batch of one shape, and all layers and curves inside do."""
+    known: Any = KNOWN.get(type(part).__name__)
+    curves = [getattr(part, name, None) for name in ("activation", "recurrent_activation")]
+    return (
+        type(part) is known
+        and "call" not in vars(part)
+        and part.repeats
+        and part.activity_regularizer is None
+        and all(v.regularizer is None for v in part._variables)
+        and all(getattr(curve, "__module__", "minidl.").startswith("minidl.") for curve in curves)
+        and all(map(repeats, part._layers))
+    )
+
+
+class _Op(NamedTuple):
+    forward: Callable[..., Any]
+    options: dict[str, Any]
+    inputs: list[int]
+    outputs: list[int]
+    several: bool
+    backward: Callable[..., Any] | None  # None where no gradient goes through
+    wanted: list[tuple[int, int]]  # number of an input that gets a gradient, and its place
+
+
+class Replay:
+    """A training step that was taken down.
+
+    Args:
+        tape: what was applied in it, in order.
+        batch: its data.
+        y_pred, loss: the output of the model, None if nobody will look at it, and the number at the end.
+        model_ops: how many ops come from the model; behind them comes the loss.
+
+    Raises:
+        LookupError: something on the tape may be different next time.
+    """
+
+    def __init__(
+        self, tape: list[Applied], batch: Batch, y_pred: Tensor | None, loss: Tensor, model_ops: int
+    ):
+        self.shapes = _shapes(batch)
+        if self.shapes is None:
+            raise LookupError("samples have weights, or there are no targets")
+        self.values: list[Any] = [None, None]
+        self.weights: list[tuple[int, Variable]] = []
+        self.places: dict[int, int] = {}  # id of a tensor or array -> place
+        ops = [self._op(applied, batch, i < model_ops) for i, applied in enumerate(tape)]
+        self.loss, self.y_pred = self.places[id(loss)], None if y_pred is None else self.places[id(y_pred)]
+        needed = {
+            self.loss,
+            self.y_pred,
+        }  # a softmax is not, if the loss takes its logits and there are no metrics
+        for op in reversed(ops):
+            if needed.intersection(op.outputs):
+                needed.update(op.inputs)
+        self.ops = [op for op in ops if needed.intersection(op.outputs)]
+        del self.places
+
+    def _op(self, applied: Applied, batch: Batch, constants: bool) -> _Op:
+        if any(isinstance(option, np.ndarray) for option in applied.options.values()):
+            raise LookupError("an option holds numbers")
+        pairs = zip(applied.inputs, applied.arrays, strict=True)
+        inputs = [self._place(x, array, batch, constants) for x, array in pairs]
+        outputs = [self._new_place(y) for y in applied.outputs]
+        node = applied.node
+        wanted = [] if node is None else [(i, inputs[i]) for i, x in enumerate(node.inputs) if x is not None]
+        backward = None if node is None else node.backward
+        return _Op(applied.forward, applied.options, inputs, outputs, applied.several, backward, wanted)
+
+    def _place(self, x: Any, array: Any, batch: Batch, constants: bool) -> int:
+        if id(x) in self.places:
+            return self.places[id(x)]
+        if isinstance(x, Variable):
+            self.weights.append((self._new_place(x), x))
+            return self.weights[-1][0]
+        if array is batch.x or array is batch.y:
+            return 0 if array is batch.x else 1
+        if isinstance(array, np.ndarray) and not constants:
+            raise LookupError("the loss has made something of y")
+        self.values.append(array)
+        return len(self.values) - 1
+
+    def _new_place(self, x: Any) -> int:
+        self.places[id(x)] = len(self.values)
+        self.values.append(None)
+        return self.places[id(x)]
+
+    def fits(self, batch: Batch) -> bool:
+        """Whether `batch` has the shapes and types of the one that was taken down."""
+        return bool(_shapes(batch) == self.shapes)
+
+    def run(self, batch: Batch) -> tuple[Array | None, Array]:
+        """Forward and backward on `batch`: output and loss. The gradients are left where the optimizer looks."""
+        values, caches = self.values.copy(), []
+        values[0], values[1] = batch.x, batch.y
+        for place, weight in self.weights:
+            values[place] = weight.data
+        for forward, options, inputs, outputs, several, _, _ in self.ops:
+            result, cache = forward(*[values[i] for i in inputs], **options)
+            caches.append(cache)
+            for place, y in zip(outputs, result if several else (result,), strict=True):
+                values[place] = np.asarray(y)
+        gradients = self._gradients(values, caches)
+        for place, weight in self.weights:
+            if gradients[place] is not None:
+                weight.grad = None
+                weight._receive(gradients[place])
+        return None if self.y_pred is None else values[self.y_pred], values[self.loss]
+
+    def _gradients(self, values: list[Any], caches: list[Any]) -> list[Any]:
+        """dLoss/d of what stands at each place; None where no gradient arrives."""
+        gradients: list[Any] = [None] * len(values)
+        gradients[self.loss] = np.ones_like(values[self.loss])
+        for _, _, _, outputs, several, backward, wanted in reversed(self.ops):
+            cache = caches.pop()
+            dys = [gradients[i] for i in outputs]
+            if backward is None or all(dy is None for dy in dys):
+                continue
+            pairs = zip(dys, outputs, strict=True)
+            dys = [np.zeros_like(values[i]) if dy is None else dy for dy, i in pairs]
+            dxs = backward(tuple(dys) if several else dys[0], cache)
+            for i, place in wanted:
+                if dxs[i] is not None:
+                    dx, before = fitted(dxs[i], values[place]), gradients[place]
+                    gradients[place] = dx if before is None else np.asarray(before + dx)
+        return gradients
+
+
+def replay_of(
+    tape: list[Applied], batch: Batch, y_pred: Tensor | None, loss: Tensor, model_ops: int
+) -> Replay | None:
+    """The Replay of a step, or None where it may be different next time."""
+    try:
+        return Replay(tape, batch, y_pred, loss, model_ops)
+    except LookupError:
+        return None
+
+
+def _shapes(batch: Batch) -> Any:
+    x, y, sample_weight = batch
+    return None if y is None or sample_weight is not None else (x.shape, x.dtype, y.shape, y.dtype)

@@ -1,0 +1,177 @@
+"""A step that is replayed gives the numbers of a step through the layers, to the last bit; what may differ is not."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from small_models import same, state
+
+from minidl import layers as L
+from minidl import losses, optimizers
+from minidl.callbacks import Callback
+from minidl.models import Sequential
+from minidl.models.training import Trainer
+from minidl.utils import set_random_seed
+
+CURVES = st.sampled_from([None, "relu", "tanh", "softmax", "gelu"])
+SERIES = st.one_of(
+    st.builds(
+        lambda k, padding, curve, bias: lambda: L.Conv1D(3, k, padding=padding, activation=curve, use_bias=bias),
+        st.integers(1, 2), st.sampled_from(["same", "causal"]), CURVES, st.booleans(),
+    ),
+    st.builds(lambda k, s: lambda: L.MaxPooling1D(k, s, "same"), st.integers(1, 2), st.integers(1, 2)),
+    st.builds(lambda curve: lambda: L.Dense(4, activation=curve), CURVES),
+    st.sampled_from([L.ReLU, L.ELU, lambda: L.AveragePooling1D(2, 1, "same"), lambda: L.Activation("sigmoid")]),
+    st.builds(
+        lambda kind, curve, back: lambda: kind(3, activation=curve, go_backwards=back, return_sequences=True),
+        st.sampled_from([L.LSTM, L.GRU, L.SimpleRNN]), st.sampled_from(["tanh", "gelu"]), st.booleans(),
+    ),
+)  # fmt: skip
+ENDS = st.sampled_from([lambda: L.LSTM(3), lambda: L.GRU(3), L.GlobalMaxPooling1D, L.GlobalAveragePooling1D])
+
+
+class Watcher(Callback):
+    """With somebody between the batches, each step goes through the layers."""
+
+    def on_train_batch_end(self, batch, logs=None):
+        pass
+
+
+@pytest.fixture
+def replayed(monkeypatch):
+    """The batches whose step was a replay."""
+    seen, repeat = [], Trainer._repeat_step
+
+    def noted(self, batch, replay):
+        seen.append(batch)
+        repeat(self, batch, replay)
+
+    monkeypatch.setattr(Trainer, "_repeat_step", noted)
+    return seen
+
+
+def data(n=11, loss="mse", dtype="float32"):
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(n, 4, 3)).astype("float32")
+    y = np.eye(2)[rng.integers(0, 2, n)] if loss == "categorical_crossentropy" else rng.normal(size=(n, 2))
+    return x, y.astype(dtype)
+
+
+def trained(chain, callbacks=(), loss="mse", optimizer="adam", samples=None, **fit):
+    """History and state after training; `chain` makes the layers."""
+    set_random_seed(4)
+    model = Sequential([L.Input((4, 3)), *(make() for make in chain)])
+    options = fit.pop("compiled", {})
+    model.compile(optimizer if isinstance(optimizer, str) else optimizer(), loss, **options)
+    x, y = data(loss=loss) if samples is None else samples
+    history = model.fit(x, y, batch_size=4, epochs=2, verbose=0, callbacks=list(callbacks), **fit).history
+    return history, state(model)
+
+
+def agree(a, b):
+    assert a[0] == b[0]
+    assert same(a[1], b[1])
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    body=st.lists(SERIES, max_size=3), end=ENDS, curve=st.sampled_from([None, "softmax"]),
+    loss=st.sampled_from(["mse", "categorical_crossentropy"]), optimizer=st.sampled_from(["adam", "sgd", "rmsprop"]),
+    shuffle=st.booleans(), metrics=st.sampled_from([None, ["mae"]]),
+    dtype=st.sampled_from(["float32", "float32", "float64", "int64"]),
+)  # fmt: skip
+def test_the_same_numbers_as_through_the_layers(body, end, curve, loss, optimizer, shuffle, metrics, dtype):
+    chain = [*body, end, lambda: L.Dense(2, activation=curve)]
+    options = {
+        "loss": losses.CategoricalCrossentropy(from_logits=curve is None) if loss != "mse" else loss,
+        "optimizer": optimizer, "shuffle": shuffle, "samples": data(loss=loss, dtype=dtype),
+        "compiled": {"metrics": metrics},
+    }  # fmt: skip
+    agree(trained(chain, **options), trained(chain, [Watcher()], **options))
+
+
+DENSE = [L.Flatten, lambda: L.Dense(2)]
+CHAIN = [
+    lambda: L.Conv1D(4, 1, activation="relu"),
+    lambda: L.LSTM(4),
+    lambda: L.Dense(2, activation="softmax"),
+]
+
+
+def test_all_full_batches_but_the_first_of_an_epoch(replayed):
+    trained(CHAIN, loss="categorical_crossentropy")
+    assert [len(batch.x) for batch in replayed] == [4, 4]  # of 4, 4, 3, twice
+    replayed.clear()
+    trained(CHAIN, [Watcher()], loss="categorical_crossentropy")
+    assert replayed == []
+
+
+def test_the_plainest_model(replayed):
+    samples = data(loss="categorical_crossentropy")
+    agree(trained(DENSE, samples=samples), trained(DENSE, [Watcher()], samples=samples))
+    assert [len(batch.x) for batch in replayed] == [4, 4]
+
+
+class Own(L.Dense):
+    def call(self, inputs):
+        return super().call(inputs) * float(np.mean(inputs.data))
+
+
+class OwnLoss(losses.CategoricalCrossentropy):
+    def call(self, y_true, y_pred):
+        return super().call(y_true, y_pred) * float(y_true.data[0, 0] + 1)
+
+
+NOT = {
+    "dropout": ([L.Flatten, lambda: L.Dropout(0.5), lambda: L.Dense(2)], {}),
+    "recurrent dropout": ([lambda: L.LSTM(2, recurrent_dropout=0.5)], {}),
+    "statistics": ([L.Flatten, L.BatchNormalization, lambda: L.Dense(2)], {}),
+    "masks": ([L.Masking, lambda: L.LSTM(2)], {}),
+    "penalty": ([L.Flatten, lambda: L.Dense(2, kernel_regularizer="l2")], {}),
+    "penalty on the output": ([L.Flatten, lambda: L.Dense(2, activity_regularizer="l2")], {}),
+    "a layer of one's own": ([L.Flatten, lambda: Own(2)], {}),
+    "a curve of one's own": ([L.Flatten, lambda: L.Dense(2, activation=lambda z: z * float(z.data.max()))], {}),
+    "a layer as a curve": ([L.Flatten, lambda: L.Dense(2, activation=L.Dropout(0.5))], {}),
+    "a loss of one's own": (DENSE, {"loss": OwnLoss(from_logits=True)}),
+    "a loss function": (DENSE, {"loss": lambda y, p: (p - y) ** 2 * float(y.data.max())}),
+    "smooth targets": (DENSE, {"loss": losses.CategoricalCrossentropy(from_logits=True, label_smoothing=0.1)}),
+    "probabilities": ([L.Flatten, lambda: L.Dense(2, "sigmoid")], {"loss": losses.CategoricalCrossentropy()}),
+    "weights of samples": (DENSE, {"sample_weight": np.arange(11.0)}),
+}  # fmt: skip
+
+
+@pytest.mark.filterwarnings("ignore:categorical_crossentropy expects probabilities")
+@pytest.mark.parametrize("case", NOT)
+def test_what_may_differ_is_not_replayed(case, replayed):
+    chain, options = NOT[case]
+    samples = data(loss="categorical_crossentropy")
+    agree(trained(chain, samples=samples, **options), trained(chain, [Watcher()], samples=samples, **options))
+    assert replayed == []
+
+
+def test_class_weights_are_not_replayed(replayed):
+    trained(CHAIN, loss="categorical_crossentropy", class_weight={0: 2.0})
+    assert replayed == []
+
+
+class Freeze(Callback):
+    def on_epoch_begin(self, epoch, logs=None):
+        self.model.layers[0].trainable = epoch == 0
+
+
+def test_what_changes_between_epochs_counts(replayed):
+    options = {"loss": "categorical_crossentropy", "optimizer": "sgd"}
+    frozen = trained(CHAIN, [Freeze()], **options)
+    agree(frozen, trained(CHAIN, [Freeze(), Watcher()], **options))
+    assert not same(frozen[1], trained(CHAIN, **options)[1])
+    assert replayed
+
+
+def test_clipping_schedules_and_weight_decay_are_those_of_the_optimizer(replayed):
+    def adam():
+        rate = optimizers.schedules.ExponentialDecay(0.1, 1, 0.5)
+        return optimizers.Adam(rate, weight_decay=0.1, global_clipnorm=0.01)
+
+    options = {"loss": "categorical_crossentropy", "optimizer": adam, "compiled": {"loss_weights": 3.0}}
+    agree(trained(CHAIN, **options), trained(CHAIN, [Watcher()], **options))
+    assert replayed
