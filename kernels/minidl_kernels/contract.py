@@ -10,8 +10,9 @@ class Kernel(NamedTuple):
     """A faster pair for an op that has a reference. The same signature, the same numbers, the same dtype out.
 
     forward(*arrays, **options) -> (output, cache) and backward(d_output, cache) -> the gradients of the
-    inputs, a pair (rows, values) for one that is 0 but for some rows. They accept whatever `supports(*arrays, **options)` says yes to, in any memory layout; they
-    never write to their inputs, and no output shares memory with an input, another output or a scratch buffer.
+    inputs, a pair (rows, values) for one that is 0 but for some rows. They accept whatever
+    `supports(*arrays, **options)` says yes to, in any memory layout; they never write to their inputs, and no
+    output shares memory with an input, another output or a scratch buffer.
     Only backward reads the cache of its own forward, any number of times. An op without a way back, the update
     rule of an optimizer, has no backward, and changes in place what it updates.
     """

@@ -196,6 +196,19 @@ def test_the_key_below_the_explained_table():
         "LayerNormalization: 1·features (gamma)",
         "Dense: features·units or (features + 1 bias)·units",
     ]
+    recurrent = [
+        Input((5, 2)),
+        layers.Bidirectional(layers.LSTM(4, return_sequences=True)),
+        layers.GRU(3, return_sequences=True),
+        layers.GRU(3, reset_after=False, return_sequences=True),
+        layers.SimpleRNN(3, use_bias=False),
+    ]
+    assert key(Sequential(recurrent), explain=True, line_length=120) == [
+        "Bidirectional: 2 directions",
+        "LSTM: (features + units + 1 bias)·4 gates·units",
+        "GRU: (features + units + 2 biases)·3 gates·units or (features + units + 1 bias)·3 gates·units",
+        "SimpleRNN: (features + units)·units",
+    ]
     assert key(Sequential([Dense(3)]), explain=True) == []
 
 

@@ -115,7 +115,8 @@ class BatchNormFunction(Function):
 class BatchNormalization(Layer):
     """Normalises each feature by the batch in training, by running averages in inference and when frozen.
 
-    Time steps that a mask rules out have no part in mean and variance.
+    Time steps that a mask rules out have no part in mean and variance; a batch in which none is left changes no running
+    average (Keras moves them towards 0).
 
     Args:
         axis: the axis of the features.

@@ -54,6 +54,7 @@ class Bidirectional(Layer):
     """
 
     supports_masking = True
+    parameter_words = "2 directions"
 
     def __init__(
         self,

@@ -134,6 +134,14 @@ class RecurrentCell(Layer):
         times = f"·{self.gates}" if self.gates > 1 else ""
         return f"({features} + {self.units}{added}){times}·{self.units}"
 
+    @property
+    def parameter_words(self) -> str:
+        """`parameter_formula` in words, for the key below `summary(explain=True)`."""
+        ones = self.bias.size // (self.gates * self.units) if self.use_bias else 0
+        biases = f" + {ones} bias{'es' * (ones > 1)}" if ones else ""
+        gates = f"·{self.gates} gates" if self.gates > 1 else ""
+        return f"(features + units{biases}){gates}·units"
+
     # --- one step -------------------------------------------------------------------------------------------
 
     def call(self, inputs: Tensor, states: Any, training: bool = False) -> Any:  # type: ignore[override]
