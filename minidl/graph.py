@@ -29,6 +29,7 @@ __all__ = [
     "mode",
     "no_grad",
     "no_gradient",
+    "taken_down",
     "unbroadcast",
     "walk",
 ]
@@ -55,6 +56,16 @@ class _Mode(threading.local):
 
 
 mode = _Mode()
+
+
+@contextmanager
+def taken_down(tape: list[Applied] | None) -> Iterator[None]:
+    """Within the block, note every call of a Function on `tape`; on nothing, if it is None."""
+    outer, mode.tape = mode.tape, tape
+    try:
+        yield
+    finally:
+        mode.tape = outer
 
 
 @contextmanager

@@ -16,9 +16,9 @@ Ctrl-C waits until it is done. So whatever happens, the model is that of the las
 from collections.abc import Callable
 from typing import Any
 
-from minidl import graph, losses, optimizers, random
+from minidl import losses, optimizers, random
 from minidl.backend import Array
-from minidl.graph import Applied
+from minidl.graph import Applied, taken_down
 from minidl.layers.context import CallContext, mode
 from minidl.models.arguments import metrics_of_output, of_output
 from minidl.models.data import Batch
@@ -136,15 +136,16 @@ class Trainer:
         """One step. If `tape` is a list, what is applied is taken down there, and made into a Replay if it can be."""
         optimizer = self.optimizer
         optimizer.flat.clear_gradients()
-        graph.mode.tape = tape
         with CallContext() as context, random.training_step(int(optimizer.iterations)):
-            y_pred = self(batch.x, training=True)  # type: ignore[operator]
-            model_ops = len(tape or ())
-            weights = self.trainable_weights
-            if len(weights) > len(optimizer.flat.variables):  # of a layer that was called for the first time
-                raise self._unknown_weights()
-            loss = self.compute_loss(batch.x, batch.y, y_pred, batch.sample_weight)
-            graph.mode.tape = None
+            with taken_down(tape):
+                y_pred = self(batch.x, training=True)  # type: ignore[operator]
+                model_ops = len(tape or ())
+                weights = self.trainable_weights
+                if len(weights) > len(
+                    optimizer.flat.variables
+                ):  # of a layer that was called for the first time
+                    raise self._unknown_weights()
+                loss = self.compute_loss(batch.x, batch.y, y_pred, batch.sample_weight)
             if loss.requires_grad:
                 loss.backward()
             elif weights:  # where all are frozen, there is nothing to learn

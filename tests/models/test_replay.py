@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from small_models import same, state
 
+from minidl import graph, losses, optimizers
 from minidl import layers as L
-from minidl import losses, optimizers
 from minidl.callbacks import Callback
 from minidl.models import Sequential
 from minidl.models.training import Trainer
@@ -175,3 +175,13 @@ def test_clipping_schedules_and_weight_decay_are_those_of_the_optimizer(replayed
     options = {"loss": "categorical_crossentropy", "optimizer": adam, "compiled": {"loss_weights": 3.0}}
     agree(trained(CHAIN, **options), trained(CHAIN, [Watcher()], **options))
     assert replayed
+
+
+def test_a_step_that_fails_leaves_no_tape_behind():
+    model = Sequential([L.Input((3,)), L.Dense(2)])
+    model.compile("sgd", "mse")
+    x = np.ones((4, 3), "float32")
+    with pytest.raises(ValueError, match="mean_squared_error"):
+        model.fit(x, np.ones((4, 3), "float32"), verbose=0)
+    assert graph.mode.tape is None
+    model.fit(x, np.ones((4, 2), "float32"), verbose=0)
