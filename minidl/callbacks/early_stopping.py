@@ -74,7 +74,6 @@ class EarlyStopping(Monitor):
         value = self.value(logs)
         if value is None or epoch < self.start_from_epoch:
             return
-        first = self.best_weights is None
         self.wait += 1
         if self.better(value, self.best):
             self.best, self.best_epoch = value, epoch
@@ -83,8 +82,6 @@ class EarlyStopping(Monitor):
             if self.restore_best_weights:
                 self.best_weights = self.model.get_weights()
             return
-        if self.restore_best_weights and first:
-            self.best_weights, self.best_epoch = self.model.get_weights(), epoch
         if self.wait >= self.patience and epoch > 0:
             self.stopped_epoch = epoch
             self.model.stop_training = True

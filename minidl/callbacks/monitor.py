@@ -54,9 +54,9 @@ class Monitor(Callback):
         )
 
     def better(self, value: float, reference: float | None) -> bool:
-        """Whether `value` beats `reference` by more than min_delta; NaN beats nothing, anything beats None."""
-        if reference is None:
-            return not math.isnan(value)
+        """Whether `value` beats `reference` by more than min_delta. Anything beats None, any number beats NaN."""
+        if reference is None or math.isnan(reference):
+            return reference is None or not math.isnan(value)
         gain = value - reference if self.more_is_better() else reference - value
         return gain > self.min_delta
 
