@@ -1,6 +1,5 @@
 """Monitor: watches one number of the logs, and knows whether less or more of it is better."""
 
-import math
 import warnings
 from typing import Any
 
@@ -54,9 +53,9 @@ class Monitor(Callback):
         )
 
     def better(self, value: float, reference: float | None) -> bool:
-        """Whether `value` beats `reference` by more than min_delta. Anything beats None, any number beats NaN."""
-        if reference is None or math.isnan(reference):
-            return reference is None or not math.isnan(value)
+        """Whether `value` beats `reference` by more than min_delta. Anything beats None, nothing beats NaN."""
+        if reference is None:
+            return True
         gain = value - reference if self.more_is_better() else reference - value
         return gain > self.min_delta
 

@@ -49,7 +49,7 @@ def run(values, key="loss", epochs=None, **options):
         ([5, 2, 3, 3, 3, 3], {"patience": 2, "baseline": 2.5}, 4),
         ([1, 9, 9, 9, 9, 9], {"patience": 1, "start_from_epoch": 3}, 5),
         ([math.nan] * 9, {"patience": 2}, 3),
-        ([math.nan, 3, 2, 1], {"patience": 2}, 4),
+        ([math.nan, 3, 2, 1], {"patience": 2}, 3),
     ],
 )
 def test_when_it_ends(values, options, epochs):
