@@ -1,5 +1,7 @@
 """Every test begins with unused names and the same random numbers, and leaves the settings as they were."""
 
+import sys
+
 import pytest
 
 from minidl import backend, graph
@@ -16,3 +18,11 @@ def _same_beginning_and_nothing_left_behind(monkeypatch):
     yield
     assert graph.mode.grad_enabled
     assert backend.kernels_enabled()
+
+
+@pytest.fixture(autouse=True)
+def _programs_of_jax_do_not_pile_up(request):
+    """Keras on JAX compiles thousands of small programs in the tests; held all at once, they end the process."""
+    yield
+    if request.node.get_closest_marker("oracle") and "jax" in sys.modules:
+        sys.modules["jax"].clear_caches()

@@ -120,57 +120,6 @@ def _conv1d(draw):
 
 
 @st.composite
-def _depthwise(draw):
-    case = draw(_conv2d())
-    names = ("padding", "dilation_rate", "activation", "use_bias", "kernel_size")
-    arguments = {
-        **{n: case.arguments[n] for n in names},
-        "strides": case.arguments["strides"][0],
-        "depth_multiplier": draw(st.integers(1, 3)),
-        "depthwise_regularizer": draw(st.sampled_from([None, "l2"])),
-    }
-    if arguments["strides"] > 1:
-        del arguments["dilation_rate"]
-    return Case(arguments, case.sample)
-
-
-@st.composite
-def _separable_conv2d(draw):
-    case = draw(_depthwise())
-    more = {"filters": draw(SMALL), "pointwise_regularizer": draw(st.sampled_from([None, "l1"]))}
-    return Case({**case.arguments, **more}, case.sample)
-
-
-@st.composite
-def _separable_conv1d(draw):
-    case = draw(_separable_conv2d())
-    names = ("kernel_size", "dilation_rate")
-    arguments = {n: v[0] if n in names else v for n, v in case.arguments.items()}
-    return Case(arguments, (case.sample[0], case.sample[2]))
-
-
-@st.composite
-def _conv2d_transpose(draw):
-    case = draw(_conv2d())
-    arguments = {n: v for n, v in case.arguments.items() if n != "groups"}
-    extra = tuple(draw(st.integers(0, s - 1)) for s in arguments["strides"])
-    fits = [
-        padding == "valid" or (n - 1) * s + ((k - 1) * r + 1) % 2 + p >= 1
-        for padding, n, s, k, r, p in zip(
-            [arguments["padding"]] * 2,
-            case.sample,
-            arguments["strides"],
-            arguments["kernel_size"],
-            arguments["dilation_rate"],
-            extra,
-            strict=False,
-        )
-    ]
-    arguments["output_padding"] = draw(st.sampled_from([None, extra])) if all(fits) else None
-    return Case(arguments, case.sample)
-
-
-@st.composite
 def _pooling1d(draw):
     case = draw(_pooling2d())
     names = ("pool_size", "strides")
@@ -269,10 +218,6 @@ STEPS = {
     layers.LSTMCell,
     layers.StackedRNNCells,
 }  # not layers by themselves
-MERGES = {
-    layers.Add, layers.Average, layers.Concatenate, layers.Dot, layers.Maximum, layers.Minimum, layers.Multiply,
-    layers.Subtract,
-}  # fmt: skip  # they take several inputs: tests/layers/test_merge.py
 
 
 @st.composite
@@ -325,19 +270,10 @@ LAYERS = {
     layers.BatchNormalization: _batch_normalization(),
     layers.Conv1D: _conv1d(),
     layers.Conv2D: _conv2d(),
-    layers.Conv2DTranspose: _conv2d_transpose(),
     layers.Cropping1D: st.builds(
         lambda cropping, left, channels: Case({"cropping": cropping}, (sum(cropping) + left, channels)),
         st.tuples(st.integers(0, 2), st.integers(0, 2)),
         SMALL,
-        SMALL,
-    ),
-    layers.Cropping2D: st.builds(
-        lambda sides, left, channels: Case(
-            {"cropping": sides}, (sum(sides[0]) + left[0], sum(sides[1]) + left[1], channels)
-        ),
-        st.tuples(*[st.tuples(st.integers(0, 2), st.integers(0, 2))] * 2),
-        st.tuples(SMALL, SMALL),
         SMALL,
     ),
     layers.Dense: _cases(
@@ -349,7 +285,6 @@ LAYERS = {
         bias_regularizer=st.sampled_from([None, "l1"]),
         kernel_constraint=st.sampled_from([None, "non_neg"]),
     ),
-    layers.DepthwiseConv2D: _depthwise(),
     layers.Dropout: _dropout(),
     layers.ELU: _cases(alpha=st.floats(0, 2)),
     layers.Embedding: _embedding(),
@@ -372,8 +307,6 @@ LAYERS = {
     ),
     layers.RepeatVector: _cases(SMALL.map(lambda n: (n,)), n=SMALL),
     layers.Reshape: _reshape(),
-    layers.SeparableConv1D: _separable_conv1d(),
-    layers.SeparableConv2D: _separable_conv2d(),
     layers.Softmax: samples.flatmap(
         lambda s: st.sampled_from([a for a in range(-len(s), len(s) + 1) if a]).map(
             lambda axis: Case({"axis": axis}, s)
@@ -381,11 +314,6 @@ LAYERS = {
     ).filter(lambda case: (2, *case.sample)[case.arguments["axis"]] > 1),
     layers.SpatialDropout1D: _cases(sequences, rate=st.floats(0, 0.99), seed=st.sampled_from([None, 3])),
     layers.UpSampling1D: _cases(sequences, size=st.integers(1, 3)),
-    layers.UpSampling2D: _cases(
-        images,
-        size=st.one_of(st.integers(1, 3), st.tuples(st.integers(1, 3), st.integers(1, 3))),
-        interpolation=st.sampled_from(["nearest", "bilinear"]),
-    ),
     layers.ZeroPadding1D: _cases(
         sequences, padding=st.one_of(st.integers(0, 2), st.tuples(st.integers(0, 2), st.integers(0, 2)))
     ),

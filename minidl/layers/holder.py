@@ -127,15 +127,10 @@ class WeightHolder:
         self._note_variable(variable)
         return variable
 
-    def _make(
-        self, name: str, shape: Sequence[int], trainable: bool = True, arguments: str | None = None
-    ) -> Variable:
-        """The weight `name` as this layer's arguments <name>_initializer, _regularizer and _constraint say.
-
-        Where the arguments go by another name than the weight, that is `arguments`.
-        """
+    def _make(self, name: str, shape: Sequence[int], trainable: bool = True) -> Variable:
+        """The weight `name` as this layer's arguments <name>_initializer, _regularizer and _constraint say."""
         kinds = ("initializer", "regularizer", "constraint")
-        options = {kind: getattr(self, f"{arguments or name}_{kind}", None) for kind in kinds}
+        options = {kind: getattr(self, f"{name}_{kind}", None) for kind in kinds}
         return self.add_weight(shape, trainable=trainable, name=name, **options)
 
     @property
