@@ -130,5 +130,7 @@ def data_type(owner: str, dtype: Any, kinds: str) -> str:
 
 
 def plain(value: Any) -> Any:
-    """Plain data for JSON: names and descriptions instead of objects."""
+    """Plain data for JSON: names and descriptions instead of objects, in lists too."""
+    if isinstance(value, list):
+        return [plain(entry) for entry in value]
     return serialize_object(value) if callable(value) else value

@@ -10,7 +10,7 @@ from minidl.layers.symbolic import Shape
 from minidl.utils import checks
 from minidl.utils.checks import whole_number
 
-__all__ = ["InputSpec", "channels_last", "choice", "flag", "size_tuple"]
+__all__ = ["InputSpec", "channels_last", "choice", "flag", "last_size", "size_tuple"]
 
 
 class InputSpec:
@@ -96,6 +96,13 @@ def choice(layer: Any, argument: str, value: Any, *allowed: str) -> str:
 def flag(layer: Any, argument: str, value: Any) -> bool:
     """`value`, which is True or False (or 1 or 0)."""
     return checks.flag(layer if isinstance(layer, str) else type(layer).__name__, argument, value)
+
+
+def last_size(layer: Any, shape: Shape, what: str = "features") -> int:
+    """The size of the last axis, on which weights depend."""
+    if shape[-1] is None:
+        raise ValueError(f"{layer} needs to know its number of {what}: the last axis of {shape} is None.")
+    return shape[-1]
 
 
 def channels_last(layer: Any, data_format: str | None) -> str:

@@ -127,10 +127,16 @@ class WeightHolder:
         self._note_variable(variable)
         return variable
 
-    def _make(self, name: str, shape: Sequence[int], trainable: bool = True) -> Variable:
-        """The weight `name` as this layer's arguments <name>_initializer, _regularizer and _constraint say."""
+    def _make(
+        self, name: str, shape: Sequence[int], trainable: bool = True, arguments: str | None = None
+    ) -> Variable:
+        """The weight `name` as this layer's arguments <name>_initializer, _regularizer and _constraint say.
+
+        Args:
+            arguments: what these begin with, if not with the name.
+        """
         kinds = ("initializer", "regularizer", "constraint")
-        options = {kind: getattr(self, f"{name}_{kind}", None) for kind in kinds}
+        options = {kind: getattr(self, f"{arguments or name}_{kind}", None) for kind in kinds}
         return self.add_weight(shape, trainable=trainable, name=name, **options)
 
     @property

@@ -82,7 +82,7 @@ class Replay:
         needed = {
             self.loss,
             self.y_pred,
-        }  # a softmax is not, if the loss takes its logits and there are no metrics
+        }  # not a softmax, if the loss takes its logits and nobody wants the output
         for op in reversed(ops):
             if needed.intersection(op.outputs):
                 needed.update(op.inputs)

@@ -141,9 +141,7 @@ class Trainer:
                 y_pred = self(batch.x, training=True)  # type: ignore[operator]
                 model_ops = len(tape or ())
                 weights = self.trainable_weights
-                if len(weights) > len(
-                    optimizer.flat.variables
-                ):  # of a layer that was called for the first time
+                if len(weights) > len(optimizer.flat.variables):  # a layer was called for the first time
                     raise self._unknown_weights()
                 loss = self.compute_loss(batch.x, batch.y, y_pred, batch.sample_weight)
             if loss.requires_grad:

@@ -13,7 +13,7 @@ from minidl.activations.rectifiers import ReLU
 from minidl.backend import Array
 from minidl.layers.arguments import keep_weight_arguments
 from minidl.layers.base import Layer
-from minidl.layers.checks import InputSpec, channels_last, choice, flag, size_tuple
+from minidl.layers.checks import InputSpec, channels_last, choice, flag, last_size, size_tuple
 from minidl.layers.convolutional.windows import borders, fitting_windows, window_formulas
 from minidl.layers.symbolic import Shape
 from minidl.tensor import Function, Tensor
@@ -102,11 +102,7 @@ class Convolution(Layer):
 
     def build(self, input_shape: Shape) -> None:
         self.compute_output_shape(input_shape)  # raises where the kernel does not fit
-        channels = input_shape[-1]
-        if channels is None:
-            raise ValueError(
-                f"{self} needs to know its number of channels: the last axis of {input_shape} is None."
-            )
+        channels = last_size(self, input_shape, "channels")
         if channels % self.groups:
             raise ValueError(
                 f"{self} expects a number of channels that {self.groups} groups divide, got shape {input_shape}."

@@ -21,7 +21,7 @@ from minidl import activations
 from minidl.backend import Array
 from minidl.layers.arguments import keep_weight_arguments
 from minidl.layers.base import Layer
-from minidl.layers.checks import InputSpec, flag
+from minidl.layers.checks import InputSpec, flag, last_size
 from minidl.layers.symbolic import Shape
 from minidl.tensor import Function, Tensor
 from minidl.utils.checks import whole_number
@@ -97,11 +97,7 @@ class Dense(Layer):
         self.input_spec = InputSpec(min_ndim=2)
 
     def build(self, input_shape: Shape) -> None:
-        features = input_shape[-1]
-        if features is None:
-            raise ValueError(
-                f"{self} needs to know its number of features: the last axis of {input_shape} is None."
-            )
+        features = last_size(self, input_shape)
         self.kernel = self._make("kernel", (features, self.units))
         self.bias = self._make("bias", (self.units,)) if self.use_bias else None
         self.input_spec = InputSpec(min_ndim=2, sizes={-1: features})

@@ -18,7 +18,6 @@ from minidl.layers.symbolic import Shape
 from minidl.primitives.joining import concatenate
 from minidl.primitives.shaping import flip
 from minidl.tensor import Tensor
-from minidl.utils.registry import serialize_object
 
 __all__ = ["Bidirectional"]
 
@@ -185,7 +184,7 @@ class Bidirectional(Layer):
             "layer": self.forward_layer,
             "backward_layer": self.backward_layer if self._given_backward else None,
         }
-        inner = {name: serialize_object(layer) for name, layer in layers.items()}
+        inner = {name: plain(layer) for name, layer in layers.items()}
         names = ("name", "trainable", "dtype", "activity_regularizer", "merge_mode")
         return {**{name: plain(getattr(self, name)) for name in names}, **inner}
 

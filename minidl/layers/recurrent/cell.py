@@ -17,7 +17,7 @@ from minidl import activations
 from minidl.backend import Array
 from minidl.layers.arguments import keep_weight_arguments
 from minidl.layers.base import Layer
-from minidl.layers.checks import InputSpec, flag
+from minidl.layers.checks import InputSpec, flag, last_size
 from minidl.layers.core.dense import DenseFunction
 from minidl.layers.recurrent.gates import curve_name
 from minidl.layers.regularization.dropout import dropout_factors
@@ -45,7 +45,6 @@ class RecurrentCell(Layer):
     bias: Any
     activation: Any
     recurrent_activation: Any
-    bias_initializer: Any
     dropout: float
     recurrent_dropout: float
     seed: int | None
@@ -97,50 +96,32 @@ class RecurrentCell(Layer):
         return [Tensor(np.zeros((n, self.units), self.dtype)) for _ in self.states]
 
     def build(self, input_shape: Shape) -> None:
-        features = input_shape[-1]
-        if features is None:
-            raise ValueError(
-                f"{self} needs to know its number of features: the last axis of {input_shape} is None."
-            )
-        wide = self.gates * self.units
-        self.kernel = self._weight("kernel", "kernel", (features, wide))
-        self.recurrent_kernel = self._weight("recurrent_kernel", "recurrent", (self.units, wide))
-        self.bias = self._weight("bias", "bias", self._bias_shape()) if self.use_bias else None
+        features, wide = last_size(self, input_shape), self.gates * self.units
+        self.kernel = self._make("kernel", (features, wide))
+        self.recurrent_kernel = self._make("recurrent_kernel", (self.units, wide), arguments="recurrent")
+        self.bias = self._make("bias", self._bias_shape()) if self.use_bias else None
         self.input_spec = InputSpec(("batch", "features"), sizes={-1: features})
-
-    def _weight(self, name: str, kind: str, shape: Sequence[int]) -> Any:
-        """The weight `name`, made as the arguments <kind>_initializer, _regularizer and _constraint say."""
-        initializer = self._initial_bias if kind == "bias" else getattr(self, f"{kind}_initializer")
-        return self.add_weight(
-            shape,
-            initializer,
-            regularizer=getattr(self, f"{kind}_regularizer"),
-            constraint=getattr(self, f"{kind}_constraint"),
-            name=name,
-        )
 
     def _bias_shape(self) -> tuple[int, ...]:
         return (self.gates * self.units,)
 
-    def _initial_bias(self, shape: tuple[int, ...], dtype: Any) -> Array:
-        return self.bias_initializer(shape, dtype=dtype)
+    @property
+    def _biases(self) -> int:
+        """How many numbers a unit adds to the sum of each gate."""
+        return self.bias.size // (self.gates * self.units) if self.use_bias else 0
 
     def parameter_formula(self) -> str:
-        features, ones = (
-            self.kernel.shape[0],
-            self.bias.size // (self.gates * self.units) if self.use_bias else 0,
-        )
-        added = f" + {ones}" if ones else ""
+        added = f" + {self._biases}" if self._biases else ""
         times = f"·{self.gates}" if self.gates > 1 else ""
-        return f"({features} + {self.units}{added}){times}·{self.units}"
+        return f"({self.kernel.shape[0]} + {self.units}{added}){times}·{self.units}"
 
     @property
     def parameter_words(self) -> str:
         """`parameter_formula` in words, for the key below `summary(explain=True)`."""
-        ones = self.bias.size // (self.gates * self.units) if self.use_bias else 0
-        biases = f" + {ones} bias{'es' * (ones > 1)}" if ones else ""
+        n = self._biases
+        added = f" + {n} bias{'es' * (n > 1)}" if n else ""
         gates = f"·{self.gates} gates" if self.gates > 1 else ""
-        return f"(features + units{biases}){gates}·units"
+        return f"(features + units{added}){gates}·units"
 
     # --- one step -------------------------------------------------------------------------------------------
 
@@ -188,7 +169,7 @@ class RecurrentCell(Layer):
 
     def _dropout(self, n: int, features: int, training: bool) -> tuple[Array | None, Array | None]:
         """Factors for x (N, I) and for the h of each gate (G, N, U); None where nothing is dropped."""
-        if not training or (self.dropout == 0 == self.recurrent_dropout):
+        if not training or self.repeats:
             return None, None
         held = self._held
         if held is not None and held.get("factors") is not None:

@@ -45,9 +45,7 @@ class RecurrentLayer(RNN):
             name: value for name, value in arguments.items() if name not in ("self", "kwargs", "__class__")
         }
         self.use_cudnn = given.pop("use_cudnn", "auto")
-        options = {
-            name: value for name, value in options.items() if name != "implementation"
-        }  # there is only one
+        options = {n: v for n, v in options.items() if n != "implementation"}  # there is only one
         cell: Any = self.cell_class(
             **{name: value for name, value in given.items() if name in cells},
             dtype=options.get("dtype"),

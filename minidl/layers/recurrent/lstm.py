@@ -49,6 +49,7 @@ from minidl.layers.recurrent.gates import (
     through_gates,
 )
 from minidl.layers.recurrent.layer import RecurrentLayer
+from minidl.layers.symbolic import Shape
 from minidl.tensor import Function, Tensor
 
 __all__ = ["LSTM", "LSTMCell", "LSTMFunction", "lstm_backward", "lstm_forward"]
@@ -170,12 +171,10 @@ class LSTMCell(RecurrentCell):
     ):  # fmt: skip
         self._assemble(locals(), kwargs)
 
-    def _initial_bias(self, shape: tuple[int, ...], dtype: Any) -> Array:
-        """The forget gate's part is 1 at the beginning, where `unit_forget_bias` says so."""
-        bias = np.array(self.bias_initializer(shape, dtype=dtype))
-        if self.unit_forget_bias:
-            bias[self.units : 2 * self.units] = 1
-        return bias
+    def build(self, input_shape: Shape) -> None:
+        super().build(input_shape)
+        if self.use_bias and self.unit_forget_bias:
+            self.bias.data[self.units : 2 * self.units] = 1
 
     def step(self, from_input: Tensor, states: list[Tensor], recurrent_factors: Array | None) -> list[Tensor]:
         """x W + b (N, 4U) and [h, c] -> [h_t, c_t]."""

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from minidl.layers.base import Layer
-from minidl.layers.checks import InputSpec, flag
+from minidl.layers.checks import InputSpec, flag, last_size
 from minidl.layers.context import latest, update
 from minidl.layers.known import layer_from
 from minidl.layers.masks import widened, wrong_mask
@@ -115,16 +115,11 @@ class RNN(Layer):
     def build(self, input_shape: Shape) -> None:
         if not isinstance(self.cell, Layer):
             return
-        features, fixed = input_shape[-1], self.input_spec.axes is not None
-        if fixed and features is None:
-            raise ValueError(
-                f"{self} needs to know its number of features: the last axis of {input_shape} is None."
-            )
+        if self.input_spec.axes is not None:  # one of minidl's own cells
+            self.input_spec = InputSpec(SEQUENCE_AXES, sizes={-1: last_size(self, input_shape)})
         if not self.cell.built:
             self.cell.build((input_shape[0], *input_shape[2:]))
             self._adopt(self.cell)
-        if fixed and features is not None:
-            self.input_spec = InputSpec(SEQUENCE_AXES, sizes={-1: features})
 
     def compute_output_shape(self, input_shape: Shape) -> Any:
         n, steps, *_ = input_shape[0] if isinstance(input_shape, list) else input_shape

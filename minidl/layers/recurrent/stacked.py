@@ -8,7 +8,6 @@ from minidl.layers.known import layer_from
 from minidl.layers.recurrent.loop import first_states, one_step, state_sizes
 from minidl.layers.symbolic import Shape
 from minidl.tensor import Tensor
-from minidl.utils.registry import serialize_object
 
 __all__ = ["StackedRNNCells"]
 
@@ -67,10 +66,6 @@ class StackedRNNCells(Layer):
             x, new = one_step(cell, x, left[:n], training)
             left, after = left[n:], after + new
         return x, after
-
-    def get_config(self) -> dict[str, Any]:
-        """The constructor's arguments as plain data."""
-        return {**super().get_config(), "cells": [serialize_object(cell) for cell in self.cells]}
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any], custom_objects: Mapping[str, Any] | None = None) -> Any:

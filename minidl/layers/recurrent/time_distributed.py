@@ -20,7 +20,6 @@ from minidl.layers.normalization.batch_normalization import BatchNormalization
 from minidl.layers.symbolic import Shape
 from minidl.primitives.joining import stack, unstack
 from minidl.tensor import Tensor
-from minidl.utils.registry import serialize_object
 
 __all__ = ["TimeDistributed"]
 
@@ -75,10 +74,6 @@ class TimeDistributed(Layer):
 
     def shape_formulas(self) -> list[str]:
         return self.layer.shape_formulas()
-
-    def get_config(self) -> dict[str, Any]:
-        """The constructor's arguments as plain data."""
-        return {**super().get_config(), "layer": serialize_object(self.layer)}
 
     @classmethod
     def from_config(
