@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from minidl import constraints, initializers, regularizers
-from minidl.layers.symbolic import Shape
+from minidl.symbolic import Shape
 from minidl.utils.registry import serialize_object
 
 __all__ = [

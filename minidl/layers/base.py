@@ -32,7 +32,7 @@ from minidl.layers.context import add_loss, mode
 from minidl.layers.holder import WeightHolder
 from minidl.layers.known import KNOWN
 from minidl.layers.masks import attach, given_masks, masks_of, warn_dropped
-from minidl.layers.symbolic import Shape, SymbolicTensor
+from minidl.symbolic import Shape, SymbolicTensor
 from minidl.tensor import Tensor, no_grad
 from minidl.utils.naming import unique_name
 

@@ -6,7 +6,7 @@ A message names the layer and the argument, says what was expected and what came
 from collections.abc import Mapping
 from typing import Any
 
-from minidl.layers.symbolic import Shape
+from minidl.symbolic import Shape
 from minidl.utils import checks
 from minidl.utils.checks import whole_number
 

@@ -4,7 +4,7 @@ import math
 from typing import Any
 
 from minidl.layers.checks import InputSpec
-from minidl.layers.symbolic import Shape
+from minidl.symbolic import Shape
 
 __all__ = ["DeclaredShape", "of_rank"]
 

@@ -5,10 +5,10 @@ from typing import Any
 
 from minidl.layers.base import Layer
 from minidl.layers.core.input import InputLayer
-from minidl.layers.symbolic import Shape, SymbolicTensor
 from minidl.models.described import from_config, to_config
 from minidl.models.entrance import DeclaredShape, of_rank
 from minidl.models.model import Model
+from minidl.symbolic import Shape, SymbolicTensor
 from minidl.tensor import Tensor
 
 __all__ = ["Sequential"]

@@ -8,7 +8,7 @@ import pytest
 from minidl import Tensor, Variable, config, random
 from minidl.layers import BatchNormalization, Conv2D, Dense, Dropout, Flatten, InputLayer, Layer, MaxPooling2D
 from minidl.layers.context import CallContext, mode
-from minidl.layers.symbolic import SymbolicTensor
+from minidl.symbolic import SymbolicTensor
 
 
 class Scale(Layer):

@@ -16,7 +16,7 @@ from strategies import LAYERS, STEPS, seeds
 from minidl import Tensor, backend, layers, random
 from minidl.gradcheck import gradcheck
 from minidl.layers import Layer
-from minidl.layers.symbolic import SymbolicTensor
+from minidl.symbolic import SymbolicTensor
 from minidl.utils.naming import snake_case
 
 EVERY = pytest.mark.parametrize("layer_class", LAYERS, ids=lambda c: c.__name__)

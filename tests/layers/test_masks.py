@@ -23,7 +23,7 @@ from minidl.layers import (
     SpatialDropout1D,
 )  # fmt: skip
 from minidl.layers.normalization.batch_normalization import BatchNormFunction
-from minidl.layers.symbolic import SymbolicTensor
+from minidl.symbolic import SymbolicTensor
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(3, 4, 2)).astype("float32")

@@ -15,7 +15,7 @@ from minidl.layers.arguments import keep_weight_arguments
 from minidl.layers.base import Layer
 from minidl.layers.checks import InputSpec, channels_last, choice, flag, last_size, size_tuple
 from minidl.layers.convolutional.windows import borders, fitting_windows, window_formulas
-from minidl.layers.symbolic import Shape
+from minidl.symbolic import Shape
 from minidl.tensor import Function, Tensor
 from minidl.utils.checks import whole_number
 

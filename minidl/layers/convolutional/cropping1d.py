@@ -5,7 +5,7 @@ from typing import Any
 from minidl.layers.base import Layer
 from minidl.layers.checks import InputSpec, size_tuple
 from minidl.layers.convolutional.windows import SERIES_AXES
-from minidl.layers.symbolic import Shape
+from minidl.symbolic import Shape
 from minidl.tensor import Tensor
 
 __all__ = ["Cropping1D"]

@@ -5,8 +5,8 @@ from typing import Any
 from minidl.layers.base import Layer
 from minidl.layers.checks import InputSpec
 from minidl.layers.convolutional.windows import SERIES_AXES
-from minidl.layers.symbolic import Shape
 from minidl.primitives.joining import repeat
+from minidl.symbolic import Shape
 from minidl.tensor import Tensor
 from minidl.utils.checks import whole_number
 

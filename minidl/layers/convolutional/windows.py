@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 
 from minidl.backend import Array
-from minidl.layers.symbolic import Shape
+from minidl.symbolic import Shape
 
 __all__ = [
     "IMAGE_AXES", "SERIES_AXES", "Padding", "border", "borders", "crop", "fitting_windows", "output_length",

@@ -5,8 +5,8 @@ from typing import Any
 from minidl.layers.base import Layer
 from minidl.layers.checks import InputSpec, channels_last, size_tuple
 from minidl.layers.convolutional.windows import IMAGE_AXES
-from minidl.layers.symbolic import Shape
 from minidl.primitives.joining import pad
+from minidl.symbolic import Shape
 from minidl.tensor import Tensor
 
 __all__ = ["ZeroPadding2D"]

@@ -10,7 +10,7 @@ from minidl import activations
 from minidl.layers.base import Layer
 from minidl.layers.checks import InputSpec
 from minidl.layers.masks import widened
-from minidl.layers.symbolic import Shape
+from minidl.symbolic import Shape
 from minidl.tensor import Tensor, as_array
 from minidl.utils.checks import number, whole_number
 

@@ -19,7 +19,7 @@ from minidl.backend import Array
 from minidl.layers.arguments import data_type
 from minidl.layers.base import Layer
 from minidl.layers.checks import InputSpec, flag
-from minidl.layers.symbolic import Shape
+from minidl.symbolic import Shape
 from minidl.tensor import Function, Tensor
 from minidl.utils.checks import whole_number
 

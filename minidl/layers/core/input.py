@@ -5,7 +5,7 @@ from typing import Any
 
 from minidl.layers.arguments import sizes_or_none
 from minidl.layers.base import Layer
-from minidl.layers.symbolic import Shape, SymbolicTensor
+from minidl.symbolic import Shape, SymbolicTensor
 
 __all__ = ["Input", "InputLayer"]
 

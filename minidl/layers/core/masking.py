@@ -7,7 +7,7 @@ import numpy as np
 from minidl.layers.base import Layer
 from minidl.layers.checks import InputSpec
 from minidl.layers.masks import widened
-from minidl.layers.symbolic import Shape
+from minidl.symbolic import Shape
 from minidl.tensor import Tensor
 from minidl.utils.checks import number
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from minidl.layers.base import Layer
 from minidl.layers.checks import InputSpec, channels_last
-from minidl.layers.symbolic import Shape
+from minidl.symbolic import Shape
 from minidl.tensor import Tensor
 from minidl.utils.checks import whole_number
 

@@ -29,7 +29,7 @@ from minidl.layers.base import Layer
 from minidl.layers.checks import InputSpec, flag
 from minidl.layers.context import latest, update
 from minidl.layers.masks import widened
-from minidl.layers.symbolic import Shape
+from minidl.symbolic import Shape
 from minidl.tensor import Function, Tensor
 from minidl.utils.checks import number, whole_number
 

@@ -27,7 +27,7 @@ from minidl.layers.convolutional.windows import (
     tap,
     window_formulas,
 )  # fmt: skip
-from minidl.layers.symbolic import Shape
+from minidl.symbolic import Shape
 from minidl.tensor import Function, Tensor
 
 __all__ = [

@@ -14,9 +14,9 @@ from typing import Any
 from minidl.layers.arguments import plain
 from minidl.layers.base import Layer
 from minidl.layers.known import layer_from
-from minidl.layers.symbolic import Shape
 from minidl.primitives.joining import concatenate
 from minidl.primitives.shaping import flip
+from minidl.symbolic import Shape
 from minidl.tensor import Tensor
 
 __all__ = ["Bidirectional"]

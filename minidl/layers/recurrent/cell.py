@@ -21,11 +21,11 @@ from minidl.layers.checks import InputSpec, flag, last_size
 from minidl.layers.core.dense import DenseFunction
 from minidl.layers.recurrent.gates import curve_name
 from minidl.layers.regularization.dropout import dropout_factors
-from minidl.layers.symbolic import Shape
 from minidl.primitives.joining import unstack
 from minidl.primitives.linear_algebra import matmul
 from minidl.primitives.shaping import moveaxis
 from minidl.random import SeedGenerator
+from minidl.symbolic import Shape
 from minidl.tensor import Function, Tensor
 from minidl.utils.checks import number, whole_number
 

@@ -49,7 +49,7 @@ from minidl.layers.recurrent.gates import (
     through_gates,
 )
 from minidl.layers.recurrent.layer import RecurrentLayer
-from minidl.layers.symbolic import Shape
+from minidl.symbolic import Shape
 from minidl.tensor import Function, Tensor
 
 __all__ = ["LSTM", "LSTMCell", "LSTMFunction", "lstm_backward", "lstm_forward"]

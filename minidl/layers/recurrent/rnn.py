@@ -26,9 +26,9 @@ from minidl.layers.masks import widened, wrong_mask
 from minidl.layers.recurrent.cell import RecurrentCell
 from minidl.layers.recurrent.loop import first_states, same_dropout, state_sizes, step_by_step
 from minidl.layers.recurrent.stacked import StackedRNNCells
-from minidl.layers.symbolic import Shape, SymbolicTensor
 from minidl.primitives.elementwise import where
 from minidl.primitives.shaping import flip
+from minidl.symbolic import Shape, SymbolicTensor
 from minidl.tensor import Tensor
 from minidl.variable import Variable
 

@@ -6,7 +6,7 @@ from typing import Any
 from minidl.layers.base import Layer
 from minidl.layers.known import layer_from
 from minidl.layers.recurrent.loop import first_states, one_step, state_sizes
-from minidl.layers.symbolic import Shape
+from minidl.symbolic import Shape
 from minidl.tensor import Tensor
 
 __all__ = ["StackedRNNCells"]

@@ -17,8 +17,8 @@ from minidl.layers.base import Layer
 from minidl.layers.checks import InputSpec
 from minidl.layers.known import KNOWN, layer_from
 from minidl.layers.normalization.batch_normalization import BatchNormalization
-from minidl.layers.symbolic import Shape
 from minidl.primitives.joining import stack, unstack
+from minidl.symbolic import Shape
 from minidl.tensor import Tensor
 
 __all__ = ["TimeDistributed"]

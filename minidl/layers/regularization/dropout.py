@@ -16,8 +16,8 @@ from minidl.backend import Array
 from minidl.layers.arguments import sizes_or_none
 from minidl.layers.base import Layer
 from minidl.layers.checks import InputSpec
-from minidl.layers.symbolic import Shape
 from minidl.random import SeedGenerator
+from minidl.symbolic import Shape
 from minidl.tensor import Function, Tensor
 from minidl.utils.checks import number
 

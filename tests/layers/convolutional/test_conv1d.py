@@ -14,7 +14,7 @@ from strategies import normal, seeds
 from minidl.gradcheck import complex_step, gradcheck
 from minidl.layers import Conv1D, Conv2D, Dense
 from minidl.layers.convolutional.conv1d import Conv1DFunction, Conv1DReLU
-from minidl.layers.symbolic import SymbolicTensor
+from minidl.symbolic import SymbolicTensor
 
 small = st.integers(1, 3)
 

@@ -13,7 +13,7 @@ from minidl import Tensor
 from minidl.gradcheck import complex_step, gradcheck, inner_product
 from minidl.layers import Conv2D
 from minidl.layers.convolutional.conv2d import Conv2DFunction, Conv2DReLU
-from minidl.layers.symbolic import SymbolicTensor
+from minidl.symbolic import SymbolicTensor
 
 
 class Setting:

@@ -8,7 +8,7 @@ from strategies import normal
 
 from minidl import Tensor
 from minidl.layers import Cropping1D, UpSampling1D, ZeroPadding1D
-from minidl.layers.symbolic import SymbolicTensor
+from minidl.symbolic import SymbolicTensor
 
 few = st.integers(0, 3)
 

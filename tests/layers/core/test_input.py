@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from minidl.layers import Dense, Input, InputLayer
-from minidl.layers.symbolic import SymbolicTensor
+from minidl.symbolic import SymbolicTensor
 
 
 def test_shapes():

@@ -9,7 +9,7 @@ from strategies import LAYERS, normal, seeds
 
 from minidl.gradcheck import gradcheck
 from minidl.layers import Flatten, Permute, Reshape
-from minidl.layers.symbolic import SymbolicTensor
+from minidl.symbolic import SymbolicTensor
 
 
 @settings(deadline=None, max_examples=50)
