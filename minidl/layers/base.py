@@ -31,10 +31,12 @@ from minidl.layers.checks import InputSpec, flag
 from minidl.layers.context import add_loss, mode
 from minidl.layers.holder import WeightHolder
 from minidl.layers.known import KNOWN
+from minidl.layers.laying_out import any_symbolic, lay_out, memory, run_on_zeros
 from minidl.layers.masks import attach, given_masks, masks_of, warn_dropped
-from minidl.symbolic import Shape, SymbolicTensor
-from minidl.tensor import Tensor, no_grad
+from minidl.symbolic import Call, Shape, SymbolicTensor, is_shape, shapes_of
+from minidl.tensor import Tensor
 from minidl.utils.naming import unique_name
+from minidl.utils.nested import mapped
 
 __all__ = ["Layer"]
 
@@ -94,8 +96,6 @@ class Layer(WeightHolder):
             self._takes_training = "training" in parameters
             self._training_at, self._mask_at = _place(parameters, "training"), _place(parameters, "mask")
             self._makes_masks = type(self).compute_mask is not Layer.compute_mask
-            self.input: Any = None
-            self.output: Any = None
             self._built_for: Any = None
 
     # --- what a layer defines -------------------------------------------------------------------------------
@@ -125,13 +125,16 @@ class Layer(WeightHolder):
 
         By default found by running on zeros.
         """
+        one = is_shape(input_shape)
+        inputs: Any = SymbolicTensor(input_shape) if one else [SymbolicTensor(s) for s in input_shape]
+        return self._symbolic_output((inputs,), {}, Layer)[0]
+
+    def _symbolic_output(self, args: tuple[Any, ...], kwargs: dict[str, Any], kind: Any = None) -> Any:
+        """The shapes of the output for these arguments, and their type or a list of types."""
+        if (kind or type(self)).compute_output_shape is not Layer.compute_output_shape:
+            return self.compute_output_shape(shapes_of(args[0])), self.dtype
         options = {"training": False} if self._takes_training else {}
-        shapes = [tuple(n if n is not None else stand_in for n in input_shape) for stand_in in (2, 3)]
-        with no_grad():
-            one, other = (
-                np.shape(self.call(Tensor(np.zeros(shape, self.dtype)), **options)) for shape in shapes
-            )
-        return tuple(a if a == b else None for a, b in zip(one, other, strict=True))
+        return run_on_zeros(self.call, args, options | kwargs, self.dtype if self.autocast else None)
 
     def parameter_formula(self) -> str:
         """How the number of weights comes about, in this layer's own figures: "(4 + 1)·3"."""
@@ -142,11 +145,30 @@ class Layer(WeightHolder):
         return []
 
     @property
-    def _sizes(self) -> Shape:
-        """The input shape that `shape_formulas` speaks of."""
-        if self.input is None and self._built_for is None:
+    def _sizes(self) -> Any:
+        """The input shape that `shape_formulas` speaks of; a list of them for several inputs."""
+        if not self._calls and self._built_for is None:
             raise self._not_built()
-        return self._built_for if self.input is None else self.input.shape
+        return shapes_of(self._calls[-1].args[0]) if self._calls else self._built_for
+
+    # --- in a graph -----------------------------------------------------------------------------------------
+
+    @property
+    def input(self) -> Any:
+        """The symbolic input of this layer, or a list of them, where it was called first."""
+        return self._first_call("input").args[0]
+
+    @property
+    def output(self) -> Any:
+        """The symbolic output of this layer, or a list of them, where it was called first."""
+        return self._first_call("output").output
+
+    def _first_call(self, end: str) -> Call:
+        if not self._calls:
+            raise AttributeError(
+                f"{self} has no {end} yet: it was not called on the output of an Input or another layer."
+            )
+        return self._calls[0]
 
     def add_loss(self, loss: Tensor) -> None:
         """Add a penalty to the loss of the step that is running. For use in `call`; elsewhere it does nothing."""
@@ -167,8 +189,8 @@ class Layer(WeightHolder):
         """
         if "name" not in self.__dict__:
             raise TypeError(f"{type(self).__name__}.__init__ must call super().__init__(), and has not.")
-        if _is_symbolic(inputs):
-            return self._lay_out(inputs, *args, **kwargs)
+        if any_symbolic(inputs, args, kwargs):
+            return lay_out(self, (inputs, *args), kwargs, training, mask)
         inputs = self._as_tensors(inputs)
         mask = masks_of(inputs) if mask is None else given_masks(self, mask, inputs)
         if self.input_spec is not None:
@@ -193,7 +215,9 @@ class Layer(WeightHolder):
         return outputs
 
     def _as_tensors(self, inputs: Any) -> Any:
-        """`inputs` as tensors of the layer's float type; a list of tensors entry by entry."""
+        """`inputs` as tensors of the layer's float type; a list or dict of tensors entry by entry."""
+        if isinstance(inputs, Mapping):
+            return {name: self._as_tensors(x) for name, x in inputs.items()}
         if isinstance(inputs, list | tuple) and any(isinstance(x, Tensor | np.ndarray) for x in inputs):
             return [self._as_tensors(x) for x in inputs]
         try:
@@ -205,28 +229,6 @@ class Layer(WeightHolder):
             converted.mask = x.mask
             return converted
         return x
-
-    def _lay_out(self, inputs: Any, *args: Any, **kwargs: Any) -> Any:
-        try:
-            inspect.signature(self.call).bind(inputs, *args, **kwargs)
-        except TypeError as error:
-            raise TypeError(f"{self} cannot be called like this: {error}.") from None
-        shape, restore = _shape_of(inputs), _memory(self)
-        try:
-            self.build(shape)  # of a layer that is built, this only checks the shape
-            output_shape = self.compute_output_shape(shape)
-        except BaseException:
-            restore()
-            raise
-        self.input = inputs
-        name = f"{self.name}_output"
-        if isinstance(output_shape, list):
-            self.output = [
-                SymbolicTensor(s, self.dtype, f"{name}_{i}", self) for i, s in enumerate(output_shape)
-            ]
-        else:
-            self.output = SymbolicTensor(output_shape, self.dtype, name, self)
-        return self.output
 
     # --- configuration --------------------------------------------------------------------------------------
 
@@ -276,7 +278,7 @@ def _all_or_nothing(build: Callable[..., None]) -> Callable[..., None]:
         with _building:  # several threads may call a new layer at once
             if self.built:
                 return
-            restore = _memory(self)
+            restore = memory(self)
             try:
                 build(self, shape)
             except BaseException:
@@ -290,38 +292,13 @@ def _all_or_nothing(build: Callable[..., None]) -> Callable[..., None]:
 Layer.build = _all_or_nothing(Layer.build)  # type: ignore[method-assign]
 
 
-def _memory(layer: Layer) -> Callable[[], None]:
-    """A function that gives a layer, and the layers inside it, back what they hold now."""
-    state = dict(layer.__dict__)
-    state |= {name: list(state[name]) for name in ("_variables", "_frozen_variables", "_noted_layers")}
-    state["_containers"] = dict(state["_containers"])
-    inner = [_memory(part) for part in layer._layers]
-
-    def restore() -> None:
-        layer.__dict__.clear()
-        layer.__dict__.update(state)
-        for part in inner:
-            part()
-
-    return restore
-
-
 def _normal_shape(shape: Any) -> Any:
-    """A shape as a tuple; a list of shapes stays a list."""
-    if isinstance(shape, list) and shape and isinstance(shape[0], list | tuple):
-        return [tuple(s) for s in shape]
-    return tuple(shape)
+    """A shape as a tuple; a structure of shapes stays what it is."""
+    return tuple(shape) if is_shape(shape) or isinstance(shape, tuple) else shape
 
 
 def _shape_of(inputs: Any, without_batch: bool = False) -> Any:
-    if isinstance(inputs, list | tuple):
-        return [_shape_of(x, without_batch) for x in inputs]
-    return (None, *inputs.shape[1:]) if without_batch and inputs.ndim else tuple(inputs.shape)
-
-
-def _is_symbolic(inputs: Any) -> bool:
-    several = isinstance(inputs, list | tuple) and len(inputs) > 0
-    return isinstance(inputs[0] if several else inputs, SymbolicTensor)
+    return mapped(lambda x: (None, *x.shape[1:]) if without_batch and x.ndim else tuple(x.shape), inputs)
 
 
 def _place(parameters: Mapping[str, inspect.Parameter], name: str) -> float:

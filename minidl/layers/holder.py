@@ -13,6 +13,7 @@ import numpy as np
 
 from minidl import constraints, initializers, regularizers
 from minidl.backend import Array
+from minidl.layers.allowance import spend
 from minidl.tensor import as_array
 from minidl.utils.checks import sizes
 from minidl.variable import Variable
@@ -30,6 +31,7 @@ class WeightHolder:
     _frozen_variables: list[Variable]  # those made as not trainable, such as running averages
     _noted_layers: list["WeightHolder"]
     _containers: dict[str, Any]  # the lists and dicts among the attributes
+    _calls: list[Any]  # its uses on symbolic tensors
     _trainable: bool
 
     def _track(self) -> None:
@@ -40,6 +42,7 @@ class WeightHolder:
                 _frozen_variables=[],
                 _noted_layers=[],
                 _containers={},
+                _calls=[],
                 _trainable=True,
                 built=False,
             )
@@ -106,6 +109,7 @@ class WeightHolder:
         try:
             if needed > sys.maxsize:
                 raise MemoryError
+            spend(self, name, shape, math.prod(shape))
             value = as_array(initialize(shape, dtype=dtype))
         except MemoryError as error:
             raise MemoryError(

@@ -13,16 +13,17 @@ import warnings
 from typing import Any
 
 from minidl.tensor import Tensor, as_array
+from minidl.utils.nested import flatten, mapped
 
 __all__ = ["attach", "given_masks", "masks_of", "warn_dropped", "widened", "wrong_mask"]
 
 
 def masks_of(inputs: Any) -> Any:
-    """The mask that `inputs` carries; for a list one for each, and None if none of them has one."""
+    """The mask that `inputs` carries; for a list or dict one for each, and None if none of them has one."""
     if isinstance(inputs, Tensor):
         return inputs.mask
-    masks = [masks_of(x) for x in inputs]
-    return masks if any(m is not None for m in masks) else None
+    masks = mapped(masks_of, inputs)
+    return masks if any(m is not None for m in flatten(masks)) else None
 
 
 def given_masks(layer: Any, mask: Any, inputs: Any) -> Any:
@@ -35,7 +36,11 @@ def given_masks(layer: Any, mask: Any, inputs: Any) -> Any:
     if isinstance(inputs, list):
         if not isinstance(mask, list | tuple):
             return given_masks(layer, mask, inputs[0])
-        return [None if m is None else given_masks(layer, m, x) for m, x in zip(mask, inputs, strict=False)]
+        if len(mask) != len(inputs):
+            raise ValueError(
+                f"{layer} expects a mask or None for each of {len(inputs)} inputs, got {len(mask)}."
+            )
+        return [None if m is None else given_masks(layer, m, x) for m, x in zip(mask, inputs, strict=True)]
     array = as_array(mask)
     array = array if array.dtype == bool else array != 0
     named = inputs.shape[: array.ndim]
@@ -50,11 +55,11 @@ def attach(outputs: Any, inputs: Any, masks: Any) -> Any:
         mask = masks[0] if isinstance(masks, list) else masks
         if mask is None or outputs.mask is not None:
             return outputs
-        if any(outputs is x for x in (inputs if isinstance(inputs, list) else (inputs,))):
+        if any(outputs is x for x in flatten(inputs)):
             outputs = +outputs  # a tensor of its own: the caller's stays without a mask
         outputs.mask = mask
         return outputs
-    if isinstance(masks, list):
+    if isinstance(masks, list) and isinstance(outputs, list | tuple):
         return type(outputs)([attach(y, inputs, m) for y, m in zip(outputs, masks, strict=True)])
     return outputs
 

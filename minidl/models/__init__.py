@@ -1,6 +1,7 @@
 """Models: layers connected, trained and shown."""
 
+from minidl.models.functional import Functional
 from minidl.models.model import Model
 from minidl.models.sequential import Sequential
 
-__all__ = ["Model", "Sequential"]
+__all__ = ["Functional", "Model", "Sequential"]

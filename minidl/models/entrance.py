@@ -1,12 +1,13 @@
-"""What a model takes: data of the shape that its Input declares, give or take a last axis of size 1."""
+"""What a model takes: data of the shapes that its Inputs declare, give or take a last axis of size 1."""
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 from minidl.layers.checks import InputSpec
-from minidl.symbolic import Shape
+from minidl.symbolic import Shape, is_shape
 
-__all__ = ["DeclaredShape", "of_rank"]
+__all__ = ["DeclaredShape", "DeclaredShapes", "of_rank"]
 
 
 def of_rank(declared: Shape, shape: Shape) -> Shape:
@@ -27,11 +28,16 @@ class DeclaredShape(InputSpec):
 
     Only what was declared is held against. A size that a model without an Input has seen in its first batch
     is no promise: images may be larger next time.
+
+    Args:
+        shape: as the Input declares it.
+        name: of the input, where there are several.
     """
 
-    def __init__(self, shape: Shape):
+    def __init__(self, shape: Shape, name: str | None = None):
         super().__init__()
         self.shape = shape
+        self.name = name
 
     def check(self, layer: Any, shape: Shape) -> None:
         if shape[1:] == self.shape[1:]:
@@ -42,8 +48,9 @@ class DeclaredShape(InputSpec):
             for wanted, size in zip(self.shape[1:], fitted[1:], strict=True)
         ):
             return
+        which = "inputs" if self.name is None else f"an input {self.name!r}"
         raise ValueError(
-            f"{layer} was made for inputs of shape {self.shape}, got {tuple(shape)}.{self._mend(tuple(shape))}"
+            f"{layer} was made for {which} of shape {self.shape}, got {tuple(shape)}.{self._mend(tuple(shape))}"
         )
 
     def _mend(self, shape: Shape) -> str:
@@ -53,3 +60,43 @@ class DeclaredShape(InputSpec):
         if math.prod(wanted) == math.prod(sizes) > 0:
             return f" The sizes agree: x.reshape({(-1, *wanted)})."
         return ""
+
+
+class DeclaredShapes(InputSpec):
+    """Holds the data for each of one or several Inputs against its shape.
+
+    Args:
+        shapes: one for each input, batch axis included.
+        names: of the inputs, for the errors.
+
+    >>> spec = DeclaredShapes([(None, 3), (None, 2)], ["left", "right"])
+    >>> spec.check("model", [(32, 3), (32, 4)])
+    Traceback (most recent call last):
+    ValueError: model was made for an input 'right' of shape (None, 2), got (32, 4).
+    """
+
+    def __init__(self, shapes: Sequence[Shape], names: Sequence[str]):
+        super().__init__()
+        self.names = list(names)
+        shown = self.names if len(self.names) > 1 else [None]
+        self.specs = [DeclaredShape(shape, name) for shape, name in zip(shapes, shown, strict=True)]
+
+    def check(self, layer: Any, shape: Any) -> None:
+        """Raise ValueError unless the shapes of the inputs fit `layer`.
+
+        Args:
+            layer: whom the errors name.
+            shape: one shape, a list in the order of the inputs, or a dict, which goes by sorted keys.
+        """
+        one_or_more = [shape[key] for key in sorted(shape)] if isinstance(shape, dict) else shape
+        shapes = [one_or_more] if is_shape(one_or_more) else list(one_or_more)
+        if len(shapes) != len(self.specs):
+            raise ValueError(
+                f"{layer} expects {len(self.specs)} inputs ({', '.join(self.names):.200}), got {len(shapes)}."
+            )
+        for spec, each in zip(self.specs, shapes, strict=True):
+            spec.check(layer, each)
+        counts = {name: each[0] for name, each in zip(self.names, shapes, strict=True) if each[0] is not None}
+        if len(set(counts.values())) > 1:
+            told = ", ".join(f"{name!r} {n}" for name, n in counts.items())
+            raise ValueError(f"{layer} expects as many samples of each input, got {told:.250}.")

@@ -1,11 +1,13 @@
 """Model: a layer made of layers, that can be trained and shown."""
 
 import difflib
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
 from minidl import random
 from minidl.layers.base import Layer
+from minidl.layers.known import KNOWN
 from minidl.models.loops import Loops
 from minidl.models.summary import show, summary_text
 
@@ -13,9 +15,17 @@ __all__ = ["Model"]
 
 
 class Model(Loops, Layer):
-    """The base of models. Derive from it, keep layers as attributes and connect them in `call`.
+    """The base of models. There are two ways to make one.
 
-    >>> from minidl.layers import Dense
+    `Model(inputs, outputs)` takes all layers between these symbolic tensors (see `minidl.models.Functional`):
+
+    >>> from minidl.layers import Dense, Input
+    >>> x = Input(shape=(1,))
+    >>> Model(x, Dense(1)(Dense(8, activation="relu")(x))).count_params()
+    25
+
+    Or derive from it, keep layers as attributes and connect them in `call`:
+
     >>> class TwoLayers(Model):
     ...     def __init__(self):
     ...         super().__init__()
@@ -40,7 +50,15 @@ class Model(Loops, Layer):
                     "a loss of your own, or write the loop with optimizer.apply(gradients, variables)."
                 )
 
-    def __init__(self, **kwargs: Any):
+    def __new__(cls, *args: Any, **kwargs: Any) -> "Model":
+        kind: Any = KNOWN["Functional"] if cls is Model and _has_ends(args, kwargs) else cls
+        return super().__new__(kind)
+
+    def __init__(self, *args: Any, **kwargs: Any):
+        if _has_ends(args, kwargs):  # of a class of your own, derived to override compute_loss, say
+            self.__class__ = _also_functional(type(self))
+            KNOWN["Functional"].__init__(self, *args, **kwargs)  # type: ignore[misc]
+            return
         super().__init__(**kwargs)
         self._shuffler = random.SeedGenerator()
 
@@ -106,3 +124,15 @@ class Model(Loops, Layer):
         """
         text = summary_text(self, line_length, expand_nested, show_trainable, layer_range, explain)
         show(text, print_fn)
+
+
+def _has_ends(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
+    """Whether a model is made from its inputs and outputs."""
+    return bool(args) or not {"inputs", "outputs"}.isdisjoint(kwargs)
+
+
+@functools.cache
+def _also_functional(kind: type[Model]) -> type[Model]:
+    """The class `kind`, with what Functional can do behind what it says itself."""
+    about = {"__module__": kind.__module__, "__doc__": kind.__doc__, "__qualname__": kind.__qualname__}
+    return type(kind.__name__, (kind, KNOWN["Functional"]), about)

@@ -5,11 +5,12 @@ from typing import Any
 
 from minidl.layers.base import Layer
 from minidl.layers.core.input import InputLayer
-from minidl.models.described import from_config, to_config
+from minidl.layers.known import layer_from, to_config
 from minidl.models.entrance import DeclaredShape, of_rank
 from minidl.models.model import Model
-from minidl.symbolic import Shape, SymbolicTensor
+from minidl.symbolic import Call, Shape, SymbolicTensor, shapes_of
 from minidl.tensor import Tensor
+from minidl.utils.nested import flatten
 
 __all__ = ["Sequential"]
 
@@ -35,7 +36,7 @@ class Sequential(Model):
     def __init__(self, layers: Iterable[Any] | None = None, trainable: bool = True, name: str | None = None):
         super().__init__(name=name)
         self._front: SymbolicTensor | None = None
-        self._end: SymbolicTensor | None = None
+        self._chain: list[Call] = []  # the calls of the layers in this model, once the input shape is known
         if layers is not None and not isinstance(layers, Iterable):
             raise TypeError(f"{self.name} expects a list of layers, got {layers!r:.80}. Put it in [].")
         for layer in layers or ():
@@ -71,17 +72,26 @@ class Sequential(Model):
             raise ValueError(
                 f"{self.name} has a layer called {layer.name!r} already. Give this one another name."
             )
-        if self._front is None and not self._layers and layer.input_shape_hint is not None:
-            front = InputLayer(batch_shape=layer.input_shape_hint).output
-            end = layer(front)
-            self._front, self.input_spec = front, DeclaredShape(front.shape)
-        else:
-            end = None if self._front is None else layer(self._end or self._front)
+        front, declared = self._front, self.input_spec
+        if front is None and not self._layers:
+            front, declared = self._front_of(layer)
+        call = None if front is None else _call_of(layer, self._chain[-1].output if self._chain else front)
+        self._front, self.input_spec = front, declared
         self._layers.append(layer)
-        self._know(end)
-        self.built = end is not None
+        self._chain += [] if call is None else [call]
+        self.built = call is not None
         if not self.trainable:
             layer.trainable = False
+
+    def _front_of(self, layer: Layer) -> tuple[SymbolicTensor | None, Any]:
+        """The input that a first layer asks for, and what to hold data against; None if it asks for none."""
+        if layer.input_shape_hint is not None:
+            front = InputLayer(batch_shape=layer.input_shape_hint).output
+            return front, DeclaredShape(front.shape)
+        if isinstance(layer, Model) and layer.input_spec is not None and len(layer.inputs) == 1:
+            front = InputLayer(batch_shape=layer.inputs[0].shape).output
+            return front, DeclaredShape(front.shape)
+        return None, None
 
     def pop(self) -> Layer:
         """Take the last layer away.
@@ -92,14 +102,9 @@ class Sequential(Model):
         if not self._layers:
             raise ValueError(f"{self.name} has no layer to remove.")
         layer = self._layers.pop()
+        del self._chain[len(self._layers) :]
         self.built = bool(self._layers) and self.built
-        self._know(self._symbolic_output() if self.built else None)
         return layer
-
-    def _know(self, end: SymbolicTensor | None) -> None:
-        """Keep the two ends of the chain: here, because a layer may stand in other models too."""
-        self.input, self._end = self._front, end
-        self.output = end
 
     def build(self, input_shape: Shape | None = None) -> None:
         """Build all layers for inputs of this shape, batch axis included. Behind an Input it may be left out.
@@ -112,10 +117,10 @@ class Sequential(Model):
             raise ValueError(f"{self.name} has no layers. Add some with add().")
         if self._front is None:
             self._front = InputLayer(batch_shape=input_shape).output
-        x: Any = self._front
+        chain: list[Call] = []
         for layer in self._layers:
-            x = layer(x)
-        self._know(x)
+            chain.append(_call_of(layer, chain[-1].output if chain else self._front))
+        self._chain = chain
 
     def call(self, inputs: Tensor, training: bool = False, mask: Any = None) -> Any:
         x = inputs
@@ -136,43 +141,55 @@ class Sequential(Model):
         return shape
 
     @property
-    def input_shape(self) -> Shape:
-        """The shape of the input, batch axis included.
+    def input(self) -> SymbolicTensor:
+        """The symbolic tensor at the front.
 
         Raises:
-            AttributeError: it is not known yet.
+            AttributeError: the shape of the input is not known yet. So for all of these.
         """
-        return self._known("input").shape
+        return self._known("input")
 
     @property
-    def output_shape(self) -> Shape:
-        """The shape of the output, batch axis included.
+    def output(self) -> Any:
+        return self._known("output")
 
-        Raises:
-            AttributeError: it is not known yet.
-        """
-        return self._known("output").shape
+    @property
+    def input_shape(self) -> Shape:
+        """The shape of the input, batch axis included."""
+        return self.input.shape
+
+    @property
+    def output_shape(self) -> Any:
+        """The shape of the output, batch axis included."""
+        return shapes_of(self.output)
 
     @property
     def inputs(self) -> list[SymbolicTensor]:
-        return [self._known("input")]
+        return [self.input]
 
     @property
     def outputs(self) -> list[SymbolicTensor]:
-        return [self._known("output")]
+        return flatten(self.output)
+
+    @property
+    def input_names(self) -> list[str]:
+        return [self.input.maker.name]
+
+    @property
+    def output_names(self) -> list[str]:
+        return [self._layers[-1].name] * len(self.outputs)
+
+    @property
+    def calls(self) -> list[Call]:
+        """The calls of the layers, in the order in which they run."""
+        return [] if self._front is None else [self._front.call, *self._chain]  # type: ignore[list-item]
 
     def _known(self, end: str) -> Any:
-        if self._front is None or not self.built:
+        if not self._chain or not self.built:
             raise AttributeError(
                 f"{self.name} does not know its {end} shape yet: begin with an Input, or build it."
             )
-        return self._front if end == "input" else self._end
-
-    def _symbolic_output(self) -> SymbolicTensor:
-        """The output of this model, whatever other models its layers are in."""
-        last = self._layers[-1]
-        front: Any = self._front
-        return SymbolicTensor(self.compute_output_shape(front.shape), last.dtype, f"{last.name}_output", last)
+        return self._front if end == "input" else self._chain[-1].output
 
     def get_config(self) -> dict[str, Any]:
         """Name and layers as plain data, with the shape of the input if it is known."""
@@ -198,7 +215,13 @@ class Sequential(Model):
             raise ValueError(f"{cls.__name__} expects a config with name and layers, got {config!r:.120}.")
         model = cls(name=config.get("name"))
         for part in config["layers"]:
-            model.add(from_config(part, {"Sequential": Sequential}, custom_objects))
+            model.add(layer_from(part, custom_objects))
         if config.get("build_input_shape") is not None:
             model.build(config["build_input_shape"])
         return model
+
+
+def _call_of(layer: Layer, x: Any) -> Call:
+    """The call that `layer(x)` makes."""
+    layer(x)
+    return layer._calls[-1]

@@ -134,6 +134,7 @@ from minidl.ops.elementwise import (
     true_divide,
     where,
 )
+from minidl.ops.laid_out import also_symbolic as _also_symbolic
 from minidl.ops.making import (
     arange,
     array,
@@ -330,3 +331,8 @@ __all__ = [
 def gelu(x: object, approximate: bool = True) -> _Tensor:
     """x·Φ(x). As in Keras this one is approximate by default, the activation "gelu" is not."""
     return _gelu(x, approximate)
+
+
+globals().update(
+    {_name: _also_symbolic(globals()[_name]) for _name in __all__ if _name not in ("ndim", "shape")}
+)

@@ -5,6 +5,7 @@ from typing import Any
 
 from minidl.ops.inputs import alike, tensor
 from minidl.primitives import joining, linear_algebra, shaping
+from minidl.symbolic import SymbolicTensor
 from minidl.tensor import Tensor
 
 __all__ = [
@@ -16,12 +17,12 @@ __all__ = [
 
 def shape(x: Any) -> tuple[int, ...]:
     """The sizes of the axes."""
-    return tensor(x).shape
+    return x.shape if isinstance(x, SymbolicTensor) else tensor(x).shape  # type: ignore[return-value]
 
 
 def ndim(x: Any) -> int:
     """The number of axes."""
-    return tensor(x).ndim
+    return x.ndim if isinstance(x, SymbolicTensor) else tensor(x).ndim
 
 
 def size(x: Any) -> int:

@@ -9,12 +9,37 @@ is not in a table: there is no module path in a description, and nothing is ever
 """
 
 import difflib
-from collections.abc import Mapping
+import inspect
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from types import MappingProxyType
 from typing import Any, Self, TypeVar
 
-__all__ = ["Configurable", "deserialize_object", "get_object", "lookup", "serialize_object"]
+__all__ = [
+    "Configurable", "custom_object_scope", "deserialize_object", "get_object", "lookup", "serialize_object",
+]  # fmt: skip
 
 T = TypeVar("T")
+
+_custom_objects: ContextVar[Mapping[str, Any]] = ContextVar("minidl_custom_objects", default=MappingProxyType({}))
+
+
+@contextmanager
+def custom_object_scope(custom_objects: Mapping[str, Any]) -> Iterator[None]:
+    """Inside this block, these classes and functions of your own can be named wherever minidl's can.
+
+    >>> def twice(x):
+    ...     return 2 * x
+    >>> with custom_object_scope({"twice": twice}):
+    ...     get_object("activation", {}, "twice") is twice
+    True
+    """
+    token = _custom_objects.set({**_custom_objects.get(), **custom_objects})
+    try:
+        yield
+    finally:
+        _custom_objects.reset(token)
 
 
 class Configurable:
@@ -104,12 +129,14 @@ def deserialize_object(
         names: the closed table.
         config: a name, or {"class_name": name, "config": arguments of its from_config}. Other keys, such as
             the "module" that Keras writes, are not read.
-        custom_objects: the caller's own classes and functions by name, looked at first.
+        custom_objects: the caller's own classes and functions by name, looked at first; handed on to a from_config
+            that takes them.
 
     Raises:
         ValueError: `config` has another form, names nothing in the tables, or its arguments do not fit.
     """
-    table = {**names, **(custom_objects or {})}
+    custom_objects = {**_custom_objects.get(), **(custom_objects or {})}
+    table = {**names, **custom_objects}
     if isinstance(config, str):
         found = lookup(kind, table, config)
         return found() if isinstance(found, type) else found
@@ -123,10 +150,16 @@ def deserialize_object(
     found = lookup(kind, table, name)
     if not hasattr(found, "from_config"):
         raise ValueError(f"The {kind} {name!r} is a function and takes no config; write just its name.")
+    takes = "custom_objects" in inspect.signature(found.from_config).parameters  # for the parts inside
     try:
-        return found.from_config(dict(arguments))
+        return found.from_config(dict(arguments), **({"custom_objects": custom_objects} if takes else {}))
     except TypeError as error:
         raise ValueError(f"The {kind} {name} cannot be made from its config: {error}") from error
+
+
+def _passes_on(from_config: Any) -> bool:
+    """Whether a from_config wants the caller's own objects, for the objects inside."""
+    return "custom_objects" in inspect.signature(from_config).parameters
 
 
 def get_object(

@@ -420,7 +420,7 @@ def test_adding_a_partly_frozen_model_thaws_nothing():
     model = Sequential([Input(shape=(4,)), base, Dense(1)])
     assert [v.trainable for v in model.weights] == [False, False, True, True, True, True]
     base.trainable = False
-    assert len(Sequential([base, Dense(1)]).trainable_weights) == 0  # the Dense is not built yet
+    assert len(Sequential([base, Dense(1)]).trainable_weights) == 2  # those of the new Dense
 
 
 # --- configuration ----------------------------------------------------------------------------------------

@@ -5,7 +5,7 @@ from typing import Any
 
 from minidl.layers.arguments import sizes_or_none
 from minidl.layers.base import Layer
-from minidl.symbolic import Shape, SymbolicTensor
+from minidl.symbolic import Call, Shape, SymbolicTensor
 
 __all__ = ["Input", "InputLayer"]
 
@@ -44,7 +44,12 @@ class InputLayer(Layer):
                 "Input expects shape, the shape of one sample, for example Input(shape=(28, 28, 1))."
             )
         self.built = True
-        self.output = SymbolicTensor(self.batch_shape, self.dtype, self.name, self)
+        Call(self).give(SymbolicTensor(self.batch_shape, self.dtype, self.name))
+
+    @property
+    def input(self) -> SymbolicTensor:
+        """The same as its output."""
+        return self._calls[0].output
 
     def call(self, inputs: Any) -> Any:
         return inputs

@@ -13,7 +13,7 @@ from typing import Any
 
 from minidl.layers.arguments import plain
 from minidl.layers.base import Layer
-from minidl.layers.known import layer_from
+from minidl.layers.known import layer_or_described
 from minidl.primitives.joining import concatenate
 from minidl.primitives.shaping import flip
 from minidl.symbolic import Shape
@@ -63,7 +63,7 @@ class Bidirectional(Layer):
         backward_layer: Any = None,
         **kwargs: Any,
     ):
-        layer, backward_layer = layer_from(layer), layer_from(backward_layer)
+        layer, backward_layer = layer_or_described(layer), layer_or_described(backward_layer)
         for argument, part in (("layer", layer), ("backward_layer", backward_layer)):
             needed = part is not None or argument == "layer"
             if needed and not (isinstance(part, Layer) and hasattr(part, "go_backwards")):
@@ -193,7 +193,9 @@ class Bidirectional(Layer):
         cls, config: Mapping[str, Any], custom_objects: Mapping[str, Any] | None = None
     ) -> "Bidirectional":
         """A new layer from `get_config`; `custom_objects` are your own layers by class name."""
-        inner = {name: layer_from(config.get(name), custom_objects) for name in ("layer", "backward_layer")}
+        inner = {
+            name: layer_or_described(config.get(name), custom_objects) for name in ("layer", "backward_layer")
+        }
         return cls(**{**config, **inner})
 
 

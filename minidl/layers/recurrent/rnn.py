@@ -21,7 +21,7 @@ import numpy as np
 from minidl.layers.base import Layer
 from minidl.layers.checks import InputSpec, flag, last_size
 from minidl.layers.context import latest, update
-from minidl.layers.known import layer_from
+from minidl.layers.known import layer_or_described
 from minidl.layers.masks import widened, wrong_mask
 from minidl.layers.recurrent.cell import RecurrentCell
 from minidl.layers.recurrent.loop import first_states, same_dropout, state_sizes, step_by_step
@@ -229,7 +229,7 @@ class RNN(Layer):
     @classmethod
     def from_config(cls, config: Mapping[str, Any], custom_objects: Mapping[str, Any] | None = None) -> "RNN":
         """A new layer from `get_config`; `custom_objects` are your own cells by class name."""
-        inner = {"cell": layer_from(config["cell"], custom_objects)} if "cell" in config else {}
+        inner = {"cell": layer_or_described(config["cell"], custom_objects)} if "cell" in config else {}
         return cls(**{**config, **inner})
 
 

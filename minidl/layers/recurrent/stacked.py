@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from minidl.layers.base import Layer
-from minidl.layers.known import layer_from
+from minidl.layers.known import layer_or_described
 from minidl.layers.recurrent.loop import first_states, one_step, state_sizes
 from minidl.symbolic import Shape
 from minidl.tensor import Tensor
@@ -70,7 +70,7 @@ class StackedRNNCells(Layer):
     @classmethod
     def from_config(cls, config: Mapping[str, Any], custom_objects: Mapping[str, Any] | None = None) -> Any:
         """A new one from `get_config`; `custom_objects` are your own cells by class name."""
-        cells = [layer_from(cell, custom_objects) for cell in config["cells"]]
+        cells = [layer_or_described(cell, custom_objects) for cell in config["cells"]]
         return cls(**{**config, "cells": cells})
 
     def parameter_formula(self) -> str:

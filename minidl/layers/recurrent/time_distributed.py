@@ -4,8 +4,8 @@
 
 A layer that treats every sample by itself does not care whether samples come from one step or from several. So the
 steps are put behind each other, (N, T, ...) -> (N·T, ...), the layer runs once, and the result is cut again. A layer
-that looks across the batch (BatchNormalization) or that is not known to be free of that (your own) runs once for
-each step, as the definition says.
+that looks across the batch (BatchNormalization) or that is not known to be free of that (Lambda, your own) runs once
+for each step, as the definition says.
 """
 
 from collections.abc import Mapping
@@ -15,7 +15,9 @@ import numpy as np
 
 from minidl.layers.base import Layer
 from minidl.layers.checks import InputSpec
-from minidl.layers.known import KNOWN, layer_from
+from minidl.layers.core.lambda_layer import Lambda
+from minidl.layers.core.operation import Operation
+from minidl.layers.known import KNOWN, layer_or_described
 from minidl.layers.normalization.batch_normalization import BatchNormalization
 from minidl.primitives.joining import stack, unstack
 from minidl.symbolic import Shape
@@ -43,7 +45,7 @@ class TimeDistributed(Layer):
     input_spec = InputSpec(min_ndim=3)
 
     def __init__(self, layer: Any, **kwargs: Any):
-        layer = layer_from(layer)
+        layer = layer_or_described(layer)
         if not isinstance(layer, Layer):
             mend = " Make an instance: TimeDistributed(Dense(8))." if isinstance(layer, type) else ""
             raise ValueError(f"TimeDistributed expects a layer, got {layer!r:.80}.{mend}")
@@ -80,7 +82,7 @@ class TimeDistributed(Layer):
         cls, config: Mapping[str, Any], custom_objects: Mapping[str, Any] | None = None
     ) -> "TimeDistributed":
         """A new layer from `get_config`; `custom_objects` are your own layers by class name."""
-        return cls(**{**config, "layer": layer_from(config["layer"], custom_objects)})
+        return cls(**{**config, "layer": layer_or_described(config["layer"], custom_objects)})
 
 
 def _without_steps(shape: Shape) -> Shape:
@@ -89,7 +91,7 @@ def _without_steps(shape: Shape) -> Shape:
 
 def _treats_samples_alone(layer: Any) -> bool:
     """Whether each sample's output is a function of that sample alone, in all layers inside."""
-    across = isinstance(layer, BatchNormalization) or getattr(layer, "stateful", False)
+    across = isinstance(layer, BatchNormalization | Lambda | Operation) or getattr(layer, "stateful", False)
     own = KNOWN.get(type(layer).__name__) is type(layer)
     penalised = layer.activity_regularizer is not None
     return own and not across and not penalised and all(_treats_samples_alone(part) for part in layer._layers)

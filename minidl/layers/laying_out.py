@@ -1,0 +1,133 @@
+"""Layers called on symbolic tensors: the weights are made, the shape of the output is found, and the call is noted."""
+
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from minidl.symbolic import Call, Shape, SymbolicTensor, is_shape, is_symbolic, shapes_of
+from minidl.tensor import Tensor, no_grad
+from minidl.utils.nested import flatten, mapped, packed
+
+__all__ = ["any_symbolic", "flat_shapes", "lay_out", "memory", "run_on_zeros", "symbolic_tensors"]
+
+_STAND_INS = (2, 3)  # what None in a shape may be: a size that follows it becomes None in the output
+
+
+def lay_out(
+    layer: Any, args: tuple[Any, ...], kwargs: dict[str, Any], training: bool | None = None, mask: Any = None
+) -> Any:
+    """The output of `layer` for these arguments, as symbolic tensors. A call that fails leaves the layer as it was.
+
+    Args:
+        args, kwargs: what its `call` takes, with symbolic tensors for data to come.
+        training, mask: what later calls are to be given, in place of what goes for the model around the layer.
+
+    Raises:
+        TypeError: its `call` does not take such arguments, or data stands in place of the input.
+        ValueError: the shapes do not fit.
+    """
+    try:
+        inspect.signature(layer.call).bind(*args, **kwargs)
+    except TypeError as error:
+        raise TypeError(f"{layer} cannot be called like this: {error}.") from None
+    if not all(isinstance(x, SymbolicTensor) for x in flatten(args[0])):
+        raise TypeError(
+            f"{layer} expects symbolic tensors as its input here, or data everywhere. Got a mixture."
+        )
+    restore = memory(layer)
+    try:
+        layer.build(shapes_of(args[0]))  # of a layer that is built, this only checks the shape
+        shapes, dtypes = layer._symbolic_output(args, kwargs)
+    except BaseException:
+        restore()
+        raise
+    options = {**kwargs, "training": training, "mask": mask}
+    call = Call(layer, args, {name: value for name, value in options.items() if value is not None})
+    return call.give(symbolic_tensors(layer, shapes, dtypes))
+
+
+def symbolic_tensors(layer: Any, shapes: Any, dtypes: list[str] | str) -> Any:
+    """Symbolic tensors for a shape or a structure of shapes."""
+    name = f"{layer.name}_output"
+    if is_shape(shapes):
+        return SymbolicTensor(shapes, dtypes if isinstance(dtypes, str) else dtypes[0], name)
+    several = flat_shapes(shapes)
+    kinds = [dtypes] * len(several) if isinstance(dtypes, str) else dtypes
+    made = [SymbolicTensor(s, t, f"{name}_{i}") for i, (s, t) in enumerate(zip(several, kinds, strict=True))]
+    return packed(_marked(shapes), made)
+
+
+def _marked(shapes: Any) -> Any:
+    """A structure of shapes with one thing in place of each, so that a shape is not taken for a structure."""
+    if is_shape(shapes):
+        return 0
+    if isinstance(shapes, dict):
+        return {key: _marked(part) for key, part in shapes.items()}
+    return type(shapes)(_marked(part) for part in shapes)
+
+
+def flat_shapes(shapes: Any) -> list[Shape]:
+    """The shapes in a structure of shapes, in the order of `minidl.utils.nested.flatten`."""
+    if is_shape(shapes):
+        return [tuple(shapes)]
+    parts = [shapes[key] for key in sorted(shapes)] if isinstance(shapes, dict) else shapes
+    return [shape for part in parts for shape in flat_shapes(part)]
+
+
+def run_on_zeros(
+    function: Callable[..., Any], args: Any, kwargs: dict[str, Any], dtype: str | None = None
+) -> Any:
+    """Shapes and types of what `function` makes of these arguments, found by running it twice on zeros.
+
+    An axis whose size differs between the runs is one of those that may have any size.
+
+    Args:
+        args, kwargs: with symbolic tensors for data to come.
+        dtype: that of the zeros, if not that of the symbolic tensors.
+
+    Returns:
+        The shapes, in the structure of the output, and a list of the types.
+    """
+    runs = []
+    with no_grad():
+        for size in _STAND_INS:
+
+            def zeros(x: Any, size: int = size) -> Any:
+                if not isinstance(x, SymbolicTensor):
+                    return x
+                return Tensor(np.zeros([size if n is None else n for n in x.shape], dtype or x.dtype))
+
+            runs.append(function(*mapped(zeros, args), **mapped(zeros, kwargs)))
+    one, other = (flatten(run) for run in runs)
+    shapes = [
+        tuple(n if n == m else None for n, m in zip(np.shape(a), np.shape(b), strict=True))
+        for a, b in zip(one, other, strict=True)
+    ]
+    dtypes = [str(getattr(y, "dtype", "float32")) for y in one]
+    return (shapes[0] if not isinstance(runs[0], list | tuple | dict) else packed(runs[0], shapes)), dtypes
+
+
+def memory(layer: Any) -> Callable[[], None]:
+    """A function that gives a layer, and the layers inside it, back what they hold now."""
+    state = dict(layer.__dict__)
+    lists = ("_variables", "_frozen_variables", "_noted_layers", "_calls")
+    state |= {name: list(state[name]) for name in lists}
+    state["_containers"] = dict(state["_containers"])
+    inner = [memory(part) for part in layer._layers]
+
+    def restore() -> None:
+        layer.__dict__.clear()
+        layer.__dict__.update(state)
+        for part in inner:
+            part()
+
+    return restore
+
+
+def any_symbolic(inputs: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
+    """Whether a layer was called on symbolic tensors. Asked at every call, so the common cases come first."""
+    if isinstance(inputs, Tensor | np.ndarray) and not args and not kwargs:
+        return False
+    return is_symbolic(inputs, args, kwargs)
