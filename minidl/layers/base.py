@@ -125,8 +125,8 @@ class Layer(WeightHolder):
 
         By default found by running on zeros.
         """
-        one = is_shape(input_shape)
-        inputs: Any = SymbolicTensor(input_shape) if one else [SymbolicTensor(s) for s in input_shape]
+        several: Any = None if is_shape(input_shape) else input_shape
+        inputs = [SymbolicTensor(s) for s in several] if several else SymbolicTensor(input_shape)
         return self._symbolic_output((inputs,), {}, Layer)[0]
 
     def _symbolic_output(self, args: tuple[Any, ...], kwargs: dict[str, Any], kind: Any = None) -> Any:

@@ -1,7 +1,8 @@
 """Models: layers connected, trained and shown."""
 
+from minidl.models.cloning import clone_model
 from minidl.models.functional import Functional
 from minidl.models.model import Model
 from minidl.models.sequential import Sequential
 
-__all__ = ["Functional", "Model", "Sequential"]
+__all__ = ["Functional", "Model", "Sequential", "clone_model"]

@@ -180,8 +180,10 @@ class Functional(Model):
         Raises:
             ValueError: `config` is not of that form, or names a layer that is not known.
         """
-        inputs, outputs, options = graph_from_config(config, custom_objects)
-        return cls(inputs, outputs, **options)
+        inputs, outputs = graph_from_config(config, custom_objects)
+        model = cls(inputs, outputs, name=config.get("name"))
+        model._trainable = bool(config.get("trainable", True))  # each layer has brought its own
+        return model
 
 
 def _check_end(owner: str, end: str, structure: Any) -> None:

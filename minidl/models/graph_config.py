@@ -90,10 +90,8 @@ def _written(x: Any, inner: Any) -> Any:
     raise TypeError(f"A call in this model was given {x!r:.80}, which cannot be written as plain data.")
 
 
-def graph_from_config(
-    config: Any, custom_objects: Mapping[str, Any] | None = None
-) -> tuple[Any, Any, dict[str, Any]]:
-    """The inputs and outputs of the graph that `graph_config` described, on new layers; and name and trainable.
+def graph_from_config(config: Any, custom_objects: Mapping[str, Any] | None = None) -> tuple[Any, Any]:
+    """The inputs and outputs of the graph that `graph_config` described, on new layers.
 
     Raises:
         ValueError: another form, an unknown layer, or calls that wait for each other.
@@ -122,12 +120,7 @@ def graph_from_config(
         if len(later) == len(waiting):
             raise ValueError(f"The config's calls wait for each other or for nothing: {later[0][0]!r:.60}.")
         waiting = later
-    options = {"name": config.get("name"), "trainable": config.get("trainable", True)}
-    return (
-        _read_ends(config.get("input_layers"), made),
-        _read_ends(config.get("output_layers"), made),
-        options,
-    )
+    return _read_ends(config.get("input_layers"), made), _read_ends(config.get("output_layers"), made)
 
 
 def _lay_out(

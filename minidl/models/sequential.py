@@ -32,6 +32,7 @@ class Sequential(Model):
     """
 
     repeats = True
+    one_to_one = True
 
     def __init__(self, layers: Iterable[Any] | None = None, trainable: bool = True, name: str | None = None):
         super().__init__(name=name)
@@ -88,8 +89,9 @@ class Sequential(Model):
         if layer.input_shape_hint is not None:
             front = InputLayer(batch_shape=layer.input_shape_hint).output
             return front, DeclaredShape(front.shape)
-        if isinstance(layer, Model) and layer.input_spec is not None and len(layer.inputs) == 1:
-            front = InputLayer(batch_shape=layer.inputs[0].shape).output
+        inner: Any = layer
+        if isinstance(layer, Model) and layer.input_spec is not None and len(inner.inputs) == 1:
+            front = InputLayer(batch_shape=inner.inputs[0].shape).output
             return front, DeclaredShape(front.shape)
         return None, None
 
@@ -196,6 +198,7 @@ class Sequential(Model):
         declared = [self._front.maker] if self._front is not None and self.input_spec is not None else []
         config: dict[str, Any] = {
             "name": self.name,
+            "trainable": self.trainable,
             "layers": [to_config(part) for part in (*declared, *self._layers)],
         }
         if self._front is not None and not declared:
@@ -218,6 +221,7 @@ class Sequential(Model):
             model.add(layer_from(part, custom_objects))
         if config.get("build_input_shape") is not None:
             model.build(config["build_input_shape"])
+        model._trainable = bool(config.get("trainable", True))  # each layer has brought its own
         return model
 
 

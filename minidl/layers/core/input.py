@@ -22,6 +22,7 @@ class InputLayer(Layer):
 
     autocast = False
     supports_masking = True
+    repeats = True
 
     def __init__(
         self,

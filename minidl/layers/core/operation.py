@@ -60,7 +60,7 @@ class Operation(Layer):
         """What tables call it, as Keras: "Add" for the function add."""
         return "".join(word.capitalize() for word in self.function.split("_"))
 
-    def __call__(self, *args: Any, training: bool | None = None, mask: Any = None, **kwargs: Any) -> Any:  # type: ignore[override]
+    def __call__(self, *args: Any, training: bool | None = None, mask: Any = None, **kwargs: Any) -> Any:
         """The function of these arguments, whichever of them are symbolic or not."""
         if not is_symbolic(args, kwargs):
             if any(isinstance(x, Tensor) and x.mask is not None for x in flatten([args, kwargs])):
