@@ -16,6 +16,7 @@ from minidl.variable import Variable
 if TYPE_CHECKING:
     from minidl import (
         activations,
+        applications,
         callbacks,
         constraints,
         datasets,
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
         preprocessing,
         random,
         regularizers,
+        saving,
         utils,
     )
     from minidl.layers import Input, Layer
@@ -41,9 +43,9 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 __all__ = [
     "Function", "Input", "Layer", "Loss", "Metric", "Model", "Optimizer", "Sequential", "Tensor", "Variable",
-    "activations", "backend", "callbacks", "config", "constraints", "datasets", "gradcheck", "initializers",
-    "kernels_off", "kernels_on", "layers", "losses", "metrics", "models", "no_grad", "ops", "optimizers",
-    "preprocessing", "primitives", "random", "regularizers", "utils",
+    "activations", "applications", "backend", "callbacks", "config", "constraints", "datasets", "gradcheck",
+    "initializers", "kernels_off", "kernels_on", "layers", "losses", "metrics", "models", "no_grad", "ops",
+    "optimizers", "preprocessing", "primitives", "random", "regularizers", "saving", "utils",
 ]  # fmt: skip
 
 _HOMES = {

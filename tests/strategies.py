@@ -120,6 +120,57 @@ def _conv1d(draw):
 
 
 @st.composite
+def _depthwise(draw):
+    case = draw(_conv2d())
+    names = ("padding", "dilation_rate", "activation", "use_bias", "kernel_size")
+    arguments = {
+        **{n: case.arguments[n] for n in names},
+        "strides": case.arguments["strides"][0],
+        "depth_multiplier": draw(st.integers(1, 3)),
+        "depthwise_regularizer": draw(st.sampled_from([None, "l2"])),
+    }
+    if arguments["strides"] > 1:
+        del arguments["dilation_rate"]
+    return Case(arguments, case.sample)
+
+
+@st.composite
+def _separable_conv2d(draw):
+    case = draw(_depthwise())
+    more = {"filters": draw(SMALL), "pointwise_regularizer": draw(st.sampled_from([None, "l1"]))}
+    return Case({**case.arguments, **more}, case.sample)
+
+
+@st.composite
+def _separable_conv1d(draw):
+    case = draw(_separable_conv2d())
+    names = ("kernel_size", "dilation_rate")
+    arguments = {n: v[0] if n in names else v for n, v in case.arguments.items()}
+    return Case(arguments, (case.sample[0], case.sample[2]))
+
+
+@st.composite
+def _conv2d_transpose(draw):
+    case = draw(_conv2d())
+    arguments = {n: v for n, v in case.arguments.items() if n != "groups"}
+    extra = tuple(draw(st.integers(0, s - 1)) for s in arguments["strides"])
+    fits = [
+        padding == "valid" or (n - 1) * s + ((k - 1) * r + 1) % 2 + p >= 1
+        for padding, n, s, k, r, p in zip(
+            [arguments["padding"]] * 2,
+            case.sample,
+            arguments["strides"],
+            arguments["kernel_size"],
+            arguments["dilation_rate"],
+            extra,
+            strict=False,
+        )
+    ]
+    arguments["output_padding"] = draw(st.sampled_from([None, extra])) if all(fits) else None
+    return Case(arguments, case.sample)
+
+
+@st.composite
 def _pooling1d(draw):
     case = draw(_pooling2d())
     names = ("pool_size", "strides")
@@ -218,6 +269,11 @@ STEPS = {
     layers.LSTMCell,
     layers.StackedRNNCells,
 }  # not layers by themselves
+MERGES = {
+    layers.Add, layers.Average, layers.Concatenate, layers.Dot, layers.Maximum, layers.Minimum, layers.Multiply,
+    layers.Subtract,
+}  # fmt: skip  # they take several inputs: tests/layers/test_merge.py
+OTHERS = {layers.Lambda}  # no arguments that JSON could hold: tests/layers/core/test_lambda_layer.py
 
 
 @st.composite
@@ -257,6 +313,28 @@ def _permute(draw):
     return Case({"dims": tuple(draw(st.permutations(range(1, len(sample) + 1))))}, sample)
 
 
+@st.composite
+def _prelu(draw):
+    sample = draw(samples)
+    axes = st.lists(st.integers(1, len(sample)), unique=True, max_size=len(sample))
+    arguments = {
+        "alpha_initializer": draw(st.sampled_from(["zeros", "random_normal"])),
+        "alpha_regularizer": draw(st.sampled_from([None, "l2"])),
+        "shared_axes": draw(st.one_of(st.none(), axes)),
+    }
+    return Case(arguments, sample)
+
+
+@st.composite
+def _rescaling(draw):
+    sample = draw(samples)
+    numbers = st.sampled_from([-1.5, 0.25, 1.0, 3.0])
+    several = st.lists(numbers, min_size=sample[-1], max_size=sample[-1])
+    return Case(
+        {"scale": draw(st.one_of(numbers, several)), "offset": draw(st.one_of(numbers, several))}, sample
+    )
+
+
 LAYERS = {
     **{cls: st.builds(Case, arguments, sequences) for cls, arguments in _RECURRENT.items()},
     layers.RNN: _rnn(),
@@ -265,15 +343,25 @@ LAYERS = {
     ),
     layers.TimeDistributed: _time_distributed(),
     layers.Activation: _cases(activation=ACTIVATIONS),
+    layers.ActivityRegularization: _cases(l1=st.sampled_from([0.0, 0.5]), l2=st.sampled_from([0.0, 0.25])),
     layers.AveragePooling1D: _pooling1d(),
     layers.AveragePooling2D: _pooling2d(),
     layers.BatchNormalization: _batch_normalization(),
     layers.Conv1D: _conv1d(),
     layers.Conv2D: _conv2d(),
+    layers.Conv2DTranspose: _conv2d_transpose(),
     layers.Cropping1D: st.builds(
         lambda cropping, left, channels: Case({"cropping": cropping}, (sum(cropping) + left, channels)),
         st.tuples(st.integers(0, 2), st.integers(0, 2)),
         SMALL,
+        SMALL,
+    ),
+    layers.Cropping2D: st.builds(
+        lambda sides, left, channels: Case(
+            {"cropping": sides}, (sum(sides[0]) + left[0], sum(sides[1]) + left[1], channels)
+        ),
+        st.tuples(*[st.tuples(st.integers(0, 2), st.integers(0, 2))] * 2),
+        st.tuples(SMALL, SMALL),
         SMALL,
     ),
     layers.Dense: _cases(
@@ -285,14 +373,17 @@ LAYERS = {
         bias_regularizer=st.sampled_from([None, "l1"]),
         kernel_constraint=st.sampled_from([None, "non_neg"]),
     ),
+    layers.DepthwiseConv2D: _depthwise(),
     layers.Dropout: _dropout(),
     layers.ELU: _cases(alpha=st.floats(0, 2)),
     layers.Embedding: _embedding(),
     layers.Flatten: _cases(),
+    layers.GaussianNoise: _cases(stddev=st.floats(0, 1), seed=st.sampled_from([None, 3])),
     layers.GlobalAveragePooling1D: _cases(sequences, keepdims=st.booleans()),
     layers.GlobalAveragePooling2D: _cases(images, keepdims=st.booleans()),
     layers.GlobalMaxPooling1D: _cases(sequences, keepdims=st.booleans()),
     layers.GlobalMaxPooling2D: _cases(images, keepdims=st.booleans()),
+    layers.Identity: _cases(),
     layers.InputLayer: samples.map(lambda sample: Case({"shape": sample}, sample)),
     layers.LeakyReLU: _cases(negative_slope=st.floats(0, 2)),
     layers.Masking: _cases(mask_value=st.sampled_from([0.0, -1.0])),
@@ -300,20 +391,30 @@ LAYERS = {
     layers.MaxPooling1D: _pooling1d(),
     layers.MaxPooling2D: _pooling2d(),
     layers.Permute: _permute(),
+    layers.PReLU: _prelu(),
     layers.ReLU: _cases(
         max_value=st.sampled_from([None, 1.5]),
         negative_slope=st.sampled_from([0.0, 0.25]),
         threshold=st.sampled_from([0.0, 0.5]),
     ),
     layers.RepeatVector: _cases(SMALL.map(lambda n: (n,)), n=SMALL),
+    layers.Rescaling: _rescaling(),
     layers.Reshape: _reshape(),
+    layers.SeparableConv1D: _separable_conv1d(),
+    layers.SeparableConv2D: _separable_conv2d(),
     layers.Softmax: samples.flatmap(
         lambda s: st.sampled_from([a for a in range(-len(s), len(s) + 1) if a]).map(
             lambda axis: Case({"axis": axis}, s)
         )
     ).filter(lambda case: (2, *case.sample)[case.arguments["axis"]] > 1),
     layers.SpatialDropout1D: _cases(sequences, rate=st.floats(0, 0.99), seed=st.sampled_from([None, 3])),
+    layers.SpatialDropout2D: _cases(images, rate=st.floats(0, 0.99), seed=st.sampled_from([None, 3])),
     layers.UpSampling1D: _cases(sequences, size=st.integers(1, 3)),
+    layers.UpSampling2D: _cases(
+        images,
+        size=st.one_of(st.integers(1, 3), st.tuples(st.integers(1, 3), st.integers(1, 3))),
+        interpolation=st.sampled_from(["nearest", "bilinear"]),
+    ),
     layers.ZeroPadding1D: _cases(
         sequences, padding=st.one_of(st.integers(0, 2), st.tuples(st.integers(0, 2), st.integers(0, 2)))
     ),

@@ -52,7 +52,10 @@ LATE = {  # what a function may import when it runs, against or outside of the o
     "minidl.datasets.files": {"pooch", "requests", "tqdm"},
     "minidl.models.table": {"rich.box", "rich.cells", "rich.console", "rich.table", "rich.text"},
     "minidl.models.picture.raster": {
-        "matplotlib.figure", "matplotlib.font_manager", "matplotlib.patches", "matplotlib.path",
+        "matplotlib.figure",
+        "matplotlib.font_manager",
+        "matplotlib.patches",
+        "matplotlib.path",
     },
     "minidl.utils": {"minidl.models.picture"},
 }

@@ -14,16 +14,45 @@ class Callback:
     >>> class Shout(Callback):
     ...     def on_epoch_end(self, epoch, logs=None):
     ...         print(f"epoch {epoch} done")
+
+    A callback that remembers something from one epoch to the next defines `get_state` and `set_state` too. Then a run
+    that is interrupted and goes on with `BackupAndRestore` ends like one that never was:
+
+    >>> class Longest(Callback):
+    ...     seconds = 0.0
+    ...     def on_epoch_end(self, epoch, logs=None):
+    ...         self.seconds = max(self.seconds, logs["seconds"])
+    ...     def get_state(self):
+    ...         return {"seconds": self.seconds}
+    ...     def set_state(self, state):
+    ...         self.seconds = state["seconds"]
     """
 
     model: Any = None
     params: dict[str, Any] | None = None  # "verbose", "epochs" and "steps" (per epoch) of the run
+    comes_last: bool = (
+        False  # whether its moments come behind those of all others, wherever it stands in the list
+    )
 
     def set_model(self, model: Any) -> None:
         self.model = model
 
     def set_params(self, params: dict[str, Any]) -> None:
         self.params = params
+
+    def get_state(self) -> dict[str, Any]:
+        """What it has to remember when the run goes on in another process: plain data and arrays, by name."""
+        return {}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Be as it was when `get_state` gave this. Called behind `on_train_begin` of all callbacks."""
+
+    def before_training(self, callbacks: "list[Callback]") -> None:
+        """Called ahead of `on_train_begin` of all callbacks: the place to refuse a run that none has begun yet.
+
+        Args:
+            callbacks: those of the run, in the order they are called, the History of `fit` among them.
+        """
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None: ...
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None: ...
@@ -63,9 +92,15 @@ class History(Callback):
         for key, value in (logs or {}).items():
             self.history.setdefault(key, []).append(value)
 
+    def get_state(self) -> dict[str, Any]:
+        return {"history": self.history, "epoch": self.epoch}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        self.history, self.epoch = state["history"], state["epoch"]
+
 
 class CallbackList:
-    """Passes each moment on to all callbacks, in order.
+    """Passes each moment on to all callbacks, in order; those that come last are put there.
 
     Args:
         callbacks: callbacks, one callback, or None.
@@ -87,6 +122,7 @@ class CallbackList:
                     else " Derive it from Callback."
                 )
                 raise TypeError(f"callbacks expects Callback objects, got {callback!r:.80}.{mend}")
+        given.sort(key=lambda callback: callback.comes_last)
         self.callbacks: list[Callback] = given
         for callback in given:
             callback.set_model(model)
@@ -102,6 +138,9 @@ class CallbackList:
 
     def call(self, moment: str, *args: Any) -> None:
         """Call `moment` ("on_epoch_end" ...) of every callback."""
+        if moment == "on_train_begin":
+            for callback in self.callbacks:
+                callback.before_training(self.callbacks)
         for callback in self.callbacks:
             getattr(callback, moment)(*args)
 

@@ -95,6 +95,16 @@ class CSVLogger(Callback):
                 stacklevel=2,
             )
 
+    def get_state(self) -> dict[str, Any]:
+        """The file as it is: rows behind this state, of epochs that are run again, must not be there twice."""
+        with open(self._path, newline="", encoding="utf-8") as file:
+            return {"text": file.read(), "keys": self.keys, "warned": self._warned}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        self.keys, self._warned = state["keys"], state["warned"]
+        with open(self._path, "w", newline="", encoding="utf-8") as file:
+            file.write(state["text"])
+
 
 def _text(value: Any) -> Any:
     """A number as it is; several numbers in brackets and quotation marks, as Keras writes them."""

@@ -71,6 +71,7 @@ class EarlyStopping(Monitor):
         self._begin()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        self.more_is_better()  # a name that nobody knows the direction of is told even where it is missing
         value = self.value(logs)
         if value is None or epoch < self.start_from_epoch:
             return
@@ -93,3 +94,13 @@ class EarlyStopping(Monitor):
             if self.verbose:
                 print(f"The weights are those of epoch {self.best_epoch + 1} again.")
             self.model.set_weights(self.best_weights)
+
+    def get_state(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in _REMEMBERED}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        for name in _REMEMBERED:
+            setattr(self, name, state[name])
+
+
+_REMEMBERED = ("wait", "stopped_epoch", "best_epoch", "best", "best_weights")

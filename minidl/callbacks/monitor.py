@@ -56,8 +56,9 @@ class Monitor(Callback):
         """Whether `value` beats `reference` by more than min_delta. Anything beats None, nothing beats NaN."""
         if reference is None:
             return True
-        gain = value - reference if self.more_is_better() else reference - value
-        return gain > self.min_delta
+        if self.more_is_better():
+            return value - self.min_delta > reference
+        return value + self.min_delta < reference
 
     def value(self, logs: dict[str, Any] | None) -> float | None:
         """The number that is watched; None, and a warning the first time, where the logs do not have it."""

@@ -77,6 +77,7 @@ class ReduceLROnPlateau(Monitor):
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         logs = {} if logs is None else logs
         logs["learning_rate"] = self.model.optimizer.learning_rate
+        self.more_is_better()  # a name that nobody knows the direction of is told even where it is missing
         value = self.value(logs)
         if value is None:
             return
@@ -100,3 +101,9 @@ class ReduceLROnPlateau(Monitor):
             print(
                 f"Epoch {epoch + 1}: ReduceLROnPlateau lowers the learning rate to {optimizer.learning_rate}."
             )
+
+    def get_state(self) -> dict[str, Any]:
+        return {"wait": self.wait, "cooldown_counter": self.cooldown_counter, "best": self.best}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        self.wait, self.cooldown_counter, self.best = state["wait"], state["cooldown_counter"], state["best"]

@@ -16,7 +16,7 @@ import numpy as np
 
 from minidl.backend import Array
 
-__all__ = ["SHAPES", "Layout", "Split", "read_arrays", "read_idx", "read_npz"]
+__all__ = ["SHAPES", "Layout", "Split", "read_arrays", "read_idx", "read_npz", "stored_shapes"]
 
 Split: TypeAlias = tuple[tuple[Array, Array], tuple[Array, Array]]
 Layout: TypeAlias = Mapping[str, tuple[tuple[int, ...], np.dtype[Any]]]
@@ -46,7 +46,10 @@ def read_npz(path: Path) -> Split:
 
 
 def read_arrays(
-    path: Path, layout: Layout, problem_with: Callable[[dict[str, Array]], str | None]
+    path: Path,
+    layout: Layout,
+    problem_with: Callable[[dict[str, Array]], str | None],
+    downloaded: bool = True,
 ) -> dict[str, Array]:
     """The arrays of a NumPy archive, by name.
 
@@ -54,6 +57,7 @@ def read_arrays(
         path: the `.npz` file.
         layout: the arrays that must be in it, each with its shape and dtype. Others are not looked at.
         problem_with: says what is wrong with the values of the arrays, None where nothing is.
+        downloaded: whether a file that is deleted will be downloaded, for the advice in an error.
 
     Raises:
         OSError: the file cannot be read.
@@ -67,26 +71,47 @@ def read_arrays(
                 arrays = {key: stored[key] for key in layout}
             problem = problem_with(arrays)
     except Exception as error:  # whatever zipfile, zlib or NumPy make of a damaged file
-        raise _unreadable(path, error) from error
+        raise _unreadable(path, error, downloaded) from error
     if problem is not None:
+        otherwise = "or delete the file to have it downloaded" if downloaded else "or name another file"
         raise ValueError(
             f"{path} is not the data set: {problem}. Store what its documentation says with np.savez, "
-            "or delete the file to have it downloaded."
+            f"{otherwise}."
         )
     return arrays
 
 
-def _difference(archive: zipfile.ZipFile, layout: Layout) -> str | None:
-    """How the arrays announced in an archive differ from those of the data set, None where they do not.
+def stored_shapes(path: Path) -> dict[str, tuple[int, ...]]:
+    """The shapes of the arrays that a NumPy archive announces, by name.
 
-    Only the headers are read: a small file can announce arrays that no memory holds.
+    Raises:
+        OSError: the file cannot be read.
     """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            names = [name.removesuffix(".npy") for name in archive.namelist() if name.endswith(".npy")]
+            return {name: _header(archive, name)[0] for name in names}
+    except Exception as error:  # whatever zipfile, zlib or NumPy make of a damaged file
+        raise _unreadable(path, error, downloaded=False) from error
+
+
+def _header(archive: zipfile.ZipFile, key: str) -> tuple[tuple[int, ...], np.dtype[Any]]:
+    """The shape and dtype of an array in an archive.
+
+    Only the header is read: a small file can announce arrays that no memory holds.
+    """
+    with archive.open(f"{key}.npy") as member:
+        np.lib.format.read_magic(member)
+        shape, _, dtype = np.lib.format.read_array_header_1_0(member)
+    return shape, dtype
+
+
+def _difference(archive: zipfile.ZipFile, layout: Layout) -> str | None:
+    """How the arrays announced in an archive differ from those of the data set, None where they do not."""
     for key, (shape, dtype) in layout.items():
         if f"{key}.npy" not in archive.namelist():
             return f"it has no array {key}"
-        with archive.open(f"{key}.npy") as member:
-            np.lib.format.read_magic(member)
-            stored, _, found = np.lib.format.read_array_header_1_0(member)
+        stored, found = _header(archive, key)
         if stored != shape or found != dtype:
             return f"{key} should be {dtype} of shape {shape}, it is {found} of shape {stored}"
     return None
@@ -134,8 +159,7 @@ def read_idx(path: Path, shape: tuple[int, ...]) -> Array:
     return np.frombuffer(bytearray(content), np.uint8, offset=len(header)).reshape(shape)
 
 
-def _unreadable(path: Path, error: Exception) -> OSError:
+def _unreadable(path: Path, error: Exception, downloaded: bool = True) -> OSError:
     reason = f"{type(error).__name__}: {error}"[:150]
-    return OSError(
-        f"{path} cannot be read ({reason}). If it is damaged, delete it to have it downloaded anew."
-    )
+    advice = " If it is damaged, delete it to have it downloaded anew." if downloaded else ""
+    return OSError(f"{path} cannot be read ({reason}).{advice}")

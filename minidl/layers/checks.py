@@ -10,7 +10,7 @@ from minidl.symbolic import Shape
 from minidl.utils import checks
 from minidl.utils.checks import whole_number
 
-__all__ = ["InputSpec", "channels_last", "choice", "flag", "last_size", "size_tuple"]
+__all__ = ["InputSpec", "channels_last", "choice", "flag", "last_size", "side_pairs", "size_tuple"]
 
 
 class InputSpec:
@@ -81,6 +81,18 @@ def size_tuple(layer: Any, argument: str, value: Any, n: int, least: int = 1) ->
             f"{type(layer).__name__} expects {argument} to be one whole number or {n} of them, got {value!r}."
         )
     return tuple(whole_number(type(layer).__name__, argument, v, least) for v in entries)
+
+
+def side_pairs(layer: Any, argument: str, value: Any) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """`value`, how many rows and columns at the sides of images, as ((top, bottom), (left, right))."""
+    sides = tuple(value) if isinstance(value, list | tuple) else (value, value)
+    if len(sides) != 2:
+        raise ValueError(
+            f"{type(layer).__name__} expects {argument} to be a number, (rows, columns) or "
+            f"((top, bottom), (left, right)), got {value!r}."
+        )
+    down, across = (size_tuple(layer, argument, side, 2, least=0) for side in sides)
+    return down, across
 
 
 def choice(layer: Any, argument: str, value: Any, *allowed: str) -> str:

@@ -5,14 +5,30 @@ model) describes the inner ones within its own config, and makes them again from
 along as `custom_objects`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 from minidl.utils.registry import deserialize_object
 
-__all__ = ["KNOWN", "layer_from", "layer_or_described", "to_config"]
+__all__ = ["KNOWN", "layer_from", "layer_or_described", "shared_layers", "to_config"]
 
-KNOWN: dict[str, type] = {}  # filled by `Layer.__init_subclass__`, other names for the same by `minidl.layers`
+KNOWN: dict[
+    str, type
+] = {}  # filled by `Layer.__init_subclass__`, other names for the same by `minidl.layers`
+
+_shared: ContextVar[dict[Any, Any] | None] = ContextVar("minidl_shared_layers", default=None)
+
+
+@contextmanager
+def shared_layers() -> Iterator[None]:
+    """Inside this block, descriptions with one and the same "shared_object_id" are of one layer, as in Keras."""
+    token = _shared.set({})
+    try:
+        yield
+    finally:
+        _shared.reset(token)
 
 
 def to_config(layer: Any) -> dict[str, Any]:
@@ -30,7 +46,12 @@ def layer_from(config: Any, custom_objects: Mapping[str, Any] | None = None) -> 
     Raises:
         ValueError: an unknown class, another form, or arguments that do not fit.
     """
-    return deserialize_object("layer", KNOWN, config, custom_objects)
+    made, number = _shared.get(), config.get("shared_object_id") if isinstance(config, Mapping) else None
+    if made is None or not isinstance(number, int):
+        return deserialize_object("layer", KNOWN, config, custom_objects)
+    if number not in made:
+        made[number] = deserialize_object("layer", KNOWN, config, custom_objects)
+    return made[number]
 
 
 def layer_or_described(layer: Any, custom_objects: Mapping[str, Any] | None = None) -> Any:

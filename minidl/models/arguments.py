@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
-from minidl.models.data import are_samples
+from minidl.models.data import Batch, are_samples, one_batch
 from minidl.models.sources import Source, source
 from minidl.utils.checks import whole_number
 
@@ -23,9 +23,7 @@ def of_output(argument: str, value: Any) -> Any:
     if described or not isinstance(value, list | tuple | Mapping):
         return value
     if len(value) != 1:
-        raise ValueError(
-            f"compile expects {argument} for one output, got {len(value)}: a model here has one output."
-        )
+        raise ValueError(f"compile expects {argument} for one output, got {len(value)}.")
     return next(iter(value.values() if isinstance(value, Mapping) else value))
 
 
@@ -66,7 +64,9 @@ def validation_epochs(frequency: Any) -> Callable[[int], bool]:
     return lambda epoch: epoch % every == 0
 
 
-def validation_source(data: Any, batch_size: int | None, steps: int | None) -> Source | None:
+def validation_source(
+    data: Any, batch_size: int | None, steps: int | None, arrange: Callable[..., Batch] = one_batch
+) -> Source | None:
     """The source for `validation_data`: (x, y), (x, y, weight), or batches of them.
 
     Raises:
@@ -74,10 +74,12 @@ def validation_source(data: Any, batch_size: int | None, steps: int | None) -> S
     """
     if data is None:
         return None
+    if isinstance(data, Batch):
+        return source(data, batch_size=batch_size, steps=steps)
     if isinstance(data, tuple | list) and len(data) in (2, 3):
         x, y, *weight = data
-        return source(x, y, weight[0] if weight else None, batch_size, steps=steps)
+        return source(x, y, weight[0] if weight else None, batch_size, steps=steps, arrange=arrange)
     if are_samples(data):
         got = f"{len(data)} entries" if isinstance(data, tuple | list) else type(data).__name__
         raise ValueError(f"fit expects validation_data to be (x, y) or (x, y, weight), got {got}.")
-    return source(data, steps=steps)
+    return source(data, steps=steps, arrange=arrange)

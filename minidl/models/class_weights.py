@@ -38,7 +38,7 @@ def class_weights(batch: Batch, weights: Mapping[int, float]) -> Batch:
     The class of a sample is the position of the 1 in a one-hot target, else the target itself.
 
     Raises:
-        ValueError: there is no y, or the batch brings weights of its own.
+        ValueError: there is no y, or one for several outputs, or the batch brings weights of its own.
 
     >>> batch = Batch(np.zeros((3, 1)), np.array([0, 1, 2]))
     >>> class_weights(batch, {0: 0.5, 1: 4.0}).sample_weight
@@ -46,6 +46,10 @@ def class_weights(batch: Batch, weights: Mapping[int, float]) -> Batch:
     """
     if batch.y is None:
         raise ValueError("class_weight needs y.")
+    if not isinstance(batch.y, np.ndarray):
+        raise ValueError(
+            "class_weight is for models with one output. For several, pass sample_weight with an array for each."
+        )
     if batch.sample_weight is not None:
         raise ValueError("Expected class_weight or sample_weight, not both: multiply them yourself.")
     y: Any = batch.y

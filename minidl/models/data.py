@@ -1,5 +1,6 @@
 """Data as it enters: converted to arrays of numbers and checked once, so that a step only has to pick rows."""
 
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -8,8 +9,9 @@ from minidl import config
 from minidl.backend import Array
 from minidl.tensor import Tensor
 from minidl.utils.checks import number
+from minidl.utils.nested import flatten, mapped
 
-__all__ = ["Batch", "are_samples", "as_batch", "checked_array", "one_batch", "split", "unlisted"]
+__all__ = ["Batch", "are_samples", "as_batch", "checked", "checked_array", "one_batch", "split", "unlisted"]
 
 _MENDS = {  # by kind of dtype
     "U": "For names of classes: names, y = np.unique(y, return_inverse=True).",
@@ -19,9 +21,16 @@ _MENDS["S"] = _MENDS["U"]
 
 
 class Batch(NamedTuple):
+    """Inputs, targets and weights: an array each, or a list or dict of arrays for several inputs or outputs."""
+
     x: Any
     y: Any = None
     sample_weight: Any = None
+
+    @property
+    def samples(self) -> int:
+        """How many samples there are."""
+        return len(self.x if isinstance(self.x, np.ndarray) else flatten(self.x)[0])
 
 
 def checked_array(data: Any, name: str) -> Array:
@@ -33,6 +42,11 @@ def checked_array(data: Any, name: str) -> Array:
     """
     if data is None:
         raise ValueError(f"{name} is None: pass it as an array, or a generator of batches as x.")
+    if isinstance(data, Mapping):
+        raise TypeError(
+            f"{name} expects arrays, lists, pandas objects or batches, got {type(data).__name__}. A dict is for "
+            "models with several inputs or outputs, and goes by their names."
+        )
     if isinstance(data, Tensor):
         data = data.data
     elif hasattr(data, "to_numpy"):
@@ -73,22 +87,41 @@ def _table_values(table: Any) -> Any:
     return table.to_numpy()
 
 
-def _checked(batch: Batch) -> Batch:
-    """`batch`, if it has samples, and as many targets and weights.
+def checked(batch: Batch, inputs: Sequence[str] | None = None, outputs: Sequence[str] | None = None) -> Batch:
+    """`batch`, if it has samples, as many of each input, and as many targets and weights.
+
+    Args:
+        batch: arrays.
+        inputs, outputs: what to call the arrays in a list of them.
 
     Raises:
         ValueError: it has not.
     """
-    n = len(batch.x)
-    if n == 0:
-        raise ValueError("x has no samples (its first axis is 0 long).")
-    for name, array in zip(Batch._fields[1:], batch[1:], strict=True):
-        if array is not None and len(array) != n:
+    arrays = _labelled("x", "input", batch.x, inputs)
+    arrays += _labelled("y", "y of", batch.y, outputs)
+    arrays += _labelled("sample_weight", "sample_weight of", batch.sample_weight, outputs)
+    label, first = arrays[0]
+    if len(first) == 0:
+        raise ValueError(f"{label} has no samples (its first axis is 0 long).")
+    for other, array in arrays[1:]:
+        if array is not None and len(array) != len(first):
             raise ValueError(
-                f"x has {n} samples and {name} has {len(array)}: each sample needs its own. "
-                f"Shapes: x {batch.x.shape}, {name} {array.shape}."
+                f"{label} has {len(first)} samples and {other} has {len(array)}: each sample needs its own. "
+                f"Shapes: {label} {first.shape}, {other} {array.shape}."
             )
     return batch
+
+
+def _labelled(part: str, word: str, arrays: Any, names: Sequence[str] | None) -> list[tuple[str, Any]]:
+    """What to call each array in a part of a batch, and the array."""
+    if isinstance(arrays, Mapping):
+        return [(f"{part}[{key!r}]", array) for key, array in arrays.items()]
+    if not isinstance(arrays, list):
+        return [(part, arrays)]
+    labels = (
+        [f"{part}[{i}]" for i in range(len(arrays))] if names is None else [f"{word} {n!r}" for n in names]
+    )
+    return list(zip(labels, arrays, strict=True))
 
 
 def one_batch(x: Any, y: Any = None, sample_weight: Any = None) -> Batch:
@@ -101,7 +134,7 @@ def one_batch(x: Any, y: Any = None, sample_weight: Any = None) -> Batch:
     array([0, 1])
     """
     parts = zip(Batch._fields, (x, y, sample_weight), strict=True)
-    return _checked(Batch(*(None if p is None and n != "x" else checked_array(p, n) for n, p in parts)))
+    return checked(Batch(*(None if p is None and n != "x" else checked_array(p, n) for n, p in parts)))
 
 
 def unlisted(expected: Any, x: Any, y: Any = None, sample_weight: Any = None) -> tuple[Any, Any, Any]:
@@ -135,22 +168,29 @@ def _only_array(parts: Any) -> Any:
     return one if getattr(one, "ndim", 0) else None
 
 
-def as_batch(batch: Any) -> Batch:
-    """What a generator yields, x, (x,), (x, y) or (x, y, sample_weight), as a batch of arrays."""
+def as_batch(batch: Any, arrange: Callable[..., Batch] = one_batch) -> Batch:
+    """What a generator yields, x, (x,), (x, y) or (x, y, sample_weight), as a batch of arrays.
+
+    Args:
+        batch: the one, or the tuple or list.
+        arrange: makes a batch of x, y and sample_weight.
+    """
     parts = batch if isinstance(batch, tuple | list) else (batch,)
     if not 1 <= len(parts) <= 3:
         raise ValueError(f"A batch is (x, y) or (x, y, sample_weight), got {len(parts)} entries.")
-    return one_batch(*parts)
+    return arrange(*parts)
 
 
 def are_samples(x: Any) -> bool:
     """Whether `x` holds the samples themselves, and not batches of them."""
-    if isinstance(x, np.ndarray | Tensor | list | tuple):
+    if isinstance(x, np.ndarray | Tensor | list | tuple | Mapping):
         return True
     return any(hasattr(x, way) for way in ("to_numpy", "toarray", "__array__"))
 
 
-def split(x: Any, y: Any, sample_weight: Any, share: float) -> tuple[Batch, Batch]:
+def split(
+    x: Any, y: Any, sample_weight: Any, share: float, arrange: Callable[..., Batch] = one_batch
+) -> tuple[Batch, Batch]:
     """The first samples for training, the last `share` of them for validation: before any shuffling, as Keras.
 
     Raises:
@@ -159,9 +199,12 @@ def split(x: Any, y: Any, sample_weight: Any, share: float) -> tuple[Batch, Batc
     share = number("fit", "validation_split", share, above=0, below=1)
     if x is not None and not are_samples(x):
         raise ValueError("validation_split cuts arrays. For a generator, pass validation_data.")
-    data = one_batch(x, y, sample_weight)
-    at = int(np.floor(len(data.x) * (1 - share)))
-    if at in (0, len(data.x)):
-        raise ValueError(f"validation_split={share} of {len(data.x)} samples leaves one side without any.")
-    first = Batch(*(None if a is None else a[:at] for a in data))
-    return first, Batch(*(None if a is None else a[at:] for a in data))
+    data = arrange(x, y, sample_weight)
+    at = int(np.floor(data.samples * (1 - share)))
+    if at in (0, data.samples):
+        raise ValueError(f"validation_split={share} of {data.samples} samples leaves one side without any.")
+
+    def rows(part: slice) -> Batch:
+        return Batch(*(mapped(lambda a: None if a is None else a[part], arrays) for arrays in data))
+
+    return rows(slice(at)), rows(slice(at, None))

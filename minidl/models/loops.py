@@ -6,18 +6,20 @@ from typing import Any
 import numpy as np
 
 from minidl import random
-from minidl.backend import Array
 from minidl.callbacks.base import CallbackList, History
 from minidl.graph import Applied
 from minidl.models.arguments import optional_count, validation_epochs, validation_source
+from minidl.models.arrangement import Arrangement
 from minidl.models.class_weights import checked_class_weight, class_weights
-from minidl.models.data import checked_array, one_batch, split, unlisted
+from minidl.models.data import split
 from minidl.models.modes import modes_restored
+from minidl.models.position import Resume, Run
 from minidl.models.progress import Progress
 from minidl.models.scores import Scores
 from minidl.models.sources import ArraySource, Source, source
 from minidl.models.training import Trainer
 from minidl.utils.checks import whole_number
+from minidl.utils.nested import flatten, packed
 
 __all__ = ["Loops"]
 
@@ -27,8 +29,8 @@ class Loops(Trainer):
 
     stop_training = False
     _shuffler: random.SeedGenerator
-    _built_for: Any
-    input: Any
+    _run: Run | None = None
+    _resume: Resume | None = None
 
     @modes_restored
     def fit(
@@ -53,8 +55,9 @@ class Loops(Trainer):
         """Train for a number of epochs.
 
         Args:
-            x: samples: array, list, pandas object; or a generator or Sequence of (x, y) or (x, y, weight).
-            y: targets, as many as samples.
+            x: samples: array, list, pandas object; or a generator or Sequence of (x, y) or (x, y, weight). For
+                several inputs a list of those in the order of `model.inputs`, or a dict by their names.
+            y: targets, as many as samples; for several outputs a list, or a dict by their names.
             batch_size: samples in a step, 32 by default. The last batch of an epoch may be smaller.
             epochs: where to stop counting; training runs from `initial_epoch` to `epochs`.
             verbose: 0 silent, 1 or "auto" a progress bar, 2 a line per epoch, 3 the epoch's number only.
@@ -63,7 +66,7 @@ class Loops(Trainer):
             validation_data: (x, y) or (x, y, weight), or a generator or Sequence of such batches.
             shuffle: whether each epoch takes the samples in a new order.
             class_weight: class -> weight of its samples in the loss; classes left out weigh 1.
-            sample_weight: weight of each sample in the loss.
+            sample_weight: weight of each sample in the loss; for several outputs also a list or dict.
             initial_epoch: number of the first epoch, to continue an earlier run.
             steps_per_epoch: batches in an epoch; needed for endless generators.
             validation_steps, validation_batch_size: the same for validation.
@@ -88,19 +91,22 @@ class Loops(Trainer):
                 )
         if not isinstance(shuffle, bool | np.bool_):
             raise TypeError(f"fit expects shuffle to be True or False, got {shuffle!r:.60}.")
-        x, y, sample_weight = unlisted(self._expected_shape, x, y, sample_weight)
-        if isinstance(validation_data, tuple | list) and len(validation_data) in (2, 3):
-            validation_data = unlisted(self._expected_shape, *validation_data)
+        arrange = self._arrangement()
         if validation_split != 0 and validation_data is None:
-            (x, y, sample_weight), validation_data = split(x, y, sample_weight, validation_split)
-        data = source(x, y, sample_weight, batch_size, self._shuffler if shuffle else None, steps_per_epoch)
+            x, validation_data = split(x, y, sample_weight, validation_split, arrange)
+            y = sample_weight = None
+        shuffler = self._shuffler if shuffle else None
+        data = source(x, y, sample_weight, batch_size, shuffler, steps_per_epoch, arrange)
         held_out = validation_source(
             validation_data,
             optional_count("fit", "validation_batch_size", validation_batch_size) or batch_size,
             optional_count("fit", "validation_steps", validation_steps),
+            arrange,
         )
+        if class_weight is not None and not arrange.one_output:
+            class_weights(data.peek(), class_weight)  # is refused for several outputs: better now than later
         self._prepare(data.peek, training=True)
-        scores: Scores = self.scores  # type: ignore[assignment]
+        scores: Scores = self.scores
         history = History()
         hooks = CallbackList(
             [*_as_list(callbacks), history], self, epochs=epochs, steps=data.steps, verbose=verbose
@@ -109,17 +115,22 @@ class Loops(Trainer):
         self.stop_training = False
         progress = Progress(verbose, epochs, data.steps)
         watch_begin, watch_end = hooks.watches("on_train_batch_begin"), hooks.watches("on_train_batch_end")
+        run = self._run = Run(data, initial_epoch)
+        self._resume = None
         hooks.call("on_train_begin", {})
         undisturbed = isinstance(data, ArraySource) and not watch_begin and not watch_end
         logs: dict[str, Any] = {}
+        scores.reset()
+        if self._resume is not None:
+            self._go_on(run, self._resume)
         try:
-            for epoch in range(initial_epoch, epochs):
-                scores.reset()
+            for epoch in range(run.epoch, epochs):
                 progress.epoch_begin(epoch)
-                hooks.call("on_epoch_begin", epoch, {})
+                if not run.done:
+                    hooks.call("on_epoch_begin", epoch, {})
                 tape: list[Applied] | None = [] if undisturbed and self._repeats else None
                 replay = None
-                for i, batch in enumerate(data.epoch(int(self.optimizer.iterations))):
+                for i, batch in run.batches(int(self.optimizer.iterations)):
                     if watch_begin:
                         hooks.call("on_train_batch_begin", i, {})
                     if class_weight is not None:
@@ -128,6 +139,7 @@ class Loops(Trainer):
                         self._repeat_step(batch, replay)
                     else:
                         replay, tape = self._train_step(batch, tape) or replay, None
+                    run.done = i + 1
                     progress.step(i + 1, scores.values)
                     if watch_end:
                         hooks.call("on_train_batch_end", i, _sorted(scores.values()))
@@ -138,24 +150,49 @@ class Loops(Trainer):
                     logs |= {f"val_{k}": v for k, v in self._test_epoch(held_out, hooks).items()}
                 logs = _sorted(logs)
                 progress.epoch_end(logs)
+                run.next_epoch()
                 hooks.call("on_epoch_end", epoch, logs)
                 if self.stop_training:
                     break
+                scores.reset()
             hooks.call("on_train_end", logs)
         finally:
             progress.close()
         return history
 
+    # --- to go on in the middle of a run (see `minidl.models.position`) ---------------------------------------
+
     @property
-    def _expected_shape(self) -> Any:
-        """The shape of a batch of inputs; None as long as it is not known."""
-        return self._built_for if self.input is None else self.input.shape
+    def _position(self) -> tuple[int, int, int] | None:
+        """Where the latest `fit` is: epoch, batches of it that are done, step that has decided the order."""
+        return None if self._run is None else self._run.position
+
+    def _resume_at(
+        self, epoch: int, batch: int = 0, first_step: int | None = None, scores: Any = None
+    ) -> None:
+        """Called by a callback in `on_train_begin`: let this `fit` go on where `_position` of another was.
+
+        Args:
+            epoch, batch, first_step: that position.
+            scores: what `model.scores.get_state()` was there; None at the beginning of an epoch.
+        """
+        self._resume = Resume(epoch, batch, first_step, scores)
+
+    def _go_on(self, run: Run, resume: Resume) -> None:
+        run.go_on(resume, int(self.optimizer.iterations))
+        if resume.scores is not None:
+            self._learn_outputs(run.data.peek)
+            self.scores.set_state(resume.scores)
+
+    def _arrangement(self) -> Arrangement:
+        """How data becomes batches for this model."""
+        return Arrangement(self, None if self._objective is None else self._objective.outputs)
 
     def _test_epoch(
         self, data: Source, hooks: CallbackList, progress: Progress | None = None
     ) -> dict[str, Any]:
         """Loss and metrics over all of `data`."""
-        scores: Scores = self.scores  # type: ignore[assignment]
+        scores: Scores = self.scores
         scores.reset()
         hooks.call("on_test_begin", {})
         watch_begin, watch_end = hooks.watches("on_test_batch_begin"), hooks.watches("on_test_batch_end")
@@ -186,20 +223,20 @@ class Loops(Trainer):
         """Loss and metrics on data, in inference mode.
 
         Returns:
-            The loss; with metrics [loss, metric, ...] in the order of `compile`; a dict with `return_dict`.
+            The loss; with metrics [loss, metric, ...] in the order of `compile`; a dict with `return_dict`. For
+            several outputs [loss, loss of each output ..., metric, ...], metrics in alphabetical order.
         """
         batch_size = optional_count("evaluate", "batch_size", batch_size)
         steps = optional_count("evaluate", "steps", steps)
-        data = source(*unlisted(self._expected_shape, x, y, sample_weight), batch_size, steps=steps)
+        data = source(x, y, sample_weight, batch_size, steps=steps, arrange=self._arrangement())
         self._prepare(data.peek, training=False)
         hooks = CallbackList(callbacks, self, epochs=1, steps=data.steps, verbose=verbose)
         progress = Progress(verbose, 1, data.steps)
         try:
-            results = self._test_epoch(data, hooks, progress)
-            progress.epoch_end(_sorted(results))
+            progress.epoch_end(_sorted(self._test_epoch(data, hooks, progress)))
         finally:
             progress.close()
-        return _answer(results, return_dict)
+        return self.scores.answer(return_dict)
 
     @modes_restored
     def predict(
@@ -209,15 +246,15 @@ class Loops(Trainer):
         verbose: Any = "auto",
         steps: int | None = None,
         callbacks: Any = None,
-    ) -> Array:
-        """The model's output for `x`, as a NumPy array, in inference mode."""
+    ) -> Any:
+        """The model's output for `x` in inference mode: an array, or a list or dict of them as the model returns."""
         batch_size = optional_count("predict", "batch_size", batch_size)
         steps = optional_count("predict", "steps", steps)
-        data = source(unlisted(self._expected_shape, x)[0], batch_size=batch_size, steps=steps)
+        data = source(x, batch_size=batch_size, steps=steps, arrange=self._arrangement())
         hooks = CallbackList(callbacks, self, epochs=1, steps=data.steps, verbose=verbose)
         progress = Progress(verbose, 1, data.steps)
         hooks.call("on_predict_begin", {})
-        outputs: list[Array] = []
+        outputs: list[Any] = []
         try:
             for i, batch in enumerate(data.epoch()):
                 hooks.call("on_predict_batch_begin", i, {})
@@ -228,12 +265,15 @@ class Loops(Trainer):
         finally:
             progress.close()
         hooks.call("on_predict_end", {})
-        return np.concatenate(outputs)
+        if isinstance(outputs[0], np.ndarray):
+            return np.concatenate(outputs)
+        joined = [np.concatenate(parts) for parts in zip(*map(flatten, outputs), strict=True)]
+        return packed(outputs[0], joined)
 
     @modes_restored
-    def predict_on_batch(self, x: Any) -> Array:
+    def predict_on_batch(self, x: Any) -> Any:
         """The model's output for one batch."""
-        return self._predict_step(checked_array(unlisted(self._expected_shape, x)[0], "x"))
+        return self._predict_step(self._arrangement().only_x(x))
 
     @modes_restored
     def train_on_batch(
@@ -245,36 +285,29 @@ class Loops(Trainer):
         return_dict: bool = False,
     ) -> Any:
         """One step on one batch. Metrics begin anew. Returns what `evaluate` returns."""
-        batch = one_batch(*unlisted(self._expected_shape, x, y, sample_weight))
+        batch = self._arrangement()(x, y, sample_weight)
         if class_weight is not None:
             batch = class_weights(batch, checked_class_weight(class_weight))
         self._prepare(lambda: batch, training=True)
-        self.scores.reset()  # type: ignore[union-attr]
+        self.scores.reset()
         self._train_step(batch)
-        return _answer(self.scores.values(), return_dict)  # type: ignore[union-attr]
+        return self.scores.answer(return_dict)
 
     @modes_restored
     def test_on_batch(
         self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False
     ) -> Any:
         """Loss and metrics on one batch. Metrics begin anew. Returns what `evaluate` returns."""
-        batch = one_batch(*unlisted(self._expected_shape, x, y, sample_weight))
+        batch = self._arrangement()(x, y, sample_weight)
         self._prepare(lambda: batch, training=False)
-        self.scores.reset()  # type: ignore[union-attr]
+        self.scores.reset()
         self._test_step(batch)
-        return _answer(self.scores.values(), return_dict)  # type: ignore[union-attr]
+        return self.scores.answer(return_dict)
 
 
 def _sorted(logs: dict[str, Any]) -> dict[str, Any]:
     """Keras hands logs to callbacks in alphabetical order."""
     return dict(sorted(logs.items()))
-
-
-def _answer(results: dict[str, Any], return_dict: bool) -> Any:
-    if return_dict:
-        return results
-    values = list(results.values())
-    return values if len(values) > 1 else values[0]
 
 
 def _as_list(value: Any) -> list[Any]:

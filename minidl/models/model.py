@@ -2,19 +2,19 @@
 
 import difflib
 import functools
-from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
 from minidl import random
 from minidl.layers.base import Layer
 from minidl.layers.known import KNOWN
 from minidl.models.loops import Loops
-from minidl.models.summary import show, summary_text
+from minidl.models.savable import Savable
+from minidl.models.shown import Shown
 
 __all__ = ["Model"]
 
 
-class Model(Loops, Layer):
+class Model(Loops, Savable, Shown, Layer):
     """The base of models. There are two ways to make one.
 
     `Model(inputs, outputs)` takes all layers between these symbolic tensors (see `minidl.models.Functional`):
@@ -96,34 +96,6 @@ class Model(Loops, Layer):
         close = difflib.get_close_matches(str(name), names, 1)
         mend = f"Did you mean {close[0]!r}?" if close else f"Its layers: {', '.join(names):.250}."
         raise ValueError(f"{self.name} has no layer {name!r:.60}. {mend}")
-
-    def summary(
-        self,
-        line_length: int | None = None,
-        positions: Any = None,
-        print_fn: Callable[[str], Any] | None = None,
-        expand_nested: bool = False,
-        show_trainable: bool = False,
-        layer_range: Sequence[str] | None = None,
-        *,
-        explain: bool = False,
-    ) -> None:
-        """Print a table of the layers: output shapes and numbers of parameters.
-
-        Args:
-            line_length: width of the table; by default that of the terminal.
-            positions: understood for scripts written for Keras; the columns are as wide as they need to be.
-            print_fn: called with the text instead of printing it.
-            expand_nested: show the layers of models inside this one too, below their model.
-            show_trainable: add a column that says Y or N.
-            layer_range: names of the first and the last layer to show.
-            explain: add how each number comes about: (3·3·1 + 1)·32 = 320.
-
-        Raises:
-            ValueError: `layer_range` is not two names of layers, in their order.
-        """
-        text = summary_text(self, line_length, expand_nested, show_trainable, layer_range, explain)
-        show(text, print_fn)
 
 
 def _has_ends(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:

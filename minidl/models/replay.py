@@ -5,7 +5,8 @@ input, each op leaves a node on the graph, backward walks over the nodes. But fr
 changes. So the first step of an epoch is taken down on a tape, op by op:
 
     forward, options       the functions that ran, reference or kernel
-    inputs, outputs        as numbers of places: place 0 holds x, place 1 y, others weights, constants, results
+    inputs, outputs        as numbers of places: the first hold x (or each of several inputs) and y, others weights,
+                           constants, results
 
 and the steps behind it run down the tape, and back up for the gradients. These are the same functions on the same
 arrays in the same order, so the numbers are the same, bit for bit.
@@ -22,6 +23,7 @@ import numpy as np
 
 from minidl.backend import Array
 from minidl.graph import Applied, fitted
+from minidl.layers.core.operation import Operation
 from minidl.layers.known import KNOWN
 from minidl.models.data import Batch
 from minidl.tensor import Tensor
@@ -30,8 +32,16 @@ from minidl.variable import Variable
 __all__ = ["Replay", "repeats", "replay_of"]
 
 
+_ON_TAPE = {  # functions of minidl.ops that leave all they do on the tape; a comparison, say, does not
+    "absolute", "add", "concatenate", "divide", "exp", "get_item", "log", "matmul", "mean", "multiply", "negative",
+    "reshape", "sigmoid", "softmax", "sqrt", "square", "subtract", "sum", "tanh", "transpose",
+}  # fmt: skip
+
+
 def repeats(part: Any) -> bool:
     """Whether a layer runs the same ops on every batch of one shape, and all layers and curves inside do."""
+    if type(part) is Operation:
+        return part.function in _ON_TAPE
     known: Any = KNOWN.get(type(part).__name__)
     curves = [getattr(part, name, None) for name in ("activation", "recurrent_activation")]
     return (
@@ -41,7 +51,7 @@ def repeats(part: Any) -> bool:
         and part.activity_regularizer is None
         and all(v.regularizer is None for v in part._variables)
         and all(getattr(curve, "__module__", "minidl.").startswith("minidl.") for curve in curves)
-        and all(map(repeats, part._layers))
+        and all(map(repeats, getattr(part, "operations", part._layers)))
     )
 
 
@@ -74,10 +84,11 @@ class Replay:
         self.shapes = _shapes(batch)
         if self.shapes is None:
             raise LookupError("samples have weights, or there are no targets")
-        self.values: list[Any] = [None, None]
+        self.data = _arrays(batch)
+        self.values: list[Any] = [None] * len(self.data)
         self.weights: list[tuple[int, Variable]] = []
         self.places: dict[int, int] = {}  # id of a tensor or array -> place
-        ops = [self._op(applied, batch, i < model_ops) for i, applied in enumerate(tape)]
+        ops = [self._op(applied, i < model_ops) for i, applied in enumerate(tape)]
         self.loss, self.y_pred = self.places[id(loss)], None if y_pred is None else self.places[id(y_pred)]
         needed = {
             self.loss,
@@ -87,27 +98,30 @@ class Replay:
             if needed.intersection(op.outputs):
                 needed.update(op.inputs)
         self.ops = [op for op in ops if needed.intersection(op.outputs)]
-        del self.places
+        if not set(range(len(self.data))) <= {place for op in ops for place in op.inputs}:
+            raise LookupError("an input or y came in by another way")
+        del self.places, self.data
 
-    def _op(self, applied: Applied, batch: Batch, constants: bool) -> _Op:
+    def _op(self, applied: Applied, constants: bool) -> _Op:
         if any(isinstance(option, np.ndarray) for option in applied.options.values()):
             raise LookupError("an option holds numbers")
         pairs = zip(applied.inputs, applied.arrays, strict=True)
-        inputs = [self._place(x, array, batch, constants) for x, array in pairs]
+        inputs = [self._place(x, array, constants) for x, array in pairs]
         outputs = [self._new_place(y) for y in applied.outputs]
         node = applied.node
         wanted = [] if node is None else [(i, inputs[i]) for i, x in enumerate(node.inputs) if x is not None]
         backward = None if node is None else node.backward
         return _Op(applied.forward, applied.options, inputs, outputs, applied.several, backward, wanted)
 
-    def _place(self, x: Any, array: Any, batch: Batch, constants: bool) -> int:
+    def _place(self, x: Any, array: Any, constants: bool) -> int:
         if id(x) in self.places:
             return self.places[id(x)]
         if isinstance(x, Variable):
             self.weights.append((self._new_place(x), x))
             return self.weights[-1][0]
-        if array is batch.x or array is batch.y:
-            return 0 if array is batch.x else 1
+        for place, given in enumerate(self.data):
+            if array is given:
+                return place
         if isinstance(array, np.ndarray) and not constants:
             raise LookupError("the loss has made something of y")
         self.values.append(array)
@@ -125,7 +139,8 @@ class Replay:
     def run(self, batch: Batch) -> tuple[Array | None, Array]:
         """Forward and backward on `batch`: output and loss. The gradients are left where the optimizer looks."""
         values, caches = self.values.copy(), []
-        values[0], values[1] = batch.x, batch.y
+        arrays = _arrays(batch)
+        values[: len(arrays)] = arrays
         for place, weight in self.weights:
             values[place] = weight.data
         for forward, options, inputs, outputs, several, _, _ in self.ops:
@@ -169,6 +184,17 @@ def replay_of(
         return None
 
 
+def _arrays(batch: Batch) -> list[Any]:
+    """The inputs and the targets of a batch."""
+    x: Any = batch.x
+    return [*x, batch.y] if isinstance(x, list) else [x, batch.y]
+
+
 def _shapes(batch: Batch) -> Any:
+    """What a batch must agree in to be run the same way; None where that cannot be."""
     x, y, sample_weight = batch
-    return None if y is None or sample_weight is not None else (x.shape, x.dtype, y.shape, y.dtype)
+    if not isinstance(y, np.ndarray) or sample_weight is not None:
+        return None
+    if isinstance(x, list):
+        return [(array.shape, array.dtype) for array in (*x, y)]
+    return (x.shape, x.dtype, y.shape, y.dtype) if isinstance(x, np.ndarray) else None

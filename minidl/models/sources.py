@@ -1,16 +1,19 @@
 """Where batches come from: arrays cut into pieces, a generator, or an object that hands out batches by number.
 
 Each source yields (x, y, sample_weight) once around per epoch and knows how many steps that takes, if anyone
-does.
+does. It can also go on in the middle of an epoch, where an earlier run has stopped (`Source.go_on`).
 """
 
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator
 from typing import Any
+
+import numpy as np
 
 from minidl.backend import Array
 from minidl.models.data import Batch, are_samples, as_batch, one_batch
 from minidl.random import SeedGenerator
+from minidl.utils.nested import mapped
 
 __all__ = ["ArraySource", "GeneratorSource", "SequenceSource", "Source", "source"]
 
@@ -19,14 +22,20 @@ class Source:
     """What the training loop sees of the data."""
 
     steps: int | None = None  # batches in an epoch, None if only the end will tell
+    drawn_at: int = 0  # the training step that has decided the order that is followed
 
-    def epoch(self, number: int | None = None) -> Iterator[Batch]:
+    def epoch(self, number: int | None = None, done: int = 0) -> Iterator[Batch]:
         """The batches of one epoch.
 
         Args:
             number: the training step it begins with, which decides the order; None for no training: from the
                 first sample on, in their own order.
+            done: how many of them are behind us, after `go_on`.
         """
+        raise NotImplementedError
+
+    def go_on(self, drawn_at: int, taken: int) -> None:
+        """Be where a run was that had decided on its order at step `drawn_at` and taken so many batches of it."""
         raise NotImplementedError
 
     def peek(self) -> Batch:
@@ -39,31 +48,39 @@ class _Numbered(Source):
 
     Args:
         in_all: number of batches.
+        things: number of what is shuffled, samples or batches.
         shuffler: the randomness that gives each round its own order; None keeps that of the data.
         steps: batches in an epoch, if not all.
     """
 
-    def __init__(self, in_all: int, shuffler: SeedGenerator | None, steps: int | None):
+    def __init__(self, in_all: int, things: int, shuffler: SeedGenerator | None, steps: int | None):
         if steps is not None and steps > in_all:
             warnings.warn(
                 f"An epoch of {steps} steps was asked for, but the data makes {in_all} batches: it ends there.",
                 stacklevel=5,
             )
-        self.in_all = in_all
+        self.in_all, self._things = in_all, things
         self.steps: int = in_all if steps is None else min(steps, in_all)
         self.shuffler = shuffler
         self._next = 0
         self._order: Array | None = None
 
-    def _numbers(self, number: int | None, n: int) -> Iterator[tuple[int, Array | None]]:
-        """For each batch of an epoch its number, and the order of the `n` things there are (None for their own)."""
+    def go_on(self, drawn_at: int, taken: int) -> None:
+        self._next, self.drawn_at = taken % self.in_all, drawn_at
+        if self.shuffler is not None:
+            self._order = self.shuffler.at(drawn_at).permutation(self._things)
+
+    def _numbers(self, number: int | None, done: int) -> Iterator[tuple[int, Array | None]]:
+        """For each batch of an epoch its number, and the order of all things there are (None for their own)."""
         if number is None:
             self._next, self._order = 0, None
-        for step in range(number or 0, (number or 0) + self.steps):
-            if self._next == 0 and number is not None and self.shuffler is not None:
-                self._order = self.shuffler.at(step).permutation(n)
-            yield self._next, self._order
-            self._next = (self._next + 1) % self.in_all
+        for step in range((number or 0) + done, (number or 0) + self.steps):
+            if self._next == 0 and number is not None:
+                self.drawn_at = step
+                if self.shuffler is not None:
+                    self._order = self.shuffler.at(step).permutation(self._things)
+            at, self._next = self._next, (self._next + 1) % self.in_all
+            yield at, self._order
 
 
 class ArraySource(_Numbered):
@@ -80,19 +97,27 @@ class ArraySource(_Numbered):
     ):
         self.data = data
         self.batch_size = batch_size
-        super().__init__(-(-len(data.x) // batch_size), shuffler, steps)
+        self._plain = all(part is None or isinstance(part, np.ndarray) for part in data)
+        super().__init__(-(-data.samples // batch_size), data.samples, shuffler, steps)
 
-    def epoch(self, number: int | None = None) -> Iterator[Batch]:
-        for i, order in self._numbers(number, len(self.data.x)):
+    def epoch(self, number: int | None = None, done: int = 0) -> Iterator[Batch]:
+        for i, order in self._numbers(number, done):
             yield self._rows(slice(i * self.batch_size, (i + 1) * self.batch_size), order)
 
     def _rows(self, part: slice, order: Array | None) -> Batch:
-        if order is None:
-            return Batch(*[None if array is None else array[part] for array in self.data])
-        return Batch(*[None if array is None else array.take(order[part], axis=0) for array in self.data])
+        if not self._plain:
+            return Batch(*(mapped(lambda a: _picked(a, part, order), arrays) for arrays in self.data))
+        return Batch(*[_picked(array, part, order) for array in self.data])
 
     def peek(self) -> Batch:
         return self._rows(slice(self.batch_size), None)
+
+
+def _picked(array: Array | None, part: slice, order: Array | None) -> Array | None:
+    """The rows of `array` that stand at the places `part` of `order`."""
+    if array is None or order is None:
+        return None if array is None else array[part]
+    return array.take(order[part], axis=0)
 
 
 class GeneratorSource(Source):
@@ -102,19 +127,28 @@ class GeneratorSource(Source):
     epoch runs to the end of the iterator, so a generator is empty afterwards; an iterable starts anew.
     """
 
-    def __init__(self, iterable: Any, steps: int | None = None):
+    def __init__(self, iterable: Any, steps: int | None = None, arrange: Callable[..., Batch] = one_batch):
         self.iterable = iterable
+        self.arrange = arrange
         self.iterator = iter(iterable)
         self.steps = steps
         self.ahead: list[Batch] = []
-        self.ended = False
+        self.ended = self.begun = False
 
-    def epoch(self, number: int | None = None) -> Iterator[Batch]:
-        if self.ended and self.steps is None:
+    def go_on(self, drawn_at: int, taken: int) -> None:
+        """A generator cannot be told where to begin: it is read from its beginning, and so many batches pass by."""
+        self.drawn_at, self.begun = drawn_at, True
+        for _ in range(taken):
+            self._take()
+
+    def epoch(self, number: int | None = None, done: int = 0) -> Iterator[Batch]:
+        if self.ended and self.steps is None and done == 0:
             self.iterator = iter(self.iterable)
-        taken = 0
+        if not self.begun:
+            self.drawn_at, self.begun = number or 0, True
+        taken = done
         while self.steps is None or taken < self.steps:
-            batch = self.ahead.pop() if self.ahead else self._next()
+            batch = self._take()
             if batch is None:
                 if self.steps is not None:
                     raise ValueError(
@@ -126,6 +160,7 @@ class GeneratorSource(Source):
                         "The generator has no batch for this epoch: an earlier one used it up. Pass an object "
                         "that can be iterated again, or an endless generator with steps_per_epoch."
                     )
+                self.drawn_at = (number or 0) + taken  # what comes next begins anew
                 return
             taken += 1
             yield batch
@@ -138,9 +173,12 @@ class GeneratorSource(Source):
             self.ahead.append(first)
         return self.ahead[0]
 
+    def _take(self) -> Batch | None:
+        return self.ahead.pop() if self.ahead else self._next()
+
     def _next(self) -> Batch | None:
         for batch in self.iterator:
-            return as_batch(batch)
+            return as_batch(batch, self.arrange)
         self.ended = True
         return None
 
@@ -151,20 +189,27 @@ class SequenceSource(_Numbered):
     Its `on_epoch_end()` is called after each epoch, if it has one. Batches are shuffled, not samples.
     """
 
-    def __init__(self, sequence: Any, shuffler: SeedGenerator | None, steps: int | None = None):
+    def __init__(
+        self,
+        sequence: Any,
+        shuffler: SeedGenerator | None,
+        steps: int | None = None,
+        arrange: Callable[..., Batch] = one_batch,
+    ):
         self.sequence = sequence
+        self.arrange = arrange
         if len(sequence) == 0:
             raise ValueError(f"{type(sequence).__name__} has length 0: no batches to train on.")
-        super().__init__(len(sequence), shuffler, steps)
+        super().__init__(len(sequence), len(sequence), shuffler, steps)
 
-    def epoch(self, number: int | None = None) -> Iterator[Batch]:
-        for i, order in self._numbers(number, self.in_all):
-            yield as_batch(self.sequence[i if order is None else int(order[i])])
+    def epoch(self, number: int | None = None, done: int = 0) -> Iterator[Batch]:
+        for i, order in self._numbers(number, done):
+            yield as_batch(self.sequence[i if order is None else int(order[i])], self.arrange)
         if hasattr(self.sequence, "on_epoch_end"):
             self.sequence.on_epoch_end()
 
     def peek(self) -> Batch:
-        return as_batch(self.sequence[0])
+        return as_batch(self.sequence[0], self.arrange)
 
 
 def source(
@@ -174,16 +219,24 @@ def source(
     batch_size: int | None = None,
     shuffler: SeedGenerator | None = None,
     steps: int | None = None,
+    arrange: Callable[..., Batch] = one_batch,
 ) -> Source:
     """The source for whatever `fit`, `evaluate` or `predict` was given.
+
+    Args:
+        x: arrays, batches, or a Batch of arrays that are arranged already.
+        y, sample_weight, batch_size, shuffler, steps: as there.
+        arrange: makes a batch of x, y and sample_weight.
 
     Raises:
         TypeError, ValueError: x is missing; y or sample_weight stand beside a source that brings its own.
     """
+    if isinstance(x, Batch):
+        return ArraySource(x, batch_size or 32, shuffler, steps)
     if x is None or are_samples(x):
-        return ArraySource(one_batch(x, y, sample_weight), batch_size or 32, shuffler, steps)
+        return ArraySource(arrange(x, y, sample_weight), batch_size or 32, shuffler, steps)
     indexed = hasattr(x, "__getitem__") and hasattr(x, "__len__")
-    if isinstance(x, Mapping | str | bytes) or not (indexed or hasattr(x, "__iter__")):
+    if isinstance(x, str | bytes) or not (indexed or hasattr(x, "__iter__")):
         mend = " Call it, and pass what it returns." if callable(x) else ""
         raise TypeError(f"x expects arrays, lists, pandas objects or batches, got {type(x).__name__}.{mend}")
     if y is not None or sample_weight is not None or batch_size is not None:
@@ -191,4 +244,4 @@ def source(
             f"{type(x).__name__} yields whole batches (x, y, sample_weight): "
             "leave out y, sample_weight and batch_size."
         )
-    return SequenceSource(x, shuffler, steps) if indexed else GeneratorSource(x, steps)
+    return SequenceSource(x, shuffler, steps, arrange) if indexed else GeneratorSource(x, steps, arrange)

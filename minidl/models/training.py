@@ -14,19 +14,20 @@ Ctrl-C waits until it is done. So whatever happens, the model is that of the las
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
-from minidl import losses, optimizers, random
-from minidl.backend import Array
+from minidl import optimizers, random
 from minidl.graph import Applied, taken_down
 from minidl.layers.context import CallContext, mode
-from minidl.models.arguments import metrics_of_output, of_output
+from minidl.models.arrangement import names_of_outputs
+from minidl.models.chosen import ChosenWeights
 from minidl.models.data import Batch
+from minidl.models.objective import Objective
 from minidl.models.replay import Replay, repeats, replay_of
 from minidl.models.scores import Scores
 from minidl.tensor import Tensor, no_grad
-from minidl.utils.checks import number
 from minidl.utils.interrupts import postponed_interrupt
+from minidl.utils.nested import mapped
 from minidl.variable import Variable
 
 __all__ = ["Trainer"]
@@ -37,10 +38,14 @@ class Trainer:
 
     optimizer: Any = None
     loss: Any = None
-    scores: Scores | None = None
+    scores: Any = None  # Scores, once it is compiled
     name: str
     trainable_weights: list[Variable]
     built: bool
+    one_to_one: ClassVar[bool] = False  # whether there can only be one input and one output
+
+    _objective: Any = None
+    _chosen: Any = None  # ChosenWeights, once it is built and compiled
 
     def compile(
         self,
@@ -58,11 +63,12 @@ class Trainer:
 
         Args:
             optimizer: name or Optimizer.
-            loss: name, Loss, or function f(y_true, y_pred).
-            loss_weights: factor of the loss.
-            metrics: list of names, Metric objects or functions f(y_true, y_pred).
-            weighted_metrics: the same; these take sample_weight and class_weight into account. For the one
-                output, loss and metrics may also stand in a list, or in a dict by the output's name.
+            loss: name, Loss, or function f(y_true, y_pred). For several outputs also a list of those, or a dict
+                by the outputs' names; None for an output without one.
+            loss_weights: factor of the loss; a list or dict for several outputs. The total is their weighted sum.
+            metrics: list of names, Metric objects or functions f(y_true, y_pred). For several outputs a list of
+                such lists, or a dict by the outputs' names.
+            weighted_metrics: the same; these take sample_weight and class_weight into account.
             run_eagerly, steps_per_execution, jit_compile, auto_scale_loss: understood for scripts written
                 for Keras. Every step here is eager, alone, and uses the kernels that are there.
 
@@ -73,12 +79,18 @@ class Trainer:
         chosen = optimizers.get(optimizer)
         if chosen is None:
             raise ValueError("compile expects an optimizer, such as 'adam' or SGD(0.1), got None.")
-        loss_function = losses.as_loss(of_output("loss", loss))
-        scores = Scores(metrics_of_output(metrics), metrics_of_output(weighted_metrics), loss_function)
-        weight = of_output("loss_weights", loss_weights)
-        self.loss_weight = 1.0 if weight is None else number("compile", "loss_weights", weight)
+        names = [None] if self.one_to_one else names_of_outputs(self)
+        objective = Objective(self.name, names, (loss, loss_weights, metrics, weighted_metrics))
+        scores = Scores(objective.outputs)
         self.optimizer, self.loss, self.scores = chosen, loss, scores
-        self._loss_function = loss_function
+        self._objective = objective
+        self._chosen = ChosenWeights(self) if self.built else None
+
+    @property
+    def compiled_with(self) -> dict[str, Any]:
+        """What `compile` was told about losses and metrics, for files."""
+        told = () if self._objective is None else self._objective.asked
+        return dict(zip(("loss", "loss_weights", "metrics", "weighted_metrics"), told, strict=False))
 
     # --- one step -------------------------------------------------------------------------------------------
 
@@ -108,7 +120,9 @@ class Trainer:
         Raises:
             ValueError: there is neither a loss nor a penalty.
         """
-        terms = [*self._data_loss(y, y_pred, sample_weight), *self.losses]
+        objective = self._objective
+        terms = [] if objective is None else objective.terms(y, y_pred, sample_weight)
+        terms += self.losses
         if not terms:
             raise ValueError(f"{self.name} has no loss. Choose one: compile(loss='mse') or another.")
         total = terms[0]
@@ -116,33 +130,32 @@ class Trainer:
             total = total + term
         return total
 
-    def _data_loss(self, y_true: Any, y_pred: Tensor, sample_weight: Any) -> list[Tensor]:
-        """The loss proper, in a list; empty if the model is compiled without one."""
-        if self._loss_function is None:
-            return []
-        if y_true is None:
-            raise ValueError(
-                f"{self.name} is compiled with loss {self._loss_function.name!r}, which needs y. Pass y to fit."
-            )
-        loss = self._loss_function(y_true, y_pred, sample_weight=sample_weight)
-        if loss.ndim:
-            raise ValueError(
-                f"{self.name} needs one number as its loss, but {self._loss_function.name!r} gives an array of shape "
-                f"{loss.shape}. Make it with reduction='sum_over_batch_size'."
-            )
-        return [loss if self.loss_weight == 1 else loss * self.loss_weight]
+    def _score(self, loss: Tensor, batch: Batch, y_pred: Any) -> None:
+        """Let the scores take in a batch."""
+        scores, objective, losses = self.scores, self._objective, ()
+        y, sample_weight = batch.y, batch.sample_weight
+        outputs = objective.know(y_pred)
+        if scores.outputs is not outputs:
+            scores.learn(outputs)
+        if scores.several:
+            y, y_pred, sample_weight = objective.in_order(y, y_pred, sample_weight)
+            losses = [float(one) for one in objective.measured] if scores.loss_keys else ()
+        scores.update(float(loss), y, y_pred, sample_weight, losses)
 
     def _train_step(self, batch: Batch, tape: list[Applied] | None = None) -> Replay | None:
         """One step. If `tape` is a list, what is applied is taken down there, and made into a Replay if it can be."""
-        optimizer = self.optimizer
+        optimizer, chosen = self.optimizer, self._chosen
         optimizer.flat.clear_gradients()
+        chosen.forget_gradients()
         with CallContext() as context, random.training_step(int(optimizer.iterations)):
             with taken_down(tape):
                 y_pred = self(batch.x, training=True)  # type: ignore[operator]
                 model_ops = len(tape or ())
                 weights = self.trainable_weights
-                if len(weights) > len(optimizer.flat.variables):  # a layer was called for the first time
-                    raise self._unknown_weights()
+                if len(weights) != chosen.count:
+                    chosen.look(
+                        self.name, weights
+                    )  # a callback has frozen a layer, or one was built right now
                 loss = self.compute_loss(batch.x, batch.y, y_pred, batch.sample_weight)
             if loss.requires_grad:
                 loss.backward()
@@ -151,27 +164,29 @@ class Trainer:
                     f"{self.name} cannot learn: no operation connects its loss with a weight. In your own loss or "
                     "layer use operators, NumPy functions or minidl.ops on the tensors, not .numpy() or .data."
                 )
-        self.scores.update(float(loss), batch.y, y_pred, batch.sample_weight)  # type: ignore[union-attr]
+        self._score(loss, batch, y_pred)
         with postponed_interrupt():
-            if weights:
+            if len(weights) > len(chosen.waiting):
                 optimizer.step()
             context.commit()
-        if tape is None or self.scores is None:
+        chosen.forget_gradients()
+        if tape is None:
             return None
         return replay_of(tape, batch, y_pred if self.scores.given else None, loss, model_ops)
 
     def _repeat_step(self, batch: Batch, replay: Replay) -> None:
         """The same step on another batch, from what was taken down."""
         y_pred, loss = replay.run(batch)
-        output = batch.x if y_pred is None else Tensor(y_pred)  # without metrics only their number counts
-        self.scores.update(float(loss), batch.y, output, None)  # type: ignore[union-attr]
+        output = batch.y if y_pred is None else Tensor(y_pred)  # without metrics only their number counts
+        self.scores.update(float(loss), batch.y, output, None)
         with postponed_interrupt():
             self.optimizer.step()
+        self._chosen.forget_gradients()
 
     @property
     def _repeats(self) -> bool:
         """Whether a step is the same for all batches of one shape."""
-        loss: Any = self._loss_function
+        loss: Any = self._objective.only_loss
         return (
             type(loss).__module__.startswith("minidl.")
             and loss.repeats
@@ -184,12 +199,13 @@ class Trainer:
         with no_grad(), CallContext() as context:
             y_pred = self(batch.x, training=False)  # type: ignore[operator]
             loss = self.compute_loss(batch.x, batch.y, y_pred, batch.sample_weight, training=False)
-        self.scores.update(float(loss), batch.y, y_pred, batch.sample_weight)  # type: ignore[union-attr]
+        self._score(loss, batch, y_pred)
         context.commit()  # the states of stateful layers
 
-    def _predict_step(self, x: Array) -> Array:
+    def _predict_step(self, x: Any) -> Any:
         with no_grad():
-            return self(x, training=False).data  # type: ignore[operator]
+            y = self(x, training=False)  # type: ignore[operator]
+        return y.data if isinstance(y, Tensor) else mapped(lambda one: one.data, y)
 
     def _prepare(self, peek: Callable[[], Batch], training: bool) -> None:
         """Build the model from a first batch, and make sure the optimizer holds its weights."""
@@ -199,19 +215,16 @@ class Trainer:
             with no_grad(), CallContext():
                 self(peek().x, training=training)  # type: ignore[operator]
         if training:
-            trained = self.trainable_weights
-            if not self.optimizer.built:
-                self.optimizer.build(trained)
-            elif {id(v) for v in trained} <= {id(v) for v in self.optimizer.flat.variables}:
-                self.optimizer.rehome()  # a weight frozen since then gets no gradient and stays as it is
-            else:
-                raise self._unknown_weights()
+            if self._chosen is None:
+                self._chosen = ChosenWeights(self)
+            self._chosen.take_up(self.optimizer, self.name, self.trainable_weights)
 
-    def _unknown_weights(self) -> ValueError:
-        return ValueError(
-            f"{self.name} has weights to train that its optimizer does not hold: layers were added, built or "
-            "unfrozen since, or it serves another model. Call compile() again, with a new optimizer."
-        )
+    def _learn_outputs(self, peek: Callable[[], Batch]) -> None:
+        """Find out which outputs there are, from a first batch."""
+        if self._objective.outputs is None:
+            with no_grad(), CallContext():
+                y_pred = self(peek().x, training=False)  # type: ignore[operator]
+            self.scores.learn(self._objective.know(y_pred))
 
     def reset_metrics(self) -> None:
         """Begin the metrics anew."""
@@ -226,7 +239,7 @@ class Trainer:
         empty. The loss is no metric here; `evaluate` and `History` report it.
         """
         known = self.scores.metrics if self.scores is not None else None
-        return [metric for metric, _ in (known or {}).values()]
+        return [entry.metric for entry in (known or {}).values()]
 
     @property
     def metrics_names(self) -> list[str]:

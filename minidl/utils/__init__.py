@@ -1,4 +1,6 @@
-"""Small helpers around training: one-hot labels, normalising, padding, batches on demand, windows, seeds."""
+"""Small helpers around training: one-hot labels, normalising, padding, batches on demand, windows, seeds, pictures."""
+
+from typing import Any
 
 from minidl.utils.numerical import normalize as normalize
 from minidl.utils.numerical import to_categorical as to_categorical
@@ -9,6 +11,15 @@ from minidl.utils.seeds import set_random_seed as set_random_seed
 from minidl.utils.timeseries import timeseries_dataset_from_array as timeseries_dataset_from_array
 
 __all__ = [
-    "PyDataset", "Sequence", "normalize", "pad_sequences", "set_random_seed",
+    "PyDataset", "Sequence", "normalize", "pad_sequences", "plot_model", "set_random_seed",
     "timeseries_dataset_from_array", "to_categorical",
 ]  # fmt: skip
+
+
+def __getattr__(name: str) -> Any:
+    """`plot_model`, which is where models are: above these helpers, so it is imported when it is asked for."""
+    if name != "plot_model":
+        raise AttributeError(f"module 'minidl.utils' has no attribute {name!r}")
+    from minidl.models.picture import plot_model
+
+    return plot_model

@@ -1,6 +1,6 @@
 """Structures of things: one, or lists, tuples and dicts of them, as layers with several inputs or outputs have."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 __all__ = ["flatten", "mapped", "packed"]
@@ -41,14 +41,14 @@ def packed(structure: Any, things: list[Any]) -> Any:
     >>> packed({"b": 0, "a": [0, 0]}, ["x", "y", "z"])
     {'b': 'z', 'a': ['x', 'y']}
     """
-    waiting = iter(things)
+    return _filled(structure, iter(things))
 
-    def fill(part: Any) -> Any:
-        if isinstance(part, Mapping):
-            filled = {key: fill(part[key]) for key in sorted(part)}
-            return {key: filled[key] for key in part}
-        if isinstance(part, list | tuple):
-            return type(part)(fill(entry) for entry in part)
-        return next(waiting)
 
-    return fill(structure)
+def _filled(part: Any, waiting: Iterator[Any]) -> Any:
+    """A function of its own: one that called itself inside `packed` would be garbage that holds on to `waiting`."""
+    if isinstance(part, Mapping):
+        filled = {key: _filled(part[key], waiting) for key in sorted(part)}
+        return {key: filled[key] for key in part}
+    if isinstance(part, list | tuple):
+        return type(part)(_filled(entry, waiting) for entry in part)
+    return next(waiting)

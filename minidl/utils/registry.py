@@ -22,7 +22,9 @@ __all__ = [
 
 T = TypeVar("T")
 
-_custom_objects: ContextVar[Mapping[str, Any]] = ContextVar("minidl_custom_objects", default=MappingProxyType({}))
+_custom_objects: ContextVar[Mapping[str, Any]] = ContextVar(
+    "minidl_custom_objects", default=MappingProxyType({})
+)
 
 
 @contextmanager
@@ -150,9 +152,9 @@ def deserialize_object(
     found = lookup(kind, table, name)
     if not hasattr(found, "from_config"):
         raise ValueError(f"The {kind} {name!r} is a function and takes no config; write just its name.")
-    takes = "custom_objects" in inspect.signature(found.from_config).parameters  # for the parts inside
+    inner = {"custom_objects": custom_objects} if _passes_on(found.from_config) else {}
     try:
-        return found.from_config(dict(arguments), **({"custom_objects": custom_objects} if takes else {}))
+        return found.from_config(dict(arguments), **inner)
     except TypeError as error:
         raise ValueError(f"The {kind} {name} cannot be made from its config: {error}") from error
 

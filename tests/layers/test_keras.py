@@ -151,6 +151,17 @@ def test_the_global_mean_of_masked_steps(seed, keepdims):
         lambda L: L.AveragePooling2D(),
         lambda L: L.Dense(3, unit=4),
         lambda L: L.Reshape((5,))(np.zeros((1, 4), "f")),
+        lambda L: L.Add()([np.zeros((1, 4), "f"), np.zeros((1, 5), "f")]),
+        lambda L: L.Add()(np.zeros((1, 4), "f")),
+        lambda L: L.Subtract()([np.zeros((1, 4), "f")] * 3),
+        lambda L: L.Concatenate()(np.zeros((1, 4), "f")),
+        lambda L: L.Concatenate()([np.zeros((1, 4, 2), "f"), np.zeros((1, 5, 3), "f")]),
+        lambda L: L.Dot(1)([np.zeros((1, 4), "f"), np.zeros((1, 5), "f")]),
+        lambda L: L.DepthwiseConv2D(3, depth_multiplier=0),
+        lambda L: L.Conv2DTranspose(2, 3, strides=2, output_padding=2)(np.zeros((1, 4, 4, 1), "f")),
+        lambda L: L.Cropping2D(2)(np.zeros((1, 4, 9, 1), "f")),
+        lambda L: L.Lambda("relu"),
+        lambda L: L.GaussianNoise(-0.1),
     ],
 )
 def test_what_keras_refuses_too(make):

@@ -48,6 +48,26 @@ ARGUMENTS = [
     (L.GlobalMaxPooling2D, {}, {"keepdims": FLAGS, "data_format": FORMAT}),
     (L.Flatten, {}, {"data_format": FORMAT}),
     (L.ZeroPadding2D, {}, {"data_format": FORMAT}),
+    (L.Cropping2D, {}, {"data_format": FORMAT}),
+    (L.UpSampling2D, {}, {
+        "size": [*SIZES, (None, TypeError)], "data_format": FORMAT,
+        "interpolation": [("bicubic", ValueError), (None, ValueError), (1, ValueError)],
+    }),
+    (L.DepthwiseConv2D, {"kernel_size": 3}, {
+        "kernel_size": [*SIZES, (None, TypeError)], "strides": [*SIZES, (None, TypeError)],
+        "depth_multiplier": WHOLE, "padding": PADDING, "data_format": FORMAT, "use_bias": FLAGS,
+        "depthwise_initializer": NAMED, "depthwise_regularizer": NAMED, "depthwise_constraint": NAMED,
+    }),
+    (L.SeparableConv2D, {"filters": 3, "kernel_size": 3}, {
+        "filters": WHOLE, "kernel_size": [*SIZES, (None, TypeError)], "depth_multiplier": WHOLE, "padding": PADDING,
+        "data_format": FORMAT, "use_bias": FLAGS, "depthwise_initializer": NAMED, "pointwise_initializer": NAMED,
+        "pointwise_regularizer": NAMED, "pointwise_constraint": NAMED,
+    }),
+    (L.Conv2DTranspose, {"filters": 3, "kernel_size": 3, "strides": 2}, {
+        "filters": WHOLE, "kernel_size": [*SIZES, (None, TypeError)], "padding": PADDING,
+        "output_padding": [*WHOLE[1:-1], ((1, 2, 3), ValueError), ((1, "a"), TypeError), ((), ValueError)],
+        "data_format": FORMAT, "use_bias": FLAGS, "kernel_initializer": NAMED, "kernel_constraint": NAMED,
+    }),
     (L.BatchNormalization, {}, {
         "axis": AXIS, "momentum": [*SHARE, (1.5, ValueError)], "epsilon": [*SHARE, (0, ValueError), (-1, ValueError)],
         "center": FLAGS, "scale": FLAGS, "gamma_initializer": NAMED, "beta_regularizer": NAMED,
@@ -57,6 +77,14 @@ ARGUMENTS = [
         "rate": [*SHARE, (1.5, ValueError)],
         "seed": [(-1, ValueError), (1.5, TypeError), ("a", TypeError), (True, TypeError), (2**64, ValueError)],
         "noise_shape": [(3, ValueError), ((0,), ValueError), ((1.5,), TypeError), ("ab", TypeError)],
+    }),
+    (L.SpatialDropout2D, {"rate": 0.5}, {"rate": [*SHARE, (1.5, ValueError)], "data_format": FORMAT}),
+    (L.GaussianNoise, {"stddev": 0.5}, {"stddev": SHARE}),
+    (L.ActivityRegularization, {}, {"l1": SHARE, "l2": SHARE}),
+    (L.PReLU, {}, {"alpha_initializer": NAMED, "alpha_regularizer": NAMED, "alpha_constraint": NAMED}),
+    (L.Rescaling, {"scale": 2}, {
+        "scale": [("2", TypeError), (None, TypeError), (float("inf"), ValueError), ([1, "a"], ValueError)],
+        "offset": [("2", TypeError), (None, TypeError), (float("nan"), ValueError), ([[1, 2], [3]], ValueError)],
     }),
     (L.Softmax, {}, {"axis": AXIS}),
     (L.Activation, {}, {"activation": NAMED}),

@@ -603,26 +603,6 @@ def test_a_frozen_layer_keeps_its_weights():
     assert len(model.optimizer.flat.variables) == 2
 
 
-def test_freezing_after_compile_acts_at_once_and_thawing_asks_for_compile():
-    model = Sequential([Input(shape=(4,)), Dense(3), Dense(1)])
-    model.compile("adam", "mse")
-    model.fit(X, Y, verbose=0)
-    model.layers[0].trainable = False
-    before = [layer.get_weights() for layer in model.layers]
-    model.fit(X, Y, verbose=0)
-    assert same(model.layers[0].get_weights(), before[0])
-    assert not same(model.layers[1].get_weights(), before[1])
-    model.compile("adam", "mse")
-    model.fit(X, Y, verbose=0)
-    model.layers[0].trainable = True
-    before = state(model)
-    with pytest.raises(ValueError, match=r"optimizer does not hold: .*unfrozen.* Call compile\(\) again"):
-        model.fit(X, Y, verbose=0)
-    assert same(state(model), before)
-    model.compile("adam", "mse")
-    model.fit(X, Y, verbose=0)
-
-
 def test_nothing_to_train_is_no_error():
     model = frozen()
     assert model.fit(TEN, ZERO, epochs=2, verbose=0).history["loss"] == [28.5, 28.5]

@@ -1,10 +1,11 @@
 """What convolutions over series and over images share: everything but their maths.
 
 The constructor, the weights, the shapes and the choice of the op do not depend on how many axes a kernel slides
-along. `Conv1D` and `Conv2D` say how many by the names of their axes, and bring an op each.
+along. `Conv1D` and `Conv2D` say how many by the names of their axes, and bring an op each. `Sliding` is the part
+that their relatives need as well (DepthwiseConv2D, SeparableConv1D, Conv2DTranspose ...): the window itself.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import product
 from typing import Any, ClassVar
 
@@ -19,7 +20,7 @@ from minidl.symbolic import Shape
 from minidl.tensor import Function, Tensor
 from minidl.utils.checks import whole_number
 
-__all__ = ["Convolution", "cells", "rectified"]
+__all__ = ["Convolution", "Sliding", "cells", "rectified"]
 
 
 def cells(w: Array, groups: int) -> Iterator[tuple[tuple[int, ...], slice, slice]]:
@@ -48,14 +49,66 @@ def rectified(convolution: type[Function]) -> tuple[Callable[..., Any], Callable
     return forward, backward
 
 
-class Convolution(Layer):
-    """The base of Conv1D and Conv2D; see there for the arguments."""
+class Sliding(Layer):
+    """A layer with a window that slides along all axes of its input but batch and channels."""
 
     axes: ClassVar[tuple[str, ...]]  # names of the input's
     paddings: ClassVar[tuple[str, ...]] = ("valid", "same")
+    repeats = True
+
+    def _keep_window(self, arguments: Mapping[str, Any]) -> None:
+        """Check and keep what all windows have in common; `arguments` are the constructor's `locals()`."""
+        rank = len(self.axes) - 2
+        self.kernel_size = size_tuple(self, "kernel_size", arguments["kernel_size"], rank)
+        self.strides = size_tuple(self, "strides", arguments["strides"], rank)
+        self.padding = choice(self, "padding", arguments["padding"], *self.paddings)
+        self.data_format = channels_last(self, arguments["data_format"])
+        self.dilation_rate = size_tuple(self, "dilation_rate", arguments["dilation_rate"], rank)
+        self.activation = activations.get(arguments["activation"])
+        self.use_bias = flag(self, "use_bias", arguments["use_bias"])
+        self.input_spec = InputSpec(self.axes)
+        if max(self.strides) > 1 and max(self.dilation_rate) > 1:
+            raise ValueError(
+                f"{self} expects strides 1 where dilation_rate > 1, "
+                f"got strides {self.strides} and dilation_rate {self.dilation_rate}."
+            )
+
+    def _channels_in(self, input_shape: Shape) -> int:
+        """The number of channels to build for, once it is sure that the window fits."""
+        self.compute_output_shape(input_shape)  # raises where it does not
+        channels = last_size(self, input_shape, "channels")
+        self.input_spec = InputSpec(self.axes, sizes={-1: channels})
+        return channels
+
+    def _channels_out(self, channels: int | None) -> int | None:
+        """How many channels come out where `channels` go in."""
+        raise NotImplementedError
+
+    def _window(self, inputs: Tensor) -> dict[str, Any]:
+        """The window as the options of an op."""
+        self.compute_output_shape(inputs.shape)  # raises where the window does not fit
+        padding = borders(
+            inputs.shape[1:-1], self.kernel_size, self.strides, self.padding, self.dilation_rate
+        )
+        return {"strides": self.strides, "padding": padding, "dilation": self.dilation_rate}
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        sizes = fitting_windows(
+            self, input_shape, self.kernel_size, self.strides, self.padding, self.dilation_rate
+        )
+        return (input_shape[0], *sizes, self._channels_out(input_shape[-1]))
+
+    def shape_formulas(self) -> list[str]:
+        return window_formulas(
+            self._sizes[1:-1], self.kernel_size, self.strides, self.padding, self.dilation_rate
+        )
+
+
+class Convolution(Sliding):
+    """The base of Conv1D and Conv2D; see there for the arguments."""
+
     function: ClassVar[type[Function]]
     rectified_function: ClassVar[type[Function]]  # the same with ReLU behind it
-    repeats = True
 
     def __init__(
         self,
@@ -78,58 +131,33 @@ class Convolution(Layer):
         **kwargs: Any,
     ):
         super().__init__(activity_regularizer=activity_regularizer, **kwargs)
-        kind, rank = type(self).__name__, len(self.axes) - 2
+        kind = type(self).__name__
         self.filters = whole_number(kind, "filters", filters, 1)
-        self.kernel_size = size_tuple(self, "kernel_size", kernel_size, rank)
-        self.strides = size_tuple(self, "strides", strides, rank)
-        self.padding = choice(self, "padding", padding, *self.paddings)
-        self.data_format = channels_last(self, data_format)
-        self.dilation_rate = size_tuple(self, "dilation_rate", dilation_rate, rank)
         self.groups = whole_number(kind, "groups", groups, 1)
-        self.activation = activations.get(activation)
-        self.use_bias = flag(self, "use_bias", use_bias)
+        self._keep_window(locals())
         keep_weight_arguments(self, locals(), "kernel", "bias")
-        self.input_spec = InputSpec(self.axes)
-        if max(self.strides) > 1 and max(self.dilation_rate) > 1:
-            raise ValueError(
-                f"{self} expects strides 1 where dilation_rate > 1, "
-                f"got strides {self.strides} and dilation_rate {self.dilation_rate}."
-            )
         if self.filters % self.groups:
             raise ValueError(
                 f"{self} expects filters divisible by groups, got {self.filters} and {self.groups}."
             )
 
     def build(self, input_shape: Shape) -> None:
-        self.compute_output_shape(input_shape)  # raises where the kernel does not fit
-        channels = last_size(self, input_shape, "channels")
+        channels = self._channels_in(input_shape)
         if channels % self.groups:
             raise ValueError(
                 f"{self} expects a number of channels that {self.groups} groups divide, got shape {input_shape}."
             )
         self.kernel = self._make("kernel", (*self.kernel_size, channels // self.groups, self.filters))
         self.bias = self._make("bias", (self.filters,)) if self.use_bias else None
-        self.input_spec = InputSpec(self.axes, sizes={-1: channels})
 
     def call(self, inputs: Tensor) -> Tensor:
-        self.compute_output_shape(inputs.shape)  # raises where the kernel does not fit
-        options = {
-            "strides": self.strides,
-            "padding": borders(
-                inputs.shape[1:-1], self.kernel_size, self.strides, self.padding, self.dilation_rate
-            ),
-            "dilation": self.dilation_rate,
-            "groups": self.groups,
-        }
+        options = {**self._window(inputs), "groups": self.groups}
         if self.activation is activations.relu:
             return self.rectified_function.apply(inputs, self.kernel, self.bias, **options)
         return self.activation(self.function.apply(inputs, self.kernel, self.bias, **options))
 
-    def compute_output_shape(self, input_shape: Shape) -> Shape:
-        sizes = fitting_windows(
-            self, input_shape, self.kernel_size, self.strides, self.padding, self.dilation_rate
-        )
-        return (input_shape[0], *sizes, self.filters)
+    def _channels_out(self, channels: int | None) -> int:
+        return self.filters
 
     @property
     def parameter_words(self) -> str:
@@ -142,8 +170,3 @@ class Convolution(Layer):
         *seen, filters = self.kernel.shape
         cells_seen = "·".join(map(str, seen))
         return f"({cells_seen} + 1)·{filters}" if self.use_bias else f"{cells_seen}·{filters}"
-
-    def shape_formulas(self) -> list[str]:
-        return window_formulas(
-            self._sizes[1:-1], self.kernel_size, self.strides, self.padding, self.dilation_rate
-        )

@@ -3,7 +3,7 @@
 from typing import Any
 
 from minidl.layers.base import Layer
-from minidl.layers.checks import InputSpec, channels_last, size_tuple
+from minidl.layers.checks import InputSpec, channels_last, side_pairs
 from minidl.layers.convolutional.windows import IMAGE_AXES
 from minidl.primitives.joining import pad
 from minidl.symbolic import Shape
@@ -26,13 +26,7 @@ class ZeroPadding2D(Layer):
 
     def __init__(self, padding: Any = (1, 1), data_format: str | None = None, **kwargs: Any):
         super().__init__(**kwargs)
-        sides = tuple(padding) if isinstance(padding, list | tuple) else (padding, padding)
-        if len(sides) != 2:
-            raise ValueError(
-                "ZeroPadding2D expects padding to be a number, (rows, columns) or "
-                f"((top, bottom), (left, right)), got {padding!r}."
-            )
-        self.padding = tuple(size_tuple(self, "padding", side, 2, least=0) for side in sides)
+        self.padding = side_pairs(self, "padding", padding)
         self.data_format = channels_last(self, data_format)
         self.input_spec = InputSpec(IMAGE_AXES)
 

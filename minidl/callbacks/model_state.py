@@ -1,0 +1,110 @@
+"""All that changes in a model while it trains, taken out as plain data and arrays, and put back in.
+
+    weights       with the running averages
+    optimizer     its variables: the number of steps, the learning rate, momenta
+    kept          the states of stateful recurrent layers
+    draws         where the random numbers of each layer, and of the order of the samples, come from
+
+What is drawn in a training step depends on the seed of who draws and on the number of the step alone (see
+`minidl.random`). So the seeds are all there is to know: with them, and the same step number, the next masks and the
+next order of the samples are those that would have followed.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from minidl.backend import Array
+from minidl.random.streams import SeedGenerator, unseeded_generator
+
+__all__ = ["check_model", "model_state", "set_model_state"]
+
+
+def model_state(model: Any) -> dict[str, Any]:
+    """What training has made of a compiled and built model."""
+    return {
+        "weights": [v.data for v in model.weights],
+        "weight_names": [v.name for v in model.weights],
+        "optimizer": type(model.optimizer).__name__,
+        "slots": [v.data for v in model.optimizer.variables],
+        "kept": [
+            None if layer.states is None else [v.data for v in layer.states] for layer in _stateful(model)
+        ],
+        "draws": [(source.seed, source.stream, source._calls_outside) for source in _sources(model)],
+    }
+
+
+def check_model(model: Any, state: dict[str, Any]) -> str | None:
+    """What does not fit between a model and a state, in words; None if all does."""
+    names = [v.name for v in model.weights]
+    if names != state["weight_names"]:
+        known = state["weight_names"]
+        return f"{len(known)} weights ({_some(known)}), the model has {len(names)} ({_some(names)})"
+    for variable, array in zip(model.weights, state["weights"], strict=True):
+        if not _alike(variable.data, array):
+            return f"{variable.name} {array.dtype} {array.shape}, the model has {variable.dtype} {variable.shape}"
+    optimizer = model.optimizer
+    if state["optimizer"] != type(optimizer).__name__:
+        return f"a state of {state['optimizer']}, the model has {type(optimizer).__name__}"
+    slots = [v.data for v in optimizer.variables]
+    if len(slots) != len(state["slots"]) or not all(map(_alike, slots, state["slots"])):
+        return f"{len(state['slots'])} arrays of the optimizer, {optimizer.name} has {len(slots)} or others"
+    if len(state["kept"]) != len(list(_stateful(model))) or len(state["draws"]) != len(list(_sources(model))):
+        return "other layers that keep states or draw random numbers"
+    return None
+
+
+def set_model_state(model: Any, state: dict[str, Any]) -> None:
+    """Make a model what it was, with a state that `check_model` has found to fit."""
+    for variables, arrays in ((model.weights, state["weights"]), (model.optimizer.variables, state["slots"])):
+        for variable, array in zip(variables, arrays, strict=True):
+            variable.assign(array)
+    for layer, kept in zip(_stateful(model), state["kept"], strict=True):
+        if kept is None:
+            layer.__dict__["states"] = None
+        else:
+            for variable, array in zip(layer._kept_states(len(kept[0])), kept, strict=True):
+                variable.assign(array)
+    for source, (seed, stream, calls) in zip(_sources(model), state["draws"], strict=True):
+        source.seed, source.stream, source._calls_outside = seed, stream, calls
+
+
+def _alike(a: Array, b: Array) -> bool:
+    return a.shape == b.shape and a.dtype == b.dtype
+
+
+def _some(names: list[str]) -> str:
+    return ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
+
+
+def _all_layers(layer: Any) -> Iterator[Any]:
+    """`layer` and the layers inside it, each once."""
+    seen: set[int] = set()
+    waiting = [layer]
+    while waiting:
+        layer = waiting.pop()
+        if id(layer) not in seen:
+            seen.add(id(layer))
+            yield layer
+            waiting += reversed(layer._layers)
+
+
+def _stateful(model: Any) -> list[Any]:
+    return [layer for layer in _all_layers(model) if hasattr(layer, "_kept_states")]
+
+
+def _sources(model: Any) -> list[SeedGenerator]:
+    """All that draw in training, each once: those that layers own, and the one of draws without a seed."""
+    owned = [
+        source for layer in _all_layers(model) for value in vars(layer).values() for source in _in(value)
+    ]
+    return list({id(source): source for source in (*owned, unseeded_generator())}.values())
+
+
+def _in(value: Any) -> Iterator[SeedGenerator]:
+    if isinstance(value, SeedGenerator):
+        yield value
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from _in(item)
+    elif isinstance(value, dict):
+        yield from _in(list(value.values()))

@@ -1,0 +1,83 @@
+"""Which weights a `compile` has chosen to train: those that were trainable then, until the next `compile`.
+
+Freezing or unfreezing a layer between two calls of `fit` would otherwise leave the optimizer with state for weights
+that it no longer moves, or without state for new ones. So the choice holds, and a warning tells who has changed it.
+"""
+
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+from minidl.variable import Variable
+
+__all__ = ["ChosenWeights"]
+
+
+class ChosenWeights:
+    """Remembers the trainable weights of a model, and notices when others are trainable.
+
+    Args:
+        model: it is built, so that its weights are known.
+    """
+
+    def __init__(self, model: Any):
+        self.trained: list[Variable] = model.trainable_weights
+        self.known = {id(v): v for v in model.weights}  # holds on to them, so that no id is used again
+        self.waiting: list[Variable] = []  # unfrozen since: they are not trained until the next compile
+        self.count = len(self.trained)  # of trainable weights when we looked last
+        self._told = self._chosen = frozenset(map(id, self.trained))
+
+    def take_up(self, optimizer: Any, owner: str, now: Sequence[Variable]) -> None:
+        """Put the weights in charge of `optimizer`.
+
+        Args:
+            optimizer: if it has no weights yet, it gets those that were chosen, and those made since.
+            owner: the name of the model.
+            now: the weights that are trainable now.
+
+        Raises:
+            ValueError: it has others already.
+        """
+        if not optimizer.built:
+            fresh = [v for v in now if id(v) not in self.known]
+            self.known.update({id(v): v for v in fresh})
+            self.trained = self.trained + fresh
+            self._chosen = frozenset(map(id, self.trained))
+            self._told |= {id(v) for v in fresh}
+            optimizer.build(self.trained)
+        elif {id(v) for v in self.trained} <= {id(v) for v in optimizer.flat.variables}:
+            optimizer.rehome()
+        else:
+            raise _unknown_weights(owner)
+        self.look(owner, now)
+
+    def look(self, owner: str, now: Sequence[Variable]) -> None:
+        """Warn if other weights than before are trainable `now`.
+
+        Raises:
+            ValueError: one of them was made since, and the optimizer does not hold it.
+        """
+        ids = frozenset(map(id, now))
+        if not ids <= self.known.keys():
+            raise _unknown_weights(owner)
+        if ids not in (self._told, self._chosen):
+            warnings.warn(
+                f"In {owner}, trainable was changed since compile(): call compile() again for it to take effect. "
+                "Until then weights that were frozen stay as they are, and unfrozen ones are not trained.",
+                stacklevel=4,
+            )
+        self._told = ids
+        self.waiting = [v for v in now if id(v) not in self._chosen]
+        self.count = len(now)
+
+    def forget_gradients(self) -> None:
+        """Leave no gradients where no optimizer takes them."""
+        for v in self.waiting:
+            v.grad = None
+
+
+def _unknown_weights(owner: str) -> ValueError:
+    return ValueError(
+        f"{owner} has weights to train that its optimizer does not hold: layers were added or built since, or it "
+        "serves another model. Call compile() again, with a new optimizer."
+    )

@@ -1,0 +1,222 @@
+"""`.keras`: a whole model in one file, as Keras 3 writes and reads it: description, weights, state of the optimizer.
+
+A zip archive with four members. Keras looks at the second and the third.
+
+    metadata.json        versions and the date
+    config.json          the description of the model and what `compile` was told
+    model.weights.h5     weights and the state of the optimizer (see `weights_h5`)
+    manifest.json        length and SHA-256 checksum of the other three
+
+A file is data, not code. It names layers out of a closed table, and classes and functions of your own only if you
+pass them along; what it names is checked before anything is built, and weights are built only as far as the file has
+numbers for them.
+"""
+
+import datetime
+import hashlib
+import io
+import json
+import zipfile
+from collections.abc import Mapping
+from typing import IO, Any
+
+import numpy as np
+
+from minidl import losses, metrics, optimizers
+from minidl.layers.allowance import allowance
+from minidl.layers.known import KNOWN, layer_from, shared_layers
+from minidl.saving.archive import ANEW, open_archive, read_member
+from minidl.saving.files import MAX_CONFIG, MAX_FILE, FilePath, atomic_write, open_regular, refusal
+from minidl.saving.from_keras import check_size, plain_config
+from minidl.saving.hdf5 import open_hdf5, stored_numbers
+from minidl.saving.json_text import read_json
+from minidl.saving.registration import custom_object_scope, registered_objects
+from minidl.saving.to_keras import model_config
+from minidl.saving.weights_h5 import assign, encode, read_weights
+from minidl.tensor import no_grad
+
+__all__ = ["built_from", "load_keras", "model_from_json", "save_keras", "weights_member"]
+
+_CONFIG, _METADATA, _WEIGHTS, _MANIFEST = "config.json", "metadata.json", "model.weights.h5", "manifest.json"
+_KERAS = "3.15"  # whose format it is
+_EPOCH = (1980, 1, 1, 0, 0, 0)
+
+
+def save_keras(model: Any, path: FilePath, overwrite: bool = True) -> None:
+    """Write a model to a `.keras` file.
+
+    Raises:
+        OSError: the file cannot be written. What was at `path` is unchanged.
+        TypeError, ValueError: some part of the model cannot be described.
+    """
+    metadata = {"keras_version": _KERAS, "date_saved": f"{datetime.datetime.now():%Y-%m-%d@%H:%M:%S}"}
+    members: dict[str, Any] = {
+        _METADATA: _json(metadata),
+        _CONFIG: _json(model_config(model, with_training=True)),
+        _WEIGHTS: encode(model, model.optimizer),
+    }
+    manifest = {name: {"bytes": len(data), "sha256": _checksum(data)} for name, data in members.items()}
+    members[_MANIFEST] = _json({"format": "minidl model", "version": 1, "members": manifest})
+    needed = sum(map(len, members.values())) + 1000
+    with atomic_write(path, overwrite, needed) as file, zipfile.ZipFile(file, "w") as archive:
+        for name, data in members.items():
+            with archive.open(zipfile.ZipInfo(name, _EPOCH), "w", force_zip64=len(data) > 1 << 30) as member:
+                member.write(data)
+
+
+def _json(value: Any) -> bytes:
+    try:
+        return json.dumps(value, allow_nan=False).encode()
+    except (TypeError, ValueError) as error:
+        raise type(error)(
+            f"The configuration of the model cannot be written: {error}. get_config() of every layer, loss and metric "
+            "gives numbers, words, lists and dicts."
+        ) from error
+
+
+def _checksum(data: Any) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def load_keras(
+    path: FilePath,
+    custom_objects: Mapping[str, Any] | None = None,
+    compile: bool = True,
+    safe_mode: bool = True,
+) -> Any:
+    """The model in a `.keras` file, minidl's or Keras's.
+
+    Args:
+        path: the file.
+        custom_objects: your own classes and functions by name.
+        compile: compile the model too, as it was, with the state of its optimizer.
+        safe_mode: Keras's switch. There is nothing to switch here: code in a file is refused either way.
+
+    Raises:
+        OSError: there is no such file.
+        ValueError: it is damaged, or asks for something that is not there.
+    """
+    with open_regular(path) as file:
+        members = _members(file, path, (_CONFIG, _WEIGHTS))
+    config = read_json(members[_CONFIG], path, _CONFIG)
+    with open_hdf5(io.BytesIO(members[_WEIGHTS]), path) as root:
+        numbers = stored_numbers(root, path)
+    with allowance(numbers):
+        model = built_from(config, path, custom_objects, compile)
+    with open_hdf5(io.BytesIO(members[_WEIGHTS]), path) as root:
+        values = read_weights(root, path, model, optimizer=model.optimizer if compile else None)
+    assign(values)
+    return model
+
+
+def weights_member(file: IO[bytes], path: FilePath) -> IO[bytes]:
+    """The weights in a `.keras` file, as a file of their own."""
+    return io.BytesIO(_members(file, path, (_WEIGHTS,))[_WEIGHTS])
+
+
+def _members(file: IO[bytes], path: FilePath, wanted: tuple[str, ...]) -> dict[str, bytes]:
+    """The members of an archive that are needed, compared with its manifest if it has one."""
+    archive, infos = open_archive(file, path)
+    for name in wanted:
+        if name not in infos:
+            raise refusal(path, f"a member {name}", f"{', '.join(infos):.80}", "Is it a .keras file?")
+    limits = {_WEIGHTS: min(MAX_FILE, max(1 << 20, 20 * file.seek(0, 2)))}
+    found = {name: read_member(archive, infos[name], path, limits.get(name, MAX_CONFIG)) for name in wanted}
+    if _MANIFEST in infos:
+        manifest = read_json(read_member(archive, infos[_MANIFEST], path, MAX_CONFIG), path, _MANIFEST)
+        entries = manifest.get("members")
+        for name, data in found.items():
+            entry = entries.get(name) if isinstance(entries, dict) else None
+            if entry != {"bytes": len(data), "sha256": _checksum(data)}:
+                raise refusal(path, f"{name} as {_MANIFEST} says", "other bytes", ANEW)
+    return found
+
+
+def model_from_json(json_string: str, custom_objects: Mapping[str, Any] | None = None) -> Any:
+    """The model that `to_json` described, with new weights.
+
+    Raises:
+        ValueError: another form, or it names something that is not there.
+    """
+    if not isinstance(json_string, str):
+        raise TypeError(f"model_from_json expects the text of to_json(), got {type(json_string).__name__}.")
+    return built_from(read_json(json_string.encode(), "the text", "model"), "the text", custom_objects)
+
+
+def built_from(
+    config: Mapping[str, Any],
+    path: FilePath,
+    custom_objects: Mapping[str, Any] | None = None,
+    compile: bool = True,
+) -> Any:
+    """A model with new weights from its description in Keras's form.
+
+    Args:
+        config: the description.
+        path: where it comes from, for errors.
+        custom_objects: your own classes and functions by name.
+        compile: whether to compile it too, if it was.
+    """
+    own = registered_objects(custom_objects)
+    try:
+        check_size(config)
+        with custom_object_scope(own), shared_layers():
+            model = layer_from(plain_config(config, own), own)
+            if not hasattr(model, "compile"):
+                raise ValueError(f"{model} is a layer, not a model.")
+            _build(model, config.get("build_config"))
+            if compile and config.get("compile_config"):
+                _compile(model, plain_config(config["compile_config"], own), own)
+    except (
+        TypeError,
+        ValueError,
+        LookupError,
+        AttributeError,
+        RecursionError,
+        OverflowError,
+        MemoryError,
+    ) as error:
+        raise ValueError(f"{path}: the description of the model does not work out. {error}"[:600]) from error
+    return model
+
+
+def _build(model: Any, described: Any) -> None:
+    """Build a model of your own the way it was built, by a run on zeros; others are built already."""
+    shape = described.get("input_shape") if isinstance(described, Mapping) else None
+    if model.built or not shape:
+        return
+    chain: Any = KNOWN["Sequential"]
+    if isinstance(model, chain):
+        model.build(shape)
+        return
+    several = isinstance(shape[0], list)
+    zeros = [np.zeros([1, *s[1:]], model.dtype) for s in (shape if several else [shape])]
+    with no_grad():
+        model(zeros if several else zeros[0])
+    if not any(s is None or isinstance(s, list) for s in shape[1:]):
+        model._built_for = tuple(shape)
+
+
+def _compile(model: Any, told: Mapping[str, Any], own: Mapping[str, Any]) -> None:
+    """Compile a model as its description says, and let the optimizer take charge of its weights."""
+    optimizer = optimizers.deserialize(told.get("optimizer"), own)
+    model.compile(
+        optimizer=optimizer,
+        loss=_objects(told.get("loss"), losses, own),
+        loss_weights=told.get("loss_weights"),
+        metrics=_objects(told.get("metrics"), metrics, own),
+        weighted_metrics=_objects(told.get("weighted_metrics"), metrics, own),
+    )
+    if model.built:
+        optimizer.build(model.trainable_weights)
+
+
+def _objects(value: Any, kind: Any, own: Mapping[str, Any]) -> Any:
+    """A loss or metric, or lists and dicts of them, from their descriptions."""
+    if isinstance(value, list):
+        return [_objects(entry, kind, own) for entry in value]
+    if isinstance(value, Mapping) and "class_name" not in value:
+        return {name: _objects(entry, kind, own) for name, entry in value.items()}
+    if isinstance(value, str):
+        return own.get(value, value)
+    return None if value is None else kind.deserialize(value, own)

@@ -1,0 +1,136 @@
+"""Which format a file has: by the end of its name where one is written, by what is in it where one is read."""
+
+import os
+import warnings
+from collections.abc import Mapping
+from typing import Any
+
+from minidl.backend import Array
+from minidl.saving import npz, safetensors_file
+from minidl.saving.files import FilePath, atomic_write, open_regular
+from minidl.saving.hdf5 import open_hdf5
+from minidl.saving.keras_file import load_keras, save_keras, weights_member
+from minidl.saving.legacy_h5 import is_legacy, read_legacy_weights
+from minidl.saving.legacy_model import load_legacy_model
+from minidl.saving.pairing import weight_names
+from minidl.saving.weights_h5 import Values, assign, encode, read_weights
+
+__all__ = ["load_model", "load_weights", "save_model", "save_weights"]
+
+_BY_NAME: dict[str, Any] = {".npz": npz, ".safetensors": safetensors_file}
+
+
+def save_model(model: Any, filepath: FilePath, overwrite: bool = True) -> None:
+    """Write a whole model to a `.keras` file; see `Model.save`."""
+    if not _name(filepath).endswith(".keras"):
+        mend = "model.save_weights writes the weights alone." if _weights_format(filepath) else ""
+        raise ValueError(
+            f"save expects a name that ends with .keras, such as 'model.keras', got {_name(filepath)!r:.120}. {mend}"
+        )
+    _check_built(model, "save")
+    save_keras(model, filepath, overwrite)
+
+
+def load_model(
+    filepath: FilePath,
+    custom_objects: Mapping[str, Any] | None = None,
+    compile: bool = True,
+    safe_mode: bool = True,
+) -> Any:
+    """The model that `save` wrote, here or in Keras 3; also in an older `.h5` of Keras 2.
+
+    No code in the file is run, and nothing is imported because of it. It may name the layers of minidl, and what you
+    pass along.
+
+    Args:
+        filepath: the file.
+        custom_objects: your own classes and functions by name, if they are not registered
+            (`register_keras_serializable`).
+        compile: compile the model as it was, with the state of its optimizer, so that training goes on.
+        safe_mode: understood for scripts written for Keras, where False lets code in the file run. Here none runs.
+
+    Raises:
+        OSError: there is no such file.
+        ValueError: it is damaged, no model, or asks for something that is not there.
+    """
+    if _name(filepath).endswith((".h5", ".hdf5")):
+        return load_legacy_model(filepath, custom_objects)
+    return load_keras(filepath, custom_objects, compile, safe_mode)
+
+
+def save_weights(model: Any, filepath: FilePath, overwrite: bool = True) -> None:
+    """Write the weights of a model; see `Model.save_weights`."""
+    suffix = _weights_format(filepath)
+    if suffix is None:
+        raise ValueError(
+            "save_weights expects a name that ends with .weights.h5, .npz or .safetensors, got "
+            f"{_name(filepath)!r:.120}. A whole model goes to a .keras file with model.save."
+        )
+    _check_built(model, "save_weights")
+    if suffix == ".weights.h5":
+        data = encode(model)
+        with atomic_write(filepath, overwrite, len(data)) as file:
+            file.write(data)
+    else:
+        named = {name: variable.data for name, variable in weight_names(model.weights).items()}
+        _BY_NAME[suffix].save(filepath, named, overwrite=overwrite)
+
+
+def load_weights(model: Any, filepath: FilePath, skip_mismatch: bool = False, by_name: bool = False) -> None:
+    """Take on the weights in a file; see `Model.load_weights`."""
+    _check_built(model, "load_weights")
+    name = _name(filepath)
+    suffix = next((s for s in _BY_NAME if name.endswith(s)), None)
+    if suffix is None and not name.endswith((".h5", ".hdf5", ".keras")):
+        raise ValueError(
+            "load_weights expects a file whose name ends with .weights.h5, .npz, .safetensors, .keras or .h5, got "
+            f"{name!r:.120}."
+        )
+    if by_name and not name.endswith((".h5", ".hdf5")):
+        raise ValueError(f"by_name=True is for .h5 files of Keras 1 and 2, got {name!r:.120}. Leave it out.")
+    values = (
+        _read_h5(model, filepath, skip_mismatch, by_name)
+        if suffix is None
+        else _read_named(model, filepath, skip_mismatch, suffix)
+    )
+    assign(values)
+
+
+def _read_h5(model: Any, path: FilePath, skip_mismatch: bool, by_name: bool) -> Values:
+    with open_regular(path) as file:
+        inner = weights_member(file, path) if _name(path).endswith(".keras") else file
+        with open_hdf5(inner, path) as root:
+            if is_legacy(root, path):
+                return read_legacy_weights(root, path, model, by_name, skip_mismatch)
+            if by_name:
+                raise ValueError(
+                    f"{path}: by_name=True is for files of Keras 1 and 2, this is a newer one. Leave it out."
+                )
+            return read_weights(root, path, model, skip_mismatch)
+
+
+def _read_named(model: Any, path: FilePath, skip_mismatch: bool, suffix: str) -> Values:
+    variables = weight_names(model.weights)
+    expected = {name: (variable.shape, variable.dtype) for name, variable in variables.items()}
+    found: Mapping[str, Array] = _BY_NAME[suffix].load(path, expected, skip_mismatch)
+    for name in expected.keys() - found.keys():
+        warnings.warn(f"{name} keeps its value: {path} has none that fits.", stacklevel=4)
+    return [(variables[name], value) for name, value in found.items()]
+
+
+def _name(filepath: FilePath) -> str:
+    name = os.fspath(filepath)
+    if not isinstance(name, str):
+        raise TypeError(f"A file is given by its name, a str or a path, got {type(filepath).__name__}.")
+    return name
+
+
+def _weights_format(filepath: FilePath) -> str | None:
+    return next((s for s in (".weights.h5", *_BY_NAME) if _name(filepath).endswith(s)), None)
+
+
+def _check_built(model: Any, what: str) -> None:
+    if not model.built:
+        raise ValueError(
+            f"{what}: {model.name} is not built, so it has no weights yet. Call it on data or build(input_shape)."
+        )

@@ -1,0 +1,114 @@
+"""The `.npy` format, one array in a file, read without believing it.
+
+    \\x93NUMPY  1 0  length  {'descr': '<f4', 'fortran_order': False, 'shape': (4, 3), }  bytes of the values
+
+The header looks like Python, and NumPy evaluates it as such (literals only). Here it has to match one pattern,
+which leaves no room for anything but a plain array of numbers.
+"""
+
+import math
+import re
+import struct
+from typing import IO, Any, NamedTuple
+
+import numpy as np
+
+from minidl.backend import Array
+from minidl.saving.files import MAX_ARRAY, MAX_HEADER, FilePath, refusal
+
+__all__ = ["ArrayHeader", "check_size", "fill", "read_array", "read_header"]
+
+_MAGIC = b"\x93NUMPY"
+_HEADER = re.compile(
+    r"\{ ?'descr': ?'(?P<dtype>[<>|=]?(?:f[248]|[iu][1248]|b1))', ?"
+    r"'fortran_order': ?(?P<fortran>True|False), ?"
+    r"'shape': ?\((?P<shape>|\d{1,19},|\d{1,19}(?:, ?\d{1,19})+),?\),? ?\} *\n?"
+)
+_MAX_AXES = 32
+_CHUNK = 1 << 20  # bytes
+
+
+class ArrayHeader(NamedTuple):
+    """What the header of a `.npy` array says, and how many bytes it has itself."""
+
+    dtype: np.dtype[Any]
+    shape: tuple[int, ...]
+    fortran: bool
+    length: int
+
+    @property
+    def size(self) -> int:
+        """The bytes of header and values."""
+        return self.length + math.prod(self.shape) * self.dtype.itemsize
+
+
+def read_header(file: IO[bytes], path: FilePath, name: str) -> ArrayHeader:
+    """The header at the beginning of `file`; reads no further.
+
+    Args:
+        file: at the first byte of the array.
+        path: the file it is part of, for errors.
+        name: the array's name, for errors.
+
+    Raises:
+        ValueError: it is not the header of an array of numbers, or the array is too large.
+    """
+    start = file.read(8)
+    if start[:6] != _MAGIC:
+        raise refusal(path, f"{name:.60} to be a .npy array", f"bytes that begin with {start!r}")
+    form = {(1, 0): "<H", (2, 0): "<I", (3, 0): "<I"}.get((*start[6:],))
+    if form is None:
+        raise refusal(path, f"{name:.60} in version 1 to 3 of the .npy format", f"{[*start[6:]]}")
+    packed = file.read(struct.calcsize(form))
+    length = struct.unpack(form, packed)[0] if len(packed) == struct.calcsize(form) else 0
+    if not 0 < length <= MAX_HEADER:
+        raise refusal(path, f"a header of at most {MAX_HEADER} bytes in {name:.60}", f"{length:,}")
+    text = file.read(length).decode("latin-1")
+    match = _HEADER.fullmatch(text)
+    if match is None:
+        raise refusal(path, f"{name:.60} to be a plain array of numbers", repr(text.strip()))
+    shape = tuple(map(int, match["shape"].rstrip(",").split(","))) if match["shape"] else ()
+    dtype = np.dtype(match["dtype"])
+    check_size(shape, dtype, path, name)
+    return ArrayHeader(dtype, shape, match["fortran"] == "True", 8 + len(packed) + length)
+
+
+def check_size(shape: tuple[int, ...], dtype: np.dtype[Any], path: FilePath, name: str) -> None:
+    """See that an array of this shape may be made.
+
+    Raises:
+        ValueError: it would be too large.
+    """
+    if len(shape) > _MAX_AXES or math.prod(n or 1 for n in shape) * dtype.itemsize > MAX_ARRAY:
+        raise refusal(path, f"{name:.60} of at most {MAX_ARRAY:,} bytes", f"{dtype} of shape {shape}")
+
+
+def read_array(file: IO[bytes], header: ArrayHeader, path: FilePath, name: str) -> Array:
+    """The array behind a header that was read, in a new array of its own; to the end of `file`.
+
+    Raises:
+        ValueError: there are fewer or more bytes.
+    """
+    order = header.shape[::-1] if header.fortran else header.shape
+    array = np.empty(order, header.dtype)
+    fill(array, file, path, name)
+    if file.read(1):
+        raise refusal(path, f"{header.size:,} bytes in {name:.60}", "more")
+    return array.T if header.fortran else array
+
+
+def fill(array: Array, file: IO[bytes], path: FilePath, name: str) -> None:
+    """Read all bytes of a contiguous array from `file`.
+
+    Raises:
+        ValueError: there are fewer bytes.
+    """
+    flat = array.reshape(-1).view(np.uint8).data
+    for begin in range(0, flat.nbytes, _CHUNK):
+        part = flat[begin : begin + _CHUNK]
+        chunk = file.read(part.nbytes)
+        if len(chunk) != part.nbytes:
+            raise refusal(path, f"{flat.nbytes:,} bytes for {name:.60}", "fewer", "The file is incomplete.")
+        part[:] = chunk
+    if array.dtype.kind == "b" and array.size and array.view(np.uint8).max() > 1:
+        raise refusal(path, f"{name:.60} to hold True and False, bytes 1 and 0", "other bytes")

@@ -1,0 +1,244 @@
+"""Files are replaced whole or not at all, whatever happens meanwhile; and only regular ones are read."""
+
+import os
+import stat
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+
+from minidl.saving.files import atomic_write, open_regular, refusal
+
+
+@pytest.fixture
+def place(tmp_path):
+    return tmp_path / "model.npz"
+
+
+def only(place):
+    return os.listdir(place.parent) == [place.name]
+
+
+@pytest.mark.parametrize("kind", [str, lambda path: path], ids=["text", "path"])
+def test_a_file_is_written_and_replaced(place, kind):
+    for content in (b"old", b"new"):
+        with atomic_write(kind(place)) as file:
+            file.write(content)
+            assert not place.exists() or place.read_bytes() == b"old"
+        assert place.read_bytes() == content
+        assert only(place)
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt, MemoryError])
+def test_the_old_file_survives_a_failure(place, error):
+    place.write_bytes(b"old")
+    with pytest.raises(error), atomic_write(place) as file:  # noqa: PT012
+        file.write(b"half of the ne")
+        raise error
+    assert place.read_bytes() == b"old"
+    assert only(place)
+
+
+def test_an_error_says_which_file_and_how_much_room(place):
+    place.write_bytes(b"old")
+    with (
+        pytest.raises(
+            OSError, match=r"No space.*\(1,000 bytes are needed\).*unchanged.*model\.npz"
+        ) as caught,
+        atomic_write(place, needed=1000),
+    ):
+        raise OSError(28, "No space left on device")
+    assert caught.value.errno == 28
+    assert caught.value.filename == str(place)
+    assert place.read_bytes() == b"old"
+    assert only(place)
+
+
+def test_overwrite_false_keeps_what_is_there(place):
+    with atomic_write(place, overwrite=False) as file:
+        file.write(b"first")
+    with pytest.raises(FileExistsError, match="overwrite=False"), atomic_write(place, overwrite=False):
+        pytest.fail("the block does not run")
+    assert place.read_bytes() == b"first"
+
+
+def test_overwrite_false_sees_what_came_meanwhile(place):
+    with pytest.raises(FileExistsError), atomic_write(place, overwrite=False):
+        place.write_bytes(b"somebody else's")
+    assert place.read_bytes() == b"somebody else's"
+    assert only(place)
+
+
+def test_permissions_are_those_of_the_old_file_or_the_usual_ones(place):
+    usual = place.with_name("usual")
+    usual.write_bytes(b"")
+    with atomic_write(place):
+        pass
+    assert place.stat().st_mode == usual.stat().st_mode
+    place.chmod(0o640)
+    with atomic_write(place):
+        pass
+    assert stat.S_IMODE(place.stat().st_mode) == 0o640
+
+
+def test_a_link_stays_a_link(place, tmp_path):
+    folder = tmp_path / "elsewhere"
+    folder.mkdir()
+    place.symlink_to(folder / "real")
+    for content in (b"one", b"two"):  # first it leads nowhere
+        with atomic_write(place) as file:
+            file.write(content)
+        assert place.is_symlink()
+        assert (folder / "real").read_bytes() == content
+    assert os.listdir(folder) == ["real"]
+
+
+def test_places_where_no_file_can_go(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "loop").symlink_to("loop")
+    wanted = {
+        tmp_path: "folder",
+        tmp_path / "pipe": "pipe",
+        tmp_path / "loop": "loop",
+        tmp_path / "no/such/folder": "No such",
+        "/dev/null": "device",
+    }
+    for path, text in wanted.items():
+        with pytest.raises(OSError, match=rf"(?s)could not be written: .*{text}"), atomic_write(path):
+            pytest.fail("the block does not run")
+    assert stat.S_ISCHR(os.stat("/dev/null").st_mode)
+    assert sorted(os.listdir(tmp_path)) == ["loop", "pipe"]
+
+
+def test_long_names(tmp_path):
+    place = tmp_path / ("ä" * 127)
+    with atomic_write(place) as file:
+        file.write(b"x")
+    assert only(place)
+
+
+def test_what_a_killed_process_left_is_removed_but_not_what_is_being_written(place):
+    code = (
+        "import sys, time; from minidl.saving.files import atomic_write\n"
+        "with atomic_write(sys.argv[1]) as f: f.write(b'half'); f.flush(); print('now', flush=True); time.sleep(60)"
+    )
+    with subprocess.Popen([sys.executable, "-c", code, str(place)], stdout=subprocess.PIPE) as process:
+        assert process.stdout.readline() == b"now\n"
+        with atomic_write(place) as file:
+            assert len(os.listdir(place.parent)) == 2
+            file.write(b"whole")
+        assert len(os.listdir(place.parent)) == 2
+        process.kill()
+    assert place.read_bytes() == b"whole"
+    (place.parent / f".{place.name}.mine.tmp").write_bytes(b"no name that a save gives")
+    with atomic_write(place) as file:
+        file.write(b"again")
+    assert sorted(os.listdir(place.parent)) == [f".{place.name}.mine.tmp", place.name]
+
+
+def test_threads_that_write_one_file_leave_one_whole_file(place):
+    def save(letter):
+        for _ in range(20):
+            with atomic_write(place) as file:
+                for _ in range(5):
+                    file.write(letter * 1000)
+
+    threads = [threading.Thread(target=save, args=(letter,)) for letter in (b"a", b"b", b"c")]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    content = place.read_bytes()
+    assert content == content[:1] * 5000
+    assert only(place)
+
+
+KILLED_WHILE_SAVING = """
+import os, signal, sys, time, numpy as np
+from minidl.saving import {module}
+place = sys.argv[1]
+arrays = {{name: np.full((300, 300), value, np.float32) for value, name in enumerate("abc")}}
+{module}.save(place, arrays)
+for trial in range(20):
+    child = os.fork()
+    while child == 0:
+        {module}.save(place, arrays)
+    time.sleep(0.005 + 0.0017 * trial)
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    found = {module}.load(place, dict.fromkeys("abc", ((300, 300), "float32")))
+    print([int(found[name].max()) for name in "abc"], len(os.listdir(os.path.dirname(place))) <= 2)
+"""
+
+
+@pytest.mark.parametrize("module", ["npz", "safetensors_file"])
+def test_a_killed_save_leaves_a_complete_file(place, module):
+    command = [sys.executable, "-c", KILLED_WHILE_SAVING.format(module=module), str(place)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert done.stderr == ""
+    assert done.stdout.splitlines() == ["[0, 1, 2] True"] * 20  # at most one unfinished file beside it
+
+
+FULL_DISK = """
+import os, resource, sys, numpy as np
+from minidl.saving import {module}
+resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+try:
+    {module}.save(sys.argv[1], {{"a": np.zeros(50_000, np.float32)}})
+except OSError as error:
+    sys.exit(f"{{type(error).__name__}} {{error}}")
+"""
+
+
+@pytest.mark.parametrize("module", ["npz", "safetensors_file"])
+def test_a_full_disk_keeps_the_old_file(place, module):
+    place.write_bytes(b"old")
+    done = subprocess.run(
+        [sys.executable, "-c", FULL_DISK.format(module=module), str(place)], capture_output=True, text=True
+    )
+    assert done.stdout == ""
+    assert len(done.stderr.splitlines()) == 1, done.stderr
+    assert "File too large (200," in done.stderr
+    assert f"unchanged: '{place}'" in done.stderr
+    assert place.read_bytes() == b"old"
+    assert only(place)
+
+
+# --- reading ------------------------------------------------------------------------------------------------
+
+
+def test_a_regular_file_is_opened_also_through_a_link(place, tmp_path):
+    place.write_bytes(b"content")
+    (tmp_path / "link").symlink_to(place)
+    for path in (place, str(place), tmp_path / "link"):
+        with open_regular(path, 7) as file:
+            assert file.read() == b"content"
+
+
+def test_what_is_no_readable_file_is_refused_at_once(place, tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "loop").symlink_to("loop")
+    (tmp_path / "empty").touch()
+    place.write_bytes(b"content")
+    start = time.monotonic()
+    for path, error, text in [
+        (tmp_path / "pipe", ValueError, "expected a file, got a named pipe"),
+        ("/dev/zero", ValueError, "expected a file, got a device"),
+        (tmp_path, ValueError, "expected a file, got a folder"),
+        (tmp_path / "empty", ValueError, "got an empty file"),
+        (place, ValueError, "expected at most 6 bytes, got 7"),
+        (tmp_path / "none", FileNotFoundError, "none"),
+        (tmp_path / "loop", OSError, "loop"),
+    ]:
+        with pytest.raises(error, match=text):
+            open_regular(path, 6)
+    assert time.monotonic() - start < 1
+
+
+def test_refusals_are_short():
+    text = str(refusal("/very" * 200 + "/model.npz", "e" * 1000, "g" * 1000, "Mend it."))
+    assert len(text) < 500
+    assert text.endswith("Mend it.")
+    assert "/model.npz: expected eee" in text
