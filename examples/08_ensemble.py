@@ -102,12 +102,13 @@ print(f"{len(x_hares):,} valleys to learn from, {len(x_hares_test)} to be asked 
 
 # %% [markdown]
 # ## The parts, and how they are joined
-# A layer is called on the output of another; nothing is computed yet, the calls are only noted. `Model(inputs, outputs)`
-# comes last and collects every layer on a way from an input to an output.
+# A layer is called on the output of another; nothing is computed yet, the calls are only noted. `Model(inputs,
+# outputs)` comes last and collects every layer on a way from an input to an output.
 #
 # The sizes are those of a lesson in which the dense layers have no activation. Then two in a row are one matrix written
 # as a product of two, `(x A) B = x (A B)`: more numbers to learn, but nothing that one layer could not say. What bends
-# is in the LSTMs alone. `--activation tanh` mends that.
+# is in the LSTMs alone. `--activation tanh` bends them too;
+# try for whom that is better.
 
 
 # %%
@@ -248,6 +249,10 @@ for form, error in {"as in the last year known": same, **errors}.items():
 print(f"{'nobody can do better than':34}  {MISCOUNT**2:8.4f}  {MISCOUNT**2:8.4f}")
 
 # %% [markdown]
+# Both forecasts gain from both inputs. That the hares alone already say so much about the lynxes is no accident: how
+# fast they become fewer shows who eats them.
+
+# %% [markdown]
 # ## Pictures
 
 # %%
@@ -289,8 +294,9 @@ for i, species in enumerate(data):
 panels[2].set_yticks(range(len(errors)), errors)
 panels[2].invert_yaxis()
 panels[2].axvline(MISCOUNT**2, color="gray", lw=1)
-panels[2].set(title="test error, by who is looked at", xlabel="mean squared error")
-panels[2].legend(fontsize=9)
+panels[2].set(title="test error of each form", xlabel="mean squared error")
+panels[2].margins(x=0.35)
+panels[2].legend(loc="lower right", fontsize=9)
 for panel in panels:
     panel.grid(alpha=0.3)
 figure.savefig(options.output / "ensemble.png", dpi=120)

@@ -207,9 +207,9 @@ print(f"with BatchNormalization, Dropout {numbers(fine)} (running averages)")
 # ## Three ways, several times
 # One run of a few windows says little: which windows, and which fresh weights? So there are several, and a mean.
 #
-# `scratch` is the network of the first stage with fresh weights throughout, at the full rate, for as many epochs as both
-# stages have together. (BatchNormalization and Dropout did not help it.) Rates and epochs were chosen on other people:
-# four of the training people, who are in none of the groups here. At the test people the first run looks after every
+# `scratch` is the network of the first stage with fresh weights throughout, at the full rate, for as many epochs as
+# both stages have together. (BatchNormalization and Dropout did not help it.) Rates and epochs were chosen on other
+# people: four of the training people, who are in none of the groups here. At the test people one run looks after every
 # epoch, for its curves; nothing is chosen by what they show.
 
 # %%
@@ -280,11 +280,10 @@ for way, history in histories.items():
     panels[0].plot(epochs, history["val_accuracy"], color=COLOURS[way], lw=2, label=f"{way}, test people")
     panels[0].plot(epochs, history["accuracy"], ":", color=COLOURS[way], label=f"{way}, training")
 panels[0].axvline(options.epochs + 0.5, color="gray", lw=1)
-panels[0].text(
-    options.epochs + 0.8, 0.02, "thawed, compiled", color="dimgray", transform=panels[0].get_xaxis_transform()
-)
+for words, place, side in (("frozen", options.epochs, "right"), ("thawed", options.epochs + 1, "left")):
+    panels[0].text(place, 0.02, words, ha=side, transform=panels[0].get_xaxis_transform())
 panels[0].set(title=f"one run, {shown} windows of each activity", xlabel="epoch", ylabel="accuracy")
-panels[0].legend(fontsize=8, loc="lower left", bbox_to_anchor=(0, 0.08))
+panels[0].legend(fontsize=8, loc="lower right", bbox_to_anchor=(1, 0.08))
 places = np.arange(len(scores))
 for i, way in enumerate(WAYS):
     every = np.array([a[:, i] for a in scores.values()])

@@ -6,6 +6,7 @@ from typing import Any
 from minidl.layers.base import Layer
 from minidl.layers.core.input import InputLayer
 from minidl.layers.core.lambda_layer import Lambda
+from minidl.layers.known import layer_from
 from minidl.models.functional import Functional
 from minidl.models.model import Model
 from minidl.models.sequential import Sequential
@@ -50,7 +51,7 @@ def clone_model(
             raise ValueError(
                 f"{model} has its own call(), which clone_model cannot look into: it can only be made again as a whole."
             )
-        return type(model).from_config(model.get_config())  # type: ignore[return-value]
+        return _from_config(model)  # type: ignore[return-value]
     make = clone_function or _from_config
 
     def copied(layer: Layer) -> Layer:
@@ -75,7 +76,14 @@ def clone_model(
 def _from_config(layer: Layer) -> Layer:
     if isinstance(layer, Lambda):
         return layer._again()
-    return type(layer).from_config(layer.get_config())
+    inside = {type(part).__name__: type(part) for part in _all_inside(layer)}
+    config = {"class_name": type(layer).__name__, "config": layer.get_config()}
+    return layer_from(config, inside)  # type: ignore[no-any-return]
+
+
+def _all_inside(layer: Any) -> list[Any]:
+    """The layer and all layers inside it, whose classes a clone may need again."""
+    return [layer, *(part for inner in layer._layers for part in _all_inside(inner))]
 
 
 def _cloned_chain(model: Sequential, input_tensors: Any, copied: Callable[[Layer], Layer]) -> Sequential:

@@ -104,7 +104,7 @@ def _has_ends(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
 
 
 @functools.cache
-def _also_functional(kind: type[Model]) -> type[Model]:
+def _also_functional(kind: Any) -> Any:
     """The class `kind`, with what Functional can do behind what it says itself."""
     about = {"__module__": kind.__module__, "__doc__": kind.__doc__, "__qualname__": kind.__qualname__}
     return type(kind.__name__, (kind, KNOWN["Functional"]), about)

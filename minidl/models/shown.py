@@ -41,11 +41,11 @@ class Shown:
             print_fn: called with the text instead of printing it.
             expand_nested: show the layers of models inside this one too, below their model.
             show_trainable: add a column that says Y or N, and - for a layer without weights.
-            layer_range: names of the first and the last layer to show.
+            layer_range: names of the first and the last layer to show, or patterns such as "conv2_.*".
             explain: add how each number comes about: (3·3·1 + 1)·32 = 320.
 
         Raises:
-            ValueError: `layer_range` is not two names of layers, in their order.
+            ValueError: `layer_range` does not name two layers, in their order.
         """
         text = summary_text(self, line_length, expand_nested, show_trainable, layer_range, explain)
         show(text, print_fn)

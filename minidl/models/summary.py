@@ -1,5 +1,6 @@
 """The table that `model.summary()` prints, and with explain=True how each of its numbers comes about."""
 
+import re
 import shutil
 import sys
 import textwrap
@@ -64,21 +65,35 @@ def columns_of(model: Any) -> Columns:
 
 
 def _between(model: Any, layer_range: Sequence[str]) -> list[Any]:
-    """The layers from the first name to the last, both included."""
+    """The layers from the first that `layer_range` names to the last, both included."""
     layers = shown_layers(model)
     names = [layer.name for layer in layers]
     ends = [] if isinstance(layer_range, str) else list(layer_range)
-    if len(ends) != 2 or any(end not in names for end in ends):
+    found = [_named(end, names) for end in ends]
+    if len(found) != 2 or not all(found):
         raise ValueError(
-            "summary expects layer_range to be the names of the first and the last layer, got "
+            "summary expects layer_range to be the names of the first and the last layer, or patterns of them, got "
             f"{layer_range!r:.80}. The layers: {', '.join(names):.200}."
         )
-    first, last = (names.index(end) for end in ends)
+    first, last = found[0][0], found[1][-1]
     if first > last:
         raise ValueError(
             f"summary expects the first layer of layer_range before the last, got {layer_range!r:.80}."
         )
     return layers[first : last + 1]
+
+
+def _named(end: Any, names: Sequence[str]) -> list[int]:
+    """The places of the layers with this name; if there is none, of those that match it as a pattern."""
+    if not isinstance(end, str):
+        return []
+    try:
+        pattern = re.compile(end)
+    except re.error:
+        return []
+    return [i for i, name in enumerate(names) if name == end] or [
+        i for i, name in enumerate(names) if pattern.match(name)
+    ]
 
 
 def show(text: str, print_fn: Callable[[str], Any] | None = None) -> None:

@@ -216,9 +216,9 @@ def _flattened_shapes(
 
 def _flattened_in_front(layer: Layer) -> tuple[Any, ...] | None:
     """The shape (H, W, C) that a Flatten in front of a Dense flattens, where its order matters."""
-    x = layer.input if isinstance(layer, Dense) else None
+    x = _input_of(layer) if isinstance(layer, Dense) else None
     while isinstance(x, SymbolicTensor) and isinstance(x.maker, Layer):
-        source = x.maker.input
+        source = _input_of(x.maker)
         if isinstance(x.maker, Flatten):
             shape = tuple(source.shape[1:])
             return shape if len(shape) > 1 and shape[-1] > 1 and math.prod(shape[:-1]) > 1 else None
@@ -226,6 +226,11 @@ def _flattened_in_front(layer: Layer) -> tuple[Any, ...] | None:
             return None
         x = source
     return None
+
+
+def _input_of(layer: Layer) -> Any:
+    """What a layer was laid out on; None if it was not."""
+    return getattr(layer, "input", None)
 
 
 def _converted(

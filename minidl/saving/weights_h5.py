@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from minidl.backend import Array
+from minidl.optimizers.nadam import Nadam, momentum_product
 from minidl.saving.files import FilePath, refusal
 from minidl.saving.hdf5 import Node, dataset_at, group_at, hdf5_bytes, read_dataset, walk
 from minidl.saving.places import Place, places
@@ -23,7 +24,11 @@ _OTHERS = ("optimizer/", "metrics/")  # what Keras may write beside the weights
 
 def optimizer_place(optimizer: Any) -> Place:
     """Where the state of an optimizer stands."""
-    return Place("optimizer", optimizer, optimizer.variables)
+    variables = optimizer.variables
+    if isinstance(optimizer, Nadam) and optimizer.built:  # Keras keeps a product that follows from the step
+        product = momentum_product(int(optimizer.iterations), optimizer.beta_1)
+        variables.append(Variable(product, trainable=False, dtype="float32", name="u_product"))
+    return Place("optimizer", optimizer, variables)
 
 
 def encode(model: Any, optimizer: Any = None) -> memoryview:

@@ -9,7 +9,7 @@ from small_models import same, state
 from minidl import graph, losses, optimizers
 from minidl import layers as L
 from minidl.callbacks import Callback
-from minidl.models import Sequential
+from minidl.models import Model, Sequential
 from minidl.models.training import Trainer
 from minidl.utils import set_random_seed
 
@@ -187,3 +187,39 @@ def test_a_step_that_fails_leaves_no_tape_behind():
         model.fit(x, np.ones((4, 3), "float32"), verbose=0)
     assert graph.mode.tape is None
     model.fit(x, np.ones((4, 2), "float32"), verbose=0)
+
+
+# --- graphs -----------------------------------------------------------------------------------------------
+
+JOINS = [L.Add, L.Subtract, L.Multiply, L.Average, L.Maximum, L.Minimum, L.Concatenate, lambda: L.Dot(2)]
+
+
+def of_graph(callbacks=(), join=L.Add, several=False, own=False):
+    """Two ways through the same layer and past it, joined; from one input or from two."""
+    set_random_seed(4)
+    a = L.Input((4, 3))
+    b = L.Input((4, 3)) if several else a
+    shared = L.Dense(3, activation="tanh")
+    y = join()([shared(a), shared(shared(b))])
+    y = 2 * y[:, 1:] + 1 if own else y
+    model = Model([a, b] if several else a, L.Dense(2)(L.LSTM(4)(y)))
+    model.compile("adam", "mse", metrics=["mae"])
+    x, y = data()
+    fed = [x, x[::-1].copy()] if several else x
+    history = model.fit(fed, y, batch_size=4, epochs=2, verbose=0, callbacks=list(callbacks)).history
+    return history, state(model)
+
+
+@pytest.mark.parametrize("several", [False, True])
+@pytest.mark.parametrize("join", JOINS)
+def test_graphs_give_the_same_numbers(join, several, replayed):
+    one = of_graph([], join, several)
+    assert len(replayed) == 2
+    agree(one, of_graph([Watcher()], join, several))
+    assert len(replayed) == 2
+
+
+def test_graphs_with_operators_give_the_same_numbers(replayed):
+    one = of_graph(own=True)
+    assert len(replayed) == 2
+    agree(one, of_graph([Watcher()], own=True))

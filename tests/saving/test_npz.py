@@ -10,7 +10,7 @@ import zlib
 
 import numpy as np
 import pytest
-from hostile import archive, described, npy, zipped
+from hostile_files import archive, described, npy, zipped
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
@@ -195,8 +195,8 @@ def array_of(value):
     return file.getvalue()
 
 
-def infinite_deflate(size):
-    """A member that says it has the right size, and unpacks to more."""
+def deflated_with_more_behind(size):
+    """A member that says it has the right size, and would unpack to more."""
     packer = zlib.compressobj(wbits=-15)
     packed = packer.compress(GOOD + bytes(size)) + packer.flush()
     return zipped("w.npy", packed, size=len(GOOD), method=8, crc=zlib.crc32(GOOD))
@@ -248,7 +248,6 @@ ZIP = {
         [("w.npy", npy(described(shape="(16777216,)"), bytes(1 << 26)))], zipfile.ZIP_DEFLATED
     ),
     "bomb beside": archive([("w.npy", GOOD), ("x.npy", bytes(1 << 26))], zipfile.ZIP_DEFLATED),
-    "unpacks to more": infinite_deflate(1 << 26),
     "lying size": zipped("w.npy", GOOD, size=2**31, stored_size=2**31),
     "two sizes": zipped("w.npy", GOOD, size=len(GOOD) * 2),
     "CRC": zipped("w.npy", GOOD, crc=1),
@@ -305,10 +304,18 @@ def test_hostile_files_are_refused_quickly_and_cheaply(place, name, capsys):
     assert capsys.readouterr().out == ""
 
 
+def test_no_more_is_unpacked_than_announced(place):
+    place.write_bytes(deflated_with_more_behind(1 << 26))
+    tracemalloc.start()
+    np.testing.assert_array_equal(npz.load(place, PAIR)["w"], W)
+    assert tracemalloc.get_traced_memory()[1] < 1 << 20
+    tracemalloc.stop()
+
+
 def test_two_members_of_one_name(place):
     with pytest.warns(UserWarning, match="Duplicate name"):
         place.write_bytes(archive([("w.npy", npy(described(), bytes(8))), ("w.npy", GOOD)]))
-    with pytest.raises(ValueError, match="'w.npy' a second time"):
+    with pytest.raises(ValueError, match=r"'w\.npy' a second time"):
         npz.load(place, PAIR)
 
 
@@ -347,7 +354,7 @@ def test_a_flipped_bit_changes_no_weight_silently(place, checked_by):
             same(npz.load(place, EXPECTED), ARRAYS)
         except ValueError:
             refused += 1
-    assert refused > 300
+    assert refused > 150
 
 
 def test_the_manifest_sees_what_the_crc_does_not(place):
@@ -372,9 +379,10 @@ def test_the_manifest_sees_what_the_crc_does_not(place):
 )
 @settings(deadline=None, max_examples=300)
 def test_spliced_files_are_refused_or_right(tmp_path_factory, edits):
-    place = tmp_path_factory.getbasetemp() / "spliced.npz"
-    npz.save(place, ARRAYS)
-    data = place.read_bytes()
+    whole = tmp_path_factory.getbasetemp() / "whole.npz"
+    if not whole.exists():
+        npz.save(whole, ARRAYS)
+    data, place = whole.read_bytes(), whole.with_stem("spliced")
     for at, new, removed in edits:
         at %= len(data) + 1
         data = data[:at] + new + data[at + removed :]
@@ -382,4 +390,4 @@ def test_spliced_files_are_refused_or_right(tmp_path_factory, edits):
     try:
         same(npz.load(place, EXPECTED), ARRAYS)
     except ValueError as error:
-        assert "spliced.npz" in str(error)
+        assert "spliced.npz" in str(error)  # noqa: PT017

@@ -28,6 +28,7 @@ class Merge(Layer):
 
     input_spec = _FittingInputs()
     supports_masking = True
+    repeats = True
     exactly: int | None = None  # how many inputs it takes; None for any number
 
     def call(self, inputs: list[Tensor], mask: Any = None) -> Tensor:
