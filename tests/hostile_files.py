@@ -3,8 +3,13 @@
 import io
 import json
 import struct
+import sys
 import zipfile
 import zlib
+
+FORBIDDEN = {"compile", "pickle.find_class", "os.system", "subprocess.Popen", "socket.connect", "os.symlink"}
+seen = []  # of these; a test clears it before it reads a file
+sys.addaudithook(lambda event, args: seen.append(event) if event in FORBIDDEN else None)
 
 
 def npy(header, data=b"", version=(1, 0), length=None):

@@ -44,7 +44,7 @@ LEVELS = [
 LATE = {  # what a function may import when it runs, against or outside of the order
     "minidl.saving.hdf5": {"h5py"},
     "minidl.callbacks.live_plot": {"IPython.display", "matplotlib.figure"},
-    "minidl.callbacks.tensorboard": {"tensorboardX"},
+    "minidl.callbacks.tensorboard": {"tensorboardX", "tensorboardX.proto.event_pb2"},
     "minidl.backend": {"minidl_kernels"},
     "minidl.utils.seeds": {"minidl.random"},
     "minidl.utils.timeseries": {"minidl.random"},

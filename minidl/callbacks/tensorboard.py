@@ -10,11 +10,13 @@ The files are made by the library tensorboardX, which needs no TensorFlow. To lo
 """
 
 import os
+import socket
 import time
 from typing import Any
 
 import numpy as np
 
+from minidl.backend import Array
 from minidl.callbacks.base import Callback
 from minidl.callbacks.batch_count import BatchCount
 from minidl.utils.checks import flag, whole_number
@@ -79,7 +81,7 @@ class TensorBoard(Callback):
         self.write_steps_per_second = flag("TensorBoard", "write_steps_per_second", write_steps_per_second)
         self.update_freq = 1 if update_freq == "batch" else update_freq
         self._count = BatchCount("TensorBoard", "update_freq", self.update_freq)
-        self._writers: dict[str, Any] = {}
+        self._writers: dict[str, _EventFile] = {}
         self._batches, self._training = 0, False
         self._epoch_began = self._batch_began = 0.0
         self._steps_before = 0
@@ -92,6 +94,7 @@ class TensorBoard(Callback):
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:
         self._batches = self._count.passed = 0
         self._training = True
+        self._close()  # what an earlier run has left open that ended in an error
         self._writer("train")  # if the library is missing, it is told before the first epoch
 
     def on_train_end(self, logs: dict[str, Any] | None = None) -> None:
@@ -148,28 +151,19 @@ class TensorBoard(Callback):
 
     # --- writing --------------------------------------------------------------------------------------------
 
-    def _writer(self, folder: str) -> Any:
+    def _writer(self, folder: str) -> "_EventFile":
         if folder not in self._writers:
-            try:
-                from tensorboardX import SummaryWriter
-            except ImportError as error:
-                raise ImportError(
-                    "TensorBoard writes with tensorboardX. Install it: pip install minidl[tensorboard]."
-                ) from error
-            # The library names a file by the second and would write over another one of the same second.
-            own_name = f".{os.getpid()}.{time.monotonic_ns()}"
-            path = os.path.join(self.log_dir, folder)
-            self._writers[folder] = SummaryWriter(path, filename_suffix=own_name)
+            self._writers[folder] = _EventFile(os.path.join(self.log_dir, folder))
         return self._writers[folder]
 
     def _write(self, folder: str, scalars: dict[str, Any], step: int) -> None:
         writer = self._writer(folder)
         for tag, value in scalars.items():
             if np.ndim(value) == 0:
-                writer.add_scalar(tag, float(value), step)
+                writer.add_scalar(tag, value, step)
             else:
                 for i, x in enumerate(np.ravel(value)):
-                    writer.add_scalar(f"{tag}/{i}", float(x), step)
+                    writer.add_scalar(f"{tag}/{i}", x, step)
 
     def _write_histograms(self, epoch: int) -> None:
         for weight in self.model.weights:
@@ -177,3 +171,50 @@ class TensorBoard(Callback):
             values = values[np.isfinite(values)]  # the library knows no NaN
             if values.size:
                 self._writer("train").add_histogram(f"{weight.path}/histogram", values, epoch)
+
+
+class _EventFile:
+    """A new event file in a folder.
+
+    The SummaryWriter of the library leaves what it is given to another thread, and a run that is killed loses the last
+    minutes. This one writes at once, with the library's records.
+    """
+
+    def __init__(self, folder: str):
+        try:
+            from tensorboardX import RecordWriter, summary
+            from tensorboardX.proto.event_pb2 import Event
+        except ImportError as error:
+            raise ImportError(
+                "TensorBoard writes with tensorboardX. Install it: pip install minidl[tensorboard]."
+            ) from error
+        os.makedirs(folder, exist_ok=True)
+        name = f"events.out.tfevents.{time.time():.0f}.{socket.gethostname()}.{os.getpid()}.{time.monotonic_ns()}"
+        self._summary, self._event = summary, Event
+        self._records = RecordWriter(os.path.join(folder, name))
+        self._add(file_version="brain.Event:2")
+        self.flush()
+
+    def _add(self, **content: Any) -> None:
+        self._records.write(self._event(wall_time=time.time(), **content).SerializeToString())
+
+    def add_scalar(self, tag: str, value: Any, step: int) -> None:
+        self._add(step=step, summary=self._summary.scalar(tag, float(value)))
+
+    def add_histogram(self, tag: str, values: Array, step: int) -> None:
+        self._add(step=step, summary=self._summary.histogram(tag, values, _BUCKETS))
+
+    def flush(self) -> None:
+        self._records.flush()
+
+    def close(self) -> None:
+        self.flush()
+        self._records.close()
+
+    def __del__(self) -> None:
+        if hasattr(self, "_records"):  # a run that ends in an error has no on_train_end
+            self._records.close()
+
+
+_POSITIVE = 1e-12 * 1.1 ** np.arange(776)  # up to 1e20, as TensorFlow divides its histograms
+_BUCKETS = np.concatenate([-_POSITIVE[::-1], [0.0], _POSITIVE])

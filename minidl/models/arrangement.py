@@ -14,7 +14,7 @@ from typing import Any
 from minidl.models.data import Batch, checked, checked_array, one_batch, unlisted
 from minidl.models.outputs import Output, by_output
 from minidl.symbolic import is_shape
-from minidl.utils.nested import flatten, mapped
+from minidl.utils.nested import mapped
 
 __all__ = ["Arrangement", "names_of_inputs", "names_of_outputs"]
 
@@ -36,6 +36,7 @@ class Arrangement:
         names = names_of_outputs(model)
         self.outputs = [o.name for o in outputs] if names is None and outputs is not None else names
         self.needed = [output.loss is not None for output in outputs or ()]
+        self._labels = [name for name in self.outputs or () if name is not None] or None
         self.expected = _expected_shape(model)
         self.one_input = model.one_to_one or len(self.inputs or ()) == 1
         self.one_output = model.one_to_one if self.outputs is None else len(self.outputs) == 1
@@ -48,7 +49,7 @@ class Arrangement:
         """
         several_inputs = self._has_several_inputs(x, y)
         x = self._by_input(x) if several_inputs else self._named(x)
-        several_outputs = self._has_several_outputs(y, x)
+        several_outputs = self._has_several_outputs(y, _first(x) if several_inputs else _alone(x))
         if not several_outputs:
             y, sample_weight = self._only(y), self._only(sample_weight)
             if not several_inputs:
@@ -64,7 +65,7 @@ class Arrangement:
             _arrays("y", y, several_outputs),
             _arrays("sample_weight", sample_weight, several_outputs and isinstance(sample_weight, _SEVERAL)),
         )
-        return checked(batch, self.inputs, self.outputs)
+        return checked(batch, self.inputs, self._labels)
 
     def only_x(self, x: Any) -> Any:
         """The inputs alone; there may be no samples at all."""
@@ -117,6 +118,7 @@ class Arrangement:
     # --- outputs --------------------------------------------------------------------------------------------
 
     def _has_several_outputs(self, y: Any, x: Any) -> bool:
+        """Whether y is for several outputs; `x` is the first input."""
         if self.outputs is not None or self.one_output:
             return not self.one_output
         if isinstance(y, Mapping):
@@ -124,7 +126,7 @@ class Arrangement:
         if not isinstance(y, list | tuple) or len(y) < 2:
             return False
         arrays = [part for part in y if part is not None]
-        n = len(flatten(x)[0]) if isinstance(x, _SEVERAL) else len(x)
+        n = len(x) if hasattr(x, "__len__") else 0
         return all(_is_array(part) and len(part) == n for part in arrays) and len(y) != n
 
     def _only(self, part: Any) -> Any:
@@ -177,6 +179,11 @@ def _are_inputs(x: Any, y: Any) -> bool:
 
 def _is_array(part: Any) -> bool:
     return getattr(part, "ndim", 0) > 0
+
+
+def _first(x: Any) -> Any:
+    """One of several inputs."""
+    return next(iter(x.values() if isinstance(x, Mapping) else x), None)
 
 
 def _alone(part: Any) -> Any:

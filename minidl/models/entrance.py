@@ -89,7 +89,7 @@ class DeclaredShapes(InputSpec):
             shape: one shape, a list in the order of the inputs, or a dict, which goes by sorted keys.
         """
         one_or_more = [shape[key] for key in sorted(shape)] if isinstance(shape, dict) else shape
-        shapes = [one_or_more] if is_shape(one_or_more) else list(one_or_more)
+        shapes: list[Any] = [one_or_more] if is_shape(one_or_more) else list(one_or_more)
         if len(shapes) != len(self.specs):
             raise ValueError(
                 f"{layer} expects {len(self.specs)} inputs ({', '.join(self.names):.200}), got {len(shapes)}."

@@ -20,12 +20,19 @@ class Objective:
         owner: the name of the model, for errors.
         names: of its outputs; None if only a first run will show which there are.
         asked: what `compile` was told: loss, loss_weights, metrics, weighted_metrics.
+        keyed: whether the outputs are in a dict.
 
     Raises:
         TypeError, ValueError: it is unknown, or does not fit the outputs.
     """
 
-    def __init__(self, owner: str, names: Sequence[str | None] | None, asked: tuple[Any, Any, Any, Any]):
+    def __init__(
+        self,
+        owner: str,
+        names: Sequence[str | None] | None,
+        asked: tuple[Any, Any, Any, Any],
+        keyed: bool = False,
+    ):
         self.owner = owner
         self.asked = asked
         self.outputs: list[Output] | None = None
@@ -35,13 +42,14 @@ class Objective:
         if names is None:
             check_all(*asked)
         else:
-            self.outputs = outputs_of(names, *asked)
+            self.outputs = outputs_of(names, *asked, keyed)
 
     def know(self, y_pred: Any) -> list[Output]:
         """What there is to each output, now that `y_pred` shows which there are."""
         if self.outputs is None:
-            names: Any = sorted(y_pred) if isinstance(y_pred, Mapping) else [None] * len(flatten(y_pred))
-            self.outputs = outputs_of(names, *self.asked)
+            keyed = isinstance(y_pred, Mapping)
+            names: Any = sorted(y_pred) if keyed else [None] * len(flatten(y_pred))
+            self.outputs = outputs_of(names, *self.asked, keyed)
         return self.outputs
 
     @property

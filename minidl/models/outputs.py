@@ -26,12 +26,23 @@ class Output(NamedTuple):
     weight: float  # of its loss in the total
     metrics: list[Any]
     weighted_metrics: list[Any]
+    place: int = 0  # of its loss among the losses that `evaluate` lists
 
 
 def outputs_of(
-    names: Sequence[str | None], loss: Any, loss_weights: Any, metrics: Any, weighted_metrics: Any
+    names: Sequence[str | None],
+    loss: Any,
+    loss_weights: Any,
+    metrics: Any,
+    weighted_metrics: Any,
+    keyed: bool = False,
 ) -> list[Output]:
     """What `compile` was told, output by output.
+
+    Args:
+        names: of the outputs, None for those without.
+        loss, loss_weights, metrics, weighted_metrics: as it was told.
+        keyed: whether the outputs are in a dict. Then losses in a dict are listed in its order, as in Keras.
 
     Raises:
         TypeError, ValueError: it does not fit these outputs, or is unknown.
@@ -65,11 +76,14 @@ def outputs_of(
         _metrics_per_output("metrics", metrics, names),
         _metrics_per_output("weighted_metrics", weighted_metrics, names),
     )
-    outputs = []
+    outputs: list[Output] = []
     for name, given, weight, own, weighted in zip(names, *columns, strict=True):
         chosen = losses.as_loss(given)
-        loss_name = name or (given if isinstance(given, str) else getattr(chosen, "name", ""))
-        outputs.append(Output(name, chosen, loss_name, _weight(weight), _as_list(own), _as_list(weighted)))
+        loss_name = name or (given if isinstance(given, str) else "" if chosen is None else chosen.name)
+        place = list(loss).index(name) if keyed and _is_several(loss) and name in loss else len(outputs)
+        outputs.append(
+            Output(name, chosen, loss_name, _weight(weight), _as_list(own), _as_list(weighted), place)
+        )
     return outputs
 
 

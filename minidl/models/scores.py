@@ -49,8 +49,12 @@ class Scores:
         """Take note of the outputs there are."""
         self.outputs = outputs
         self.several = len(outputs) > 1
-        losses = [output.loss_name for output in outputs if output.loss is not None]
-        self.loss_keys = [f"{name}_loss" for name in losses] if len(losses) > 1 else []
+        losing = [output for output in outputs if output.loss is not None]
+        losing = losing if len(losing) > 1 else []
+        self.loss_keys = [f"{output.loss_name}_loss" for output in losing]
+        self._listed = [
+            f"{output.loss_name}_loss" for output in sorted(losing, key=lambda output: output.place)
+        ]
         self.loss_sums = [0.0] * len(self.loss_keys)
         self.given = [(m, False, i) for i, output in enumerate(outputs) for m in output.metrics]
         self.given += [(m, True, i) for i, output in enumerate(outputs) for m in output.weighted_metrics]
@@ -133,7 +137,7 @@ class Scores:
         values = self.values()
         if as_dict:
             return values
-        keys = ["loss", *self.loss_keys]
+        keys = ["loss", *self._listed]
         keys += [key for key in values if key not in keys]
         return [values[key] for key in keys] if len(keys) > 1 else values["loss"]
 

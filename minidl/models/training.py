@@ -13,7 +13,7 @@ Everything before the update can fail, and then nothing has changed. The update 
 Ctrl-C waits until it is done. So whatever happens, the model is that of the last finished step.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
 from minidl import optimizers, random
@@ -80,7 +80,8 @@ class Trainer:
         if chosen is None:
             raise ValueError("compile expects an optimizer, such as 'adam' or SGD(0.1), got None.")
         names = [None] if self.one_to_one else names_of_outputs(self)
-        objective = Objective(self.name, names, (loss, loss_weights, metrics, weighted_metrics))
+        keyed = isinstance(getattr(self, "output", None), Mapping)
+        objective = Objective(self.name, names, (loss, loss_weights, metrics, weighted_metrics), keyed)
         scores = Scores(objective.outputs)
         self.optimizer, self.loss, self.scores = chosen, loss, scores
         self._objective = objective
@@ -132,7 +133,8 @@ class Trainer:
 
     def _score(self, loss: Tensor, batch: Batch, y_pred: Any) -> None:
         """Let the scores take in a batch."""
-        scores, objective, losses = self.scores, self._objective, ()
+        scores, objective = self.scores, self._objective
+        losses: Sequence[float] = ()
         y, sample_weight = batch.y, batch.sample_weight
         outputs = objective.know(y_pred)
         if scores.outputs is not outputs:

@@ -113,12 +113,20 @@ def open_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, path: FilePath)
         ValueError: it turns out to be damaged.
     """
     try:
-        with archive.open(info) as member:
+        member = archive.open(info)
+    except Exception as error:  # whatever zipfile makes of the member's own header
+        raise _damaged(path, error) from error
+    with member:
+        try:
             yield member
-    except ValueError:  # a refusal by whoever reads
-        raise
-    except Exception as error:  # whatever zipfile and zlib make of damaged bytes
-        raise refusal(path, "sound data", f"{type(error).__name__}: {error}", ANEW) from error
+        except ValueError:  # a refusal by whoever reads
+            raise
+        except Exception as error:  # whatever zipfile and zlib make of its bytes
+            raise _damaged(path, error) from error
+
+
+def _damaged(path: FilePath, error: Exception) -> ValueError:
+    return refusal(path, "sound data", f"{type(error).__name__}: {error}", ANEW)
 
 
 def read_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, path: FilePath, limit: int) -> bytes:

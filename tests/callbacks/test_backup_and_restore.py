@@ -93,10 +93,32 @@ def test_the_same_model_may_go_on(tmp_path):
     assert same(state(model), expected)
 
 
+def test_a_model_made_anew_in_a_notebook_goes_on(tmp_path):
+    """Its layers have other names then, and other streams of random numbers."""
+
+    def made_as_the(number):
+        set_random_seed(3)
+        for _ in range(number):
+            model = minidl.Sequential([Input((4,)), Dense(5), minidl.layers.Dropout(0.5), Dense(1)])
+        model.set_weights([np.full(w.shape, 0.1) for w in model.get_weights()])
+        model.compile("adam", "mse")
+        return model
+
+    expected = state(fit(model=made_as_the(1))[0])
+    with pytest.raises(CrashError):
+        fit(BackupAndRestore(tmp_path), Crasher(calls=5), model=made_as_the(1))
+    assert same(state(fit(BackupAndRestore(tmp_path), model=made_as_the(2))[0]), expected)
+
+
 def test_what_draws_without_a_seed_goes_on_too(tmp_path):
     class Noise(minidl.layers.Layer):
+        def __init__(self):
+            super().__init__()
+            self.sources = {"of its own": [minidl.random.SeedGenerator()]}
+
         def call(self, x):
-            return x + minidl.random.normal(x.shape) * 0.1
+            own = self.sources["of its own"][0].next().random()
+            return x * own + minidl.random.normal(x.shape) * 0.1
 
     def noisy(seed):
         set_random_seed(seed)
@@ -118,6 +140,44 @@ def test_what_happens_at_the_begin_of_an_epoch_happens_once(tmp_path):
     with pytest.raises(CrashError):
         fit(BackupAndRestore(tmp_path, 2), Crasher(calls=6), halve())
     assert same(state(fit(BackupAndRestore(tmp_path, 2), halve())[0]), expected)
+
+
+def test_within_an_epoch_everybody_is_told_which_one_it_is(tmp_path):
+    class Note(Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            self.epoch = epoch
+
+        def on_train_batch_end(self, batch, logs=None):
+            seen.append((self.epoch, batch))
+
+    seen = []
+    with pytest.raises(CrashError):
+        fit(BackupAndRestore(tmp_path, 1), Crasher(calls=6), Note())
+    fit(Note(), BackupAndRestore(tmp_path, 1), epochs=3)  # 5 batches have a backup
+    assert seen[-4:] == [(1, 2), (2, 0), (2, 1), (2, 2)]
+    assert len(seen) == 5 + 4
+
+
+def test_an_epoch_that_is_broken_off_is_not_gone_on_with(tmp_path):
+    class Stop(Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            self.model.stop_training = int(self.model.optimizer.iterations) == 5
+
+    expected, history = fit(Stop())
+    with pytest.raises(CrashError):
+        fit(Stop(), Crasher("on_epoch_end", 2), BackupAndRestore(tmp_path, 1))
+    model, told = fit(Stop(), BackupAndRestore(tmp_path, 1))
+    assert same(state(model), state(expected))
+    assert told == history
+
+
+def test_one_run_through_several_processes_and_attempts(tmp_path):
+    expected = state(fit()[0])
+    model = with_everything()
+    for calls in (4, 4):  # the second time it goes on with the same model, from epoch 1
+        with pytest.raises(CrashError):
+            fit(BackupAndRestore(tmp_path), Crasher(calls=calls), model=model)
+    assert same(state(fit(BackupAndRestore(tmp_path))[0]), expected)
 
 
 # --- other callbacks ----------------------------------------------------------------------------------------

@@ -54,6 +54,15 @@ def test_only_some_metrics(tmp_path):
         fit(LivePlot(tmp_path / "a.png", metrics="map"))
 
 
+def test_after_an_interruption_the_curves_are_whole():
+    first, second = LivePlot(), LivePlot()
+    first.on_epoch_end(0, {"loss": 2.0})
+    second.on_train_begin()
+    second.set_state(first.get_state())
+    second.on_epoch_end(1, {"loss": 1.0})
+    assert curves(second) == {"loss": {"training": [[1, 2], [2.0, 1.0]]}}
+
+
 @pytest.mark.parametrize(
     ("name", "start"), [("a.png", b"\x89PNG"), ("a.svg", b"<?xml"), ("new/a.pdf", b"%PDF")]
 )

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from small_models import linear, rows
 
-from minidl.callbacks import CallbackList, EarlyStopping, TensorBoard
+from minidl.callbacks import BackupAndRestore, Callback, CallbackList, EarlyStopping, TensorBoard
 
 X, Y = rows(10)
 
@@ -118,6 +118,22 @@ def test_a_second_run_counts_from_the_beginning(tmp_path):
     board.log_dir = str(tmp_path / "second")
     model.fit(X, Y, batch_size=4, verbose=0, callbacks=[board, EarlyStopping("loss")])
     assert [step for tag, step in events(tmp_path / "second" / "train") if tag == "batch_loss"] == [2]
+
+
+def test_an_interrupted_run_counts_on(tmp_path):
+    class Crash(Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            if int(self.model.optimizer.iterations) == 5:
+                raise KeyboardInterrupt
+
+    for crash in ([Crash()], []):
+        try:
+            fit(tmp_path / "logs", callbacks=[BackupAndRestore(tmp_path / "backup"), *crash], update_freq=2)
+        except KeyboardInterrupt:
+            assert crash
+    train = events(tmp_path / "logs" / "train")
+    assert sorted(step for tag, step in train if tag == "batch_loss") == [2, 4, 6]
+    assert sorted(step for tag, step in train if tag == "epoch_loss") == [0, 1]
 
 
 def test_without_update_freq_nobody_makes_logs_for_each_batch():

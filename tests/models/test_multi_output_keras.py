@@ -162,6 +162,7 @@ def test_a_class_of_ones_own():
         return model
 
     x, y = {"left": LEFT, "right": RIGHT}, {"u": UP, "d": DOWN}
+    agree([LEFT, RIGHT], y, "dict", loss={"u": "mse", "d": "mae"})
     agree(x, y, "dict", own, loss={"u": "mse", "d": "mae"}, metrics={"u": ["mae"], "d": ["mse"]})
     agree([LEFT, RIGHT], LIST, "list", own, loss=["mse", "mae"])
     ours, theirs = pair("list", own, loss="mse", metrics=[["mae"], ["mae"]])
@@ -186,6 +187,10 @@ def test_a_class_of_ones_own():
 def test_both_refuse(told, data):
     for dl in (minidl, keras):
         model = made(dl)
-        with pytest.raises((ValueError, KeyError, TypeError)):
+
+        def train(model=model):
             model.compile("sgd", **told)
             model.fit(*data, verbose=0)
+
+        with pytest.raises((ValueError, KeyError, TypeError)):
+            train()

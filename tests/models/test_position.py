@@ -106,6 +106,7 @@ def made(make):
 
 def agree(make, data, after, epochs=3, **options):
     """Whether a run, and one broken off `after` batches and resumed with a new model, are the same."""
+
     def run(model, *callbacks):
         args, more = data(model)
         return model.fit(*args, epochs=epochs, verbose=0, callbacks=list(callbacks), **more, **options)
