@@ -60,7 +60,8 @@ LATE = {  # what a function may import when it runs, against or outside of the o
     "minidl.utils": {"minidl.models.picture"},
 }
 HEAVY = {
-    "cupy", "h5py", "IPython", "matplotlib", "numba", "pandas", "pooch", "rich", "scipy", "sklearn", "tensorboardX", "tqdm",
+    "cupy", "h5py", "IPython", "matplotlib", "numba", "pandas", "pooch", "rich", "scipy", "sklearn", "tensorboardX",
+    "tqdm",
 }  # fmt: skip
 LONGEST = 350  # lines
 

@@ -78,7 +78,7 @@ def _from_config(layer: Layer) -> Layer:
         return layer._again()
     inside = {type(part).__name__: type(part) for part in _all_inside(layer)}
     config = {"class_name": type(layer).__name__, "config": layer.get_config()}
-    return layer_from(config, inside)  # type: ignore[no-any-return]
+    return layer_from(config, inside)
 
 
 def _all_inside(layer: Any) -> list[Any]:

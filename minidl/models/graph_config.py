@@ -176,7 +176,7 @@ def _tensor(history: Any, made: Mapping[tuple[str, int, int], SymbolicTensor]) -
     if not _is_place(history):
         raise ValueError(f"The config names a tensor as [layer, call, output], got {history!r:.80}.")
     try:
-        return made[tuple(history)]  # type: ignore[index]
+        return made[tuple(history)]
     except KeyError:
         raise _NotYetError from None
 

@@ -56,7 +56,8 @@ class Model(Loops, Savable, Shown, Layer):
 
     def __init__(self, *args: Any, **kwargs: Any):
         if _has_ends(args, kwargs):  # of a class of your own, derived to override compute_loss, say
-            self.__class__ = _also_functional(type(self))
+            own: Any = type(self)
+            self.__class__ = _also_functional(own)
             KNOWN["Functional"].__init__(self, *args, **kwargs)  # type: ignore[misc]
             return
         super().__init__(**kwargs)

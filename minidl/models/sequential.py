@@ -226,6 +226,5 @@ class Sequential(Model):
 
 
 def _call_of(layer: Layer, x: Any) -> Call:
-    """The call that `layer(x)` makes."""
-    layer(x)
-    return layer._calls[-1]
+    """The call that `layer(x)` makes. Another thread may make one of this layer meanwhile, so the output is asked."""
+    return flatten(layer(x))[0].call

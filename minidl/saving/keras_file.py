@@ -16,6 +16,7 @@ import datetime
 import hashlib
 import io
 import json
+import os
 import zipfile
 from collections.abc import Mapping
 from typing import IO, Any
@@ -176,7 +177,8 @@ def built_from(
         OverflowError,
         MemoryError,
     ) as error:
-        raise ValueError(f"{path}: the description of the model does not work out. {error}"[:600]) from error
+        name = os.fspath(path)[-120:]
+        raise ValueError(f"{name}: the description of the model does not work out. {error!s:.400}") from error
     return model
 
 

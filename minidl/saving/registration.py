@@ -13,7 +13,7 @@ A file can only name what is in a table. `custom_objects={"MyLayer": MyLayer}` f
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
-from minidl.utils.registry import custom_object_scope
+from minidl.utils.registry import custom_object_scope, objects_in_scope
 
 __all__ = ["custom_object_scope", "register_keras_serializable", "registered_name", "registered_objects"]
 
@@ -57,9 +57,7 @@ def registered_name(obj: Any) -> str:
 
 
 def registered_objects(custom_objects: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """All that a file may name besides minidl's own: what is registered, and `custom_objects`.
-
-    Registered objects are there under their full names, and under their own where nothing else has that name.
+    """All that a file may name besides minidl's own: what is registered, in scope, and in `custom_objects`.
 
     Raises:
         TypeError: `custom_objects` is no dict of names.
@@ -70,4 +68,4 @@ def registered_objects(custom_objects: Mapping[str, Any] | None = None) -> dict[
         raise TypeError(
             f"custom_objects is a dict of names to classes or functions, got {custom_objects!r:.80}."
         )
-    return {**_REGISTERED, **(custom_objects or {})}
+    return {**_REGISTERED, **objects_in_scope(), **(custom_objects or {})}

@@ -17,7 +17,8 @@ from types import MappingProxyType
 from typing import Any, Self, TypeVar
 
 __all__ = [
-    "Configurable", "custom_object_scope", "deserialize_object", "get_object", "lookup", "serialize_object",
+    "Configurable", "custom_object_scope", "deserialize_object", "get_object", "lookup", "objects_in_scope",
+    "serialize_object",
 ]  # fmt: skip
 
 T = TypeVar("T")
@@ -42,6 +43,11 @@ def custom_object_scope(custom_objects: Mapping[str, Any]) -> Iterator[None]:
         yield
     finally:
         _custom_objects.reset(token)
+
+
+def objects_in_scope() -> dict[str, Any]:
+    """What the `custom_object_scope`s around this call have named."""
+    return dict(_custom_objects.get())
 
 
 class Configurable:

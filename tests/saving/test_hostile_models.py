@@ -105,7 +105,9 @@ CONFIGS = {
     "a saved model path": layer("TFSMLayer", {"filepath": "/tmp/x"}),
     "quantization": dense(quantization_config={"class_name": "Int8QuantizationConfig", "config": {}}),
     "an unknown argument": dense(surprise=1),
-    "a huge input": layer("Sequential", {"layers": [layer("InputLayer", {"batch_shape": [None, 10**12]})]}, "keras"),
+    "a huge input": layer(
+        "Sequential", {"layers": [layer("InputLayer", {"batch_shape": [None, 10**12]})]}, "keras"
+    ),
     "a class of no name": layer(["Dense"], {}),
     "a base class": layer("Layer", {}),
     "a model in itself": layer("Model", {}, "keras"),

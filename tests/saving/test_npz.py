@@ -295,11 +295,11 @@ def test_hostile_files_are_refused_quickly_and_cheaply(place, name, capsys):
     place.write_bytes(FILES[name])
     seen.clear()
     tracemalloc.start()
-    start = time.monotonic()
+    start = time.process_time()
     with pytest.raises(ValueError, match=r"weights\.npz: expected ") as refused:
         npz.load(place, PAIR)
     assert seen == []
-    assert time.monotonic() - start < 2
+    assert time.process_time() - start < 2
     assert tracemalloc.get_traced_memory()[1] < 60 << 20
     tracemalloc.stop()
     assert len(str(refused.value).replace(str(place.parent), "")) < 400
