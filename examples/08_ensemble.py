@@ -297,6 +297,7 @@ panels[2].axvline(MISCOUNT**2, color="gray", lw=1)
 panels[2].set(title="test error of each form", xlabel="mean squared error")
 panels[2].margins(x=0.35)
 panels[2].legend(loc="lower right", fontsize=9)
+panels[2].set_axisbelow(True)
 for panel in panels:
     panel.grid(alpha=0.3)
 figure.savefig(options.output / "ensemble.png", dpi=120)

@@ -75,8 +75,8 @@ def people():
             return "UCI HAR", (x[base], y[base]), (x[new], y[new]), test
         except OSError as error:
             print(f"{error}\nUsing made-up data instead.")
-    base, _ = minidl.datasets.synthetic_har.load_data(4900, 1, seed=0, people_train=14, people_test=1)
-    return "synthetic HAR", base, *minidl.datasets.synthetic_har.load_data(1050, 2947, seed=1, people_train=3)
+    base, _ = minidl.datasets.synthetic_har.load_data(2400, 1, seed=0, people_train=14, people_test=1)
+    return "synthetic HAR", base, *minidl.datasets.synthetic_har.load_data(600, 1200, seed=1, people_train=3)
 
 
 source, (x_base, y_base), (x_new, y_new), (x_test, y_test) = people()
@@ -262,8 +262,8 @@ with contextlib.nullcontext() if options.kernels else minidl.kernels_off():
         )
 
 # %% [markdown]
-# Three things to see in the table. The fewer the windows, the larger the lead of `fine-tuned`: what the base knows is
-# worth most where there is little else. Freezing alone is not enough: a base that had only to tell
+# Three things to see in the table (of UCI HAR). The fewer the windows, the larger the lead of `fine-tuned`: what the
+# base knows is worth most where there is little else. Freezing alone is not enough: a base that had only to tell
 # sitting from walking and lying was never made to notice what tells sitting from standing, and a head cannot use what
 # is not there. And the worst and the best run lie far apart: who shows a single run can show anything.
 

@@ -47,7 +47,7 @@ parser.add_argument(
 )
 parser.add_argument("--synthetic", action="store_true", help="use made-up images")
 parser.add_argument("--images", type=int, default=10000, help="train on so many images at most")
-parser.add_argument("--epochs", type=int, default=12)
+parser.add_argument("--epochs", type=int, default=15)
 parser.add_argument("--blocks", type=int, default=1, help="n, of each stage: 6n + 2 layers")
 parser.add_argument("--filters", type=int, default=16, help="of the first stage")
 parser.add_argument("--deep-blocks", type=int, default=5, help="n of the two experiments")
@@ -133,7 +133,9 @@ print(f"{source}\n{len(x_train):,} images to train on, {aside:,} to watch, {len(
 
 # %% [markdown]
 # A horse that looks to the left is a horse, and so is one that stands a little further up. So every image is mirrored
-# or not, and moved by up to two pixels, anew in each epoch. A `PyDataset` hands such batches to `fit`.
+# or not, and moved by up to two pixels, anew in each epoch. A `PyDataset` hands such batches to `fit`. (In a trial of
+# ten epochs on 9,000 photographs the test accuracy was 62 % with it and without. But without it the network had learned
+# 77 % of its training images, with it 66 %: only then is there something to gain from more epochs.)
 
 
 # %%
@@ -279,11 +281,12 @@ for setting in SETTINGS:
 # The first line is what is told: without a way around the gradient vanishes, with it does not. But weights of a proper
 # size cure that too (second line; there it is the way around that makes it grow, as each block adds its own to what
 # comes from above). And with BatchNormalization, without which such networks are hardly built, it does not vanish at
-# all: it *grows* towards the input, and the way around keeps that in bounds (Yang et al., 2019, arXiv:1902.08129). He
+# all: it *grows* towards the input, and less so with the way around (Yang et al., 2019, arXiv:1902.08129). He
 # et al. themselves write that vanishing gradients are hardly the reason why their plain networks learned badly.
 #
 # ## Experiment 2: which of them learns?
-# The same two deep networks with BatchNormalization, and the first steps of training.
+# The same two deep networks with BatchNormalization, and the first steps of training: one beginning of each. The one
+# with shortcuts starts worse, as each block adds to what it says, and is ahead all the same after some fifty batches.
 
 # %%
 losses = {}
@@ -311,7 +314,7 @@ for shortcut, values in losses.items():
 COLOURS = {False: "#D55E00", True: "#0072B2"}  # which colour-blind people can tell apart (Okabe and Ito)
 LINES = dict(zip(SETTINGS, (":", "--", "-"), strict=True))
 options.output.mkdir(parents=True, exist_ok=True)
-figure, panels = plt.subplots(1, 3, figsize=(14, 4.4), layout="constrained")
+figure, panels = plt.subplots(1, 3, figsize=(14, 5), layout="constrained")
 epochs = range(1, options.epochs + 1)
 panels[0].plot(epochs, history["accuracy"], "o--", color="gray", label="training (varied images)")
 panels[0].plot(epochs, history["val_accuracy"], "o-", color="black", label="kept aside")
@@ -319,12 +322,11 @@ panels[0].axhline(accuracy, color="#009E73", lw=1, label=f"test, at the end: {ac
 panels[0].set(title=f"{model.name}: {len(x_train):,} images", xlabel="epoch", ylabel="accuracy")
 panels[0].legend(loc="lower right")
 for (setting, shortcut), sizes in gradients.items():
-    words = f"{'with' if shortcut else 'without'}; {setting}"
+    words = f"{setting}, {'with' if shortcut else 'without'} shortcuts"
     panels[1].semilogy(
         range(1, len(sizes) + 1), sizes, LINES[setting], color=COLOURS[shortcut], lw=2, label=words
     )
 panels[1].set(title=f"gradient at each block, {layers} layers, untrained", xlabel="block", ylabel="norm")
-panels[1].legend(fontsize=8, title="shortcuts; weights", title_fontsize=8)
 for shortcut, values in losses.items():
     smooth = np.convolve(values, np.full(tenth, 1 / tenth), "valid")
     label = f"{'with' if shortcut else 'without'} shortcuts"
@@ -339,6 +341,7 @@ panels[2].set(
 panels[2].legend()
 for panel in panels:
     panel.grid(alpha=0.3)
+figure.legend(*panels[1].get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize=9)
 figure.savefig(options.output / "resnet_curves.png", dpi=120)
 
 figure, panels = plt.subplots(3, 8, figsize=(11, 5), layout="constrained")

@@ -100,6 +100,8 @@ class SymbolicTensor:
             "or call the model on real data."
         )
 
+    __float__ = __int__ = __array__
+
     # --- operators and NumPy functions: each lays out an Operation ---------------------------------------------
 
     def __array_ufunc__(self, ufunc: Any, method: str, *inputs: Any, **kwargs: Any) -> Any:

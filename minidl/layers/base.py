@@ -75,6 +75,10 @@ class Layer(WeightHolder):
         self.input_shape_hint = read_shape_hints(type(self), Layer, shape_hints)
         if name is not None and not (isinstance(name, str) and name):
             raise TypeError(f"{kind} expects name to be a non-empty string, got {name!r:.60}.")
+        if name is not None and "/" in name:
+            raise ValueError(
+                f"{kind} expects a name without '/', which separates names in files, got {name!r:.60}."
+            )
         self.name = name if name is not None else unique_name(kind)
         self.dtype = (
             config.floatx() if dtype is None else data_type(kind, dtype, "f" if self.autocast else "biuf")
@@ -239,6 +243,8 @@ class Layer(WeightHolder):
             ValueError: one is not, so that its value is not known any more.
         """
         names = constructor_arguments(type(self), Layer)
+        if type(self).get_config is not Layer.get_config:  # which adds what is kept under another name
+            names = tuple(name for name in names if hasattr(self, name))
         for name in names:
             if not hasattr(self, name):
                 raise ValueError(

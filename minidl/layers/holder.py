@@ -172,11 +172,13 @@ class WeightHolder:
 
     @property
     def trainable_weights(self) -> list[Variable]:
-        return [v for v in self.weights if v._trainable]
+        """The weights that training changes. A model that is frozen has none, even if a layer inside is not."""
+        return [v for v in self.weights if v._trainable] if self._trainable else []
 
     @property
     def non_trainable_weights(self) -> list[Variable]:
-        return [v for v in self.weights if not v.trainable]
+        """All other weights."""
+        return [v for v in self.weights if not (self._trainable and v._trainable)]
 
     variables = weights
     trainable_variables = trainable_weights

@@ -12,7 +12,9 @@ from minidl.utils.nested import flatten, mapped, packed
 
 __all__ = ["any_symbolic", "flat_shapes", "lay_out", "memory", "run_on_zeros", "symbolic_tensors"]
 
-_STAND_INS = (2, 3)  # what None in a shape may be: a size that follows it becomes None in the output
+# What None in a shape may be, on the batch axis and elsewhere: a size that follows it becomes None in the output. Large
+# ones first, since windows need room, and 64 and 96 differ even when they were halved five times.
+_STAND_INS = (((2, 64), (3, 96)), ((2, 2), (3, 3)))
 
 
 def lay_out(
@@ -90,16 +92,14 @@ def run_on_zeros(
     Returns:
         The shapes, in the structure of the output, and a list of the types.
     """
-    runs = []
-    with no_grad(), np.errstate(all="ignore"):  # 0/0, say
-        for size in _STAND_INS:
-
-            def zeros(x: Any, size: int = size) -> Any:
-                if not isinstance(x, SymbolicTensor):
-                    return x
-                return Tensor(np.zeros([size if n is None else n for n in x.shape], dtype or x.dtype))
-
-            runs.append(function(*mapped(zeros, args), **mapped(zeros, kwargs)))
+    large, small = _STAND_INS
+    try:
+        runs = [_run(function, args, kwargs, dtype, *sizes) for sizes in large]
+    except Exception as error:
+        try:  # too large for a table of positions, or there was more than one axis that was the batch
+            runs = [_run(function, args, kwargs, dtype, *sizes) for sizes in small]
+        except Exception:
+            raise error from None
     one, other = (flatten(run) for run in runs)
     shapes = [
         tuple(n if n == m else None for n, m in zip(np.shape(a), np.shape(b), strict=True))
@@ -107,6 +107,21 @@ def run_on_zeros(
     ]
     dtypes = [str(getattr(y, "dtype", "float32")) for y in one]
     return (shapes[0] if not isinstance(runs[0], list | tuple | dict) else packed(runs[0], shapes)), dtypes
+
+
+def _run(
+    function: Callable[..., Any], args: Any, kwargs: dict[str, Any], dtype: str | None, batch: int, size: int
+) -> Any:
+    """What `function` makes of zeros, with these sizes in place of None."""
+
+    def zeros(x: Any) -> Any:
+        if not isinstance(x, SymbolicTensor):
+            return x
+        shape = [n if n is not None else size if i else batch for i, n in enumerate(x.shape)]
+        return Tensor(np.zeros(shape, dtype or x.dtype))
+
+    with no_grad(), np.errstate(all="ignore"):  # 0/0, say
+        return function(*mapped(zeros, args), **mapped(zeros, kwargs))
 
 
 def memory(layer: Any) -> Callable[[], None]:

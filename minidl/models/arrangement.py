@@ -160,6 +160,7 @@ def _names(model: Any, end: str) -> list[str] | None:
 def _expected_shape(model: Any) -> Any:
     """The shape of a batch of inputs, or of several; None as long as it is not known."""
     end = getattr(model, "input", None)
+    end = end[0] if isinstance(end, list | tuple) and len(end) == 1 else end
     return model._built_for if end is None else mapped(lambda x: x.shape, end)
 
 

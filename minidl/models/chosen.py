@@ -22,10 +22,10 @@ class ChosenWeights:
 
     def __init__(self, model: Any):
         self.trained: list[Variable] = model.trainable_weights
-        self.known = {id(v): v for v in model.weights}  # holds on to them, so that no id is used again
+        self.known: list[Variable] = model.weights
         self.waiting: list[Variable] = []  # unfrozen since: they are not trained until the next compile
         self.count = len(self.trained)  # of trainable weights when we looked last
-        self._told = self._chosen = frozenset(map(id, self.trained))
+        self._told = self.trained  # the weights of which the user knows that they are trainable
 
     def take_up(self, optimizer: Any, owner: str, now: Sequence[Variable]) -> None:
         """Put the weights in charge of `optimizer`.
@@ -39,13 +39,14 @@ class ChosenWeights:
             ValueError: it has others already.
         """
         if not optimizer.built:
-            fresh = [v for v in now if id(v) not in self.known]
-            self.known.update({id(v): v for v in fresh})
-            self.trained = self.trained + fresh
-            self._chosen = frozenset(map(id, self.trained))
-            self._told |= {id(v) for v in fresh}
+            fresh = [v for v in now if id(v) not in _ids(self.known)]
+            self.known, self.trained, self._told = (
+                self.known + fresh,
+                self.trained + fresh,
+                self._told + fresh,
+            )
             optimizer.build(self.trained)
-        elif {id(v) for v in self.trained} <= {id(v) for v in optimizer.flat.variables}:
+        elif _ids(self.trained) <= _ids(optimizer.flat.variables):
             optimizer.rehome()
         else:
             raise _unknown_weights(owner)
@@ -57,23 +58,28 @@ class ChosenWeights:
         Raises:
             ValueError: one of them was made since, and the optimizer does not hold it.
         """
-        ids = frozenset(map(id, now))
-        if not ids <= self.known.keys():
+        ids, chosen = _ids(now), _ids(self.trained)
+        if not ids <= _ids(self.known):
             raise _unknown_weights(owner)
-        if ids not in (self._told, self._chosen):
+        if ids not in (_ids(self._told), chosen):
             warnings.warn(
                 f"In {owner}, trainable was changed since compile(): call compile() again for it to take effect. "
                 "Until then weights that were frozen stay as they are, and unfrozen ones are not trained.",
                 stacklevel=4,
             )
-        self._told = ids
-        self.waiting = [v for v in now if id(v) not in self._chosen]
+        self._told = list(now)
+        self.waiting = [v for v in now if id(v) not in chosen]
         self.count = len(now)
 
     def forget_gradients(self) -> None:
         """Leave no gradients where no optimizer takes them."""
         for v in self.waiting:
             v.grad = None
+
+
+def _ids(weights: Sequence[Variable]) -> set[int]:
+    """Asked anew each time: a copy of the model has weights of other ids."""
+    return set(map(id, weights))
 
 
 def _unknown_weights(owner: str) -> ValueError:

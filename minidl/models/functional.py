@@ -23,7 +23,7 @@ from minidl.models.graph_config import graph_config, graph_from_config
 from minidl.models.model import Model
 from minidl.models.plan import Plan
 from minidl.models.wiring import wiring
-from minidl.symbolic import Shape, SymbolicTensor, shapes_of
+from minidl.symbolic import Shape, SymbolicTensor, is_shape, shapes_of
 from minidl.tensor import Tensor
 from minidl.utils.nested import flatten, mapped, packed
 
@@ -123,6 +123,8 @@ class Functional(Model):
     def _in_order(self, inputs: Any) -> Any:
         """The one input, or a list with what each of several inputs gets. A dict goes by names."""
         names = self.input_names
+        if len(along := _alongside(self._inputs, inputs)) == len(names) > 1:
+            inputs = along
         if isinstance(inputs, Mapping):
             keys = sorted(self._inputs) if isinstance(self._inputs, Mapping) else names
             keys = names if not set(keys) <= set(inputs) else keys
@@ -148,11 +150,12 @@ class Functional(Model):
         for x, own_mask, declared in zip(given, masks, self.inputs, strict=True):
             fitting = x if x.ndim == declared.ndim else x.reshape(of_rank(declared.shape, x.shape))
             values.append(fitting if own_mask is None else attach(fitting, inputs, own_mask))
-        return packed(self._outputs, self._plan.run(values, training))
+        outputs = self._plan.run(values, training)
+        return outputs[0] if _is_one(self._outputs) else packed(self._outputs, outputs)
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         """The shape of the output, or a list or dict of them, for inputs of other sizes than the declared ones."""
-        given = [input_shape] if len(self.inputs) == 1 else list(input_shape)
+        given = [input_shape] if is_shape(input_shape) else list(input_shape)
         known: dict[int, Shape] = {
             id(x): of_rank(x.shape, tuple(shape)) for x, shape in zip(self.inputs, given, strict=True)
         }
@@ -210,6 +213,26 @@ def _begun_there(owner: str, inputs: Any, outputs: Any) -> tuple[Any, Any]:
             args, kwargs = mapped(lambda x: begun.get(id(x), x), [call.args, call.kwargs])
             begun.update(zip(map(id, call.outputs), flatten(call.layer(*args, **kwargs)), strict=True))
     return mapped(lambda x: fresh[id(x)], inputs), mapped(lambda y: begun[id(y)], outputs)
+
+
+def _is_one(structure: Any) -> bool:
+    """Whether this is a list of one tensor: a call on data gives the tensor itself then, as in Keras."""
+    return isinstance(structure, list | tuple) and [type(x) for x in structure] == [SymbolicTensor]
+
+
+def _alongside(structure: Any, given: Any) -> list[Any]:
+    """What is given for each tensor of a structure, where it is given in the same form."""
+    if isinstance(structure, Mapping) and isinstance(given, Mapping) and set(structure) <= set(given):
+        pairs = [(structure[key], given[key]) for key in sorted(structure)]
+    elif (
+        isinstance(structure, list | tuple)
+        and isinstance(given, list | tuple)
+        and len(structure) == len(given)
+    ):
+        pairs = list(zip(structure, given, strict=True))
+    else:
+        return [given]
+    return [x for part, own in pairs for x in _alongside(part, own)]
 
 
 def _resized(x: Any, known: Mapping[int, Shape]) -> Any:

@@ -6,7 +6,7 @@ Each layer lists the calls it takes part in ("inbound_nodes"): the arguments, wh
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -14,6 +14,13 @@ from minidl.layers.known import layer_from, to_config
 from minidl.symbolic import Call, SymbolicTensor
 
 __all__ = ["graph_config", "graph_from_config"]
+
+Place = tuple[str, int, int]  # layer, number of its call, number of the output
+
+
+class _Node(NamedTuple):
+    args: list[Any]
+    kwargs: dict[str, Any]
 
 
 def graph_config(model: Any) -> dict[str, Any]:
@@ -101,43 +108,67 @@ def graph_from_config(config: Any, custom_objects: Mapping[str, Any] | None = No
             f"Functional expects a config with name, layers and their calls, got {config!r:.120}."
         )
     layers: dict[str, Any] = {}
-    made: dict[tuple[str, int, int], SymbolicTensor] = {}
-    waiting: list[tuple[str, int, Mapping[str, Any]]] = []
+    nodes: dict[tuple[str, int], _Node] = {}
+    made: dict[Place, SymbolicTensor] = {}
     for part in config["layers"]:
         layer = layer_from(part, custom_objects)
         if layer.name in layers:
             raise ValueError(f"The config has two layers called {layer.name!r:.60}.")
         layers[layer.name] = layer
-        nodes = part.get("inbound_nodes") or []
-        waiting += [(layer.name, i, node) for i, node in enumerate(nodes)]
-        if not nodes and layer._calls:
+        listed = part.get("inbound_nodes") or []
+        nodes.update({(layer.name, i): _node(layer.name, node) for i, node in enumerate(listed)})
+        if not listed and layer._calls:
             made[layer.name, 0, 0] = layer.output
-    while waiting:
-        later = []
-        for name, number, node in waiting:
-            if not _lay_out(layers[name], name, number, node, made):
-                later.append((name, number, node))
-        if len(later) == len(waiting):
-            raise ValueError(f"The config's calls wait for each other or for nothing: {later[0][0]!r:.60}.")
-        waiting = later
+    for name, number in _in_order(nodes):
+        args, kwargs = (_read(value, made) for value in nodes[name, number])
+        given = {key: value for key, value in kwargs.items() if value is not None}
+        call = _call_of(layers[name](*args, **given))
+        made.update({(name, number, i): y for i, y in enumerate(call.outputs)})
     return _read_ends(config.get("input_layers"), made), _read_ends(config.get("output_layers"), made)
 
 
-def _lay_out(
-    layer: Any, name: str, number: int, node: Any, made: dict[tuple[str, int, int], SymbolicTensor]
-) -> bool:
-    """Make a call that the config lists, if its inputs are there."""
+def _node(name: str, node: Any) -> _Node:
+    """A call that the config lists, in the form it must have."""
     if not isinstance(node, Mapping) or not isinstance(node.get("args"), list):
         raise ValueError(f"The config of {name!r:.60} lists its calls as args and kwargs, got {node!r:.80}.")
-    try:
-        args = [_read(value, made) for value in node["args"]]
-        kwargs = {key: _read(value, made) for key, value in (node.get("kwargs") or {}).items()}
-    except _NotYetError:
-        return False
-    outputs = layer(*args, **{key: value for key, value in kwargs.items() if value is not None})
-    call = _call_of(outputs)
-    made.update({(name, number, i): y for i, y in enumerate(call.outputs)})
-    return True
+    kwargs = node.get("kwargs") or {}
+    if not isinstance(kwargs, Mapping):
+        raise ValueError(f"The config of {name!r:.60} lists kwargs of its calls by name, got {kwargs!r:.80}.")
+    return _Node(node["args"], dict(kwargs))
+
+
+def _in_order(nodes: Mapping[tuple[str, int], _Node]) -> list[tuple[str, int]]:
+    """The calls, each behind those that make its inputs and behind the earlier ones of its layer (Kahn 1962)."""
+    waits = {
+        (name, i): {(layer, n) for layer, n, _ in _places_in(list(node)) if (layer, n) in nodes}
+        | ({(name, i - 1)} if i else set())
+        for (name, i), node in nodes.items()
+    }
+    followers: dict[tuple[str, int], list[tuple[str, int]]] = {key: [] for key in nodes}
+    for key, needed in waits.items():
+        for other in needed:
+            followers[other].append(key)
+    order = [key for key, needed in waits.items() if not needed]
+    for done in order:  # which grows meanwhile
+        for key in followers[done]:
+            waits[key].discard(done)
+            if not waits[key]:
+                order.append(key)
+    if len(order) < len(nodes):
+        stuck = next(key for key in nodes if waits[key])
+        raise ValueError(f"The calls in the config wait for each other: {stuck[0]!r:.60}.")
+    return order
+
+
+def _places_in(value: Any) -> list[Place]:
+    """The places of all tensors that an argument names."""
+    if isinstance(value, list | tuple):
+        return [place for part in value for place in _places_in(part)]
+    if not isinstance(value, Mapping):
+        return []
+    if value.get("class_name") == "__keras_tensor__" and isinstance(value.get("config"), Mapping):
+        return [_place(value["config"].get("keras_history"))]
+    return [place for part in value.values() for place in _places_in(part)]
 
 
 def _call_of(outputs: Any) -> Any:
@@ -146,11 +177,7 @@ def _call_of(outputs: Any) -> Any:
     return outputs.call
 
 
-class _NotYetError(Exception):
-    """A tensor that no call has made so far."""
-
-
-def _read(value: Any, made: Mapping[tuple[str, int, int], SymbolicTensor]) -> Any:
+def _read(value: Any, made: Mapping[Place, SymbolicTensor]) -> Any:
     """An argument from its description."""
     if isinstance(value, list):
         return [_read(part, made) for part in value]
@@ -172,27 +199,26 @@ def _read(value: Any, made: Mapping[tuple[str, int, int], SymbolicTensor]) -> An
     raise ValueError(f"A call in the config was given a {kind!r:.60}, which is not known.")
 
 
-def _tensor(history: Any, made: Mapping[tuple[str, int, int], SymbolicTensor]) -> SymbolicTensor:
-    if not _is_place(history):
-        raise ValueError(f"The config names a tensor as [layer, call, output], got {history!r:.80}.")
-    try:
-        return made[tuple(history)]
-    except KeyError:
-        raise _NotYetError from None
+def _tensor(history: Any, made: Mapping[Place, SymbolicTensor]) -> SymbolicTensor:
+    place = _place(history)
+    if place not in made:
+        raise ValueError(f"The config names a tensor at {list(place)!r:.80}, where nothing is.")
+    return made[place]
+
+
+def _place(value: Any) -> Place:
+    if not _is_place(value):
+        raise ValueError(f"The config names a tensor as [layer, call, output], got {value!r:.80}.")
+    return tuple(value)
 
 
 def _is_place(value: Any) -> bool:
     return isinstance(value, list | tuple) and len(value) == 3 and [type(v) for v in value] == [str, int, int]
 
 
-def _read_ends(structure: Any, made: Mapping[tuple[str, int, int], SymbolicTensor]) -> Any:
+def _read_ends(structure: Any, made: Mapping[Place, SymbolicTensor]) -> Any:
     if _is_place(structure):
-        try:
-            return _tensor(structure, made)
-        except _NotYetError:
-            raise ValueError(
-                f"The config's model has an end at {structure!r:.80}, where nothing is."
-            ) from None
+        return _tensor(structure, made)
     if isinstance(structure, Mapping):
         return {name: _read_ends(part, made) for name, part in structure.items()}
     if isinstance(structure, list | tuple):

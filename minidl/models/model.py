@@ -2,6 +2,7 @@
 
 import difflib
 import functools
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from minidl import random
@@ -74,6 +75,14 @@ class Model(Loops, Savable, Shown, Layer):
 
     def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
         """None: an output carries the mask that the layer behind it has left there."""
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any], custom_objects: Mapping[str, Any] | None = None) -> Layer:
+        """A new model from `get_config`: a functional one if that is what `config` describes."""
+        if "input_layers" in config and cls.__init__ is Model.__init__:
+            functional: Any = KNOWN["Functional"]
+            return functional.from_config.__func__(cls, config, custom_objects)  # type: ignore[no-any-return]
+        return super().from_config(config)
 
     @property
     def layers(self) -> list[Layer]:

@@ -41,6 +41,9 @@ class Savable:
     def save_weights(self, filepath: FilePath, overwrite: bool = True) -> None:
         """Write the weights to a file: ".weights.h5" as Keras 3 does, ".npz" or ".safetensors".
 
+        As in Keras, the first also holds the state of the optimizer of a compiled model. `load_weights` leaves that
+        alone; `save` and `load_model` bring it back.
+
         Raises:
             OSError, ValueError: as for `save`.
         """

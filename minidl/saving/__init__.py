@@ -15,8 +15,9 @@ completely or not at all.
 from minidl.saving.keras_file import model_from_json
 from minidl.saving.model_files import load_model, load_weights, save_model, save_weights
 from minidl.saving.registration import custom_object_scope, register_keras_serializable
+from minidl.saving.torch_weights import load_torch_weights
 
 __all__ = [
-    "custom_object_scope", "load_model", "load_weights", "model_from_json", "register_keras_serializable",
+    "custom_object_scope", "load_model", "load_torch_weights", "load_weights", "model_from_json", "register_keras_serializable",
     "save_model", "save_weights",
 ]  # fmt: skip

@@ -83,7 +83,6 @@ def load_keras(
     path: FilePath,
     custom_objects: Mapping[str, Any] | None = None,
     compile: bool = True,
-    safe_mode: bool = True,
 ) -> Any:
     """The model in a `.keras` file, minidl's or Keras's.
 
@@ -91,7 +90,6 @@ def load_keras(
         path: the file.
         custom_objects: your own classes and functions by name.
         compile: compile the model too, as it was, with the state of its optimizer.
-        safe_mode: Keras's switch. There is nothing to switch here: code in a file is refused either way.
 
     Raises:
         OSError: there is no such file.

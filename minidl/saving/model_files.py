@@ -55,7 +55,7 @@ def load_model(
     """
     if _name(filepath).endswith((".h5", ".hdf5")):
         return load_legacy_model(filepath, custom_objects)
-    return load_keras(filepath, custom_objects, compile, safe_mode)
+    return load_keras(filepath, custom_objects, compile)
 
 
 def save_weights(model: Any, filepath: FilePath, overwrite: bool = True) -> None:
@@ -68,7 +68,7 @@ def save_weights(model: Any, filepath: FilePath, overwrite: bool = True) -> None
         )
     _check_built(model, "save_weights")
     if suffix == ".weights.h5":
-        data = encode(model)
+        data = encode(model, model.optimizer)  # which Keras writes here too, and misses with a warning
         with atomic_write(filepath, overwrite, len(data)) as file:
             file.write(data)
     else:

@@ -76,8 +76,8 @@ class _Writer:
         if isinstance(value, list | tuple):
             return [self.described(entry, key, _part(layer, key, entry, i)) for i, entry in enumerate(value)]
         if isinstance(value, str) and key.endswith("activation") and not hasattr(activations, value):
-            name = registered_name(value)
-            return {"module": None, "class_name": "function", "config": value, "registered_name": name}
+            registered: str | None = registered_name(value)
+            return {"module": None, "class_name": "function", "config": value, "registered_name": registered}
         if not isinstance(value, Mapping):
             return value
         name, config = value.get("class_name"), value.get("config")

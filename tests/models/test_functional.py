@@ -458,6 +458,23 @@ def test_each_layer_keeps_its_own_trainable():
     assert not again.trainable
 
 
+def test_the_order_of_layers_in_a_config_does_not_matter():
+    x = y = Input(shape=(2,))
+    for i in range(50):
+        y = Add(name=f"a{i}")([y, x])
+    config = Model(x, y).get_config()
+    config["layers"].reverse()
+    np.testing.assert_array_equal(Functional.from_config(config)(np.ones((1, 2))).numpy(), [[51, 51]])
+
+
+def test_calls_that_wait_for_each_other():
+    x = Input(shape=(2,), name="x")
+    config = Model(x, Dense(2, name="b")(Dense(2, name="a")(x))).get_config()
+    config["layers"][1]["inbound_nodes"][0]["args"][0]["config"]["keras_history"] = ["b", 0, 0]
+    with pytest.raises(ValueError, match="wait for each other: 'a'"):
+        Functional.from_config(config)
+
+
 def broken(change):
     x = Input(shape=(2,), name="x")
     config = Model(x, Dense(1, name="d")(x)).get_config()
@@ -476,7 +493,7 @@ def broken(change):
             lambda c: c["layers"][1]["inbound_nodes"][0]["args"][0]["config"].update(
                 keras_history=["y", 0, 0]
             ),
-            "wait",
+            "where nothing is",
         ),
         (
             lambda c: c["layers"][1]["inbound_nodes"][0]["args"][0]["config"].update(keras_history="x"),

@@ -3,7 +3,6 @@
 import io
 import json
 import os
-import random
 import sys
 import time
 import zipfile
@@ -86,7 +85,7 @@ CONFIGS = {
         "Lambda", {"function": ["4wAAAA==", None, None], "function_type": "lambda", "name": "evil"}
     ),
     "os.system": layer("function", "system", module="os"),
-    "a class of another module": layer("Popen", {"args": "touch /tmp/evil"}, module="subprocess"),
+    "a class of another module": layer("Popen", {"args": "touch evil"}, module="subprocess"),
     "a class of ours, but of another module": layer("Dense", {"units": 3}, module="evil"),
     "get_file": layer("get_file", {"origin": "file:///etc/passwd"}, module="keras.utils"),
     "a callback": layer("LambdaCallback", {}, module="keras.callbacks"),
@@ -102,7 +101,7 @@ CONFIGS = {
     "units of a word": dense(units="many"),
     "a vocabulary path": layer("StringLookup", {"vocabulary": "/etc/passwd"}),
     "a torch module": layer("TorchModuleWrapper", {"module": "x"}),
-    "a saved model path": layer("TFSMLayer", {"filepath": "/tmp/x"}),
+    "a saved model path": layer("TFSMLayer", {"filepath": "/etc/x"}),
     "quantization": dense(quantization_config={"class_name": "Int8QuantizationConfig", "config": {}}),
     "an unknown argument": dense(surprise=1),
     "a huge input": layer(
@@ -189,7 +188,7 @@ def external_data(file):
 def virtual(file):
     del file[KERNEL]
     layout = h5py.VirtualLayout((4, 3), "f4")
-    layout[:] = h5py.VirtualSource("/tmp/other.h5", "x", (4, 3))
+    layout[:] = h5py.VirtualSource("/etc/other.h5", "x", (4, 3))
     file.create_virtual_dataset(KERNEL, layout)
 
 
@@ -303,20 +302,21 @@ def test_a_flipped_bit_or_a_cut_is_noticed_or_harmless(tmp_path, suffix):
     other = small()
     refusals = 0
     for seed in range(150):
-        chance = random.Random(seed)
+        chance = np.random.default_rng(seed)
         if seed % 5 == 0:
-            damaged.write_bytes(sound[: chance.randrange(len(sound))])
+            damaged.write_bytes(sound[: chance.integers(len(sound))])
         else:
             changed = bytearray(sound)
-            changed[chance.randrange(len(sound))] ^= 1 << chance.randrange(8)
+            changed[chance.integers(len(sound))] ^= 1 << int(chance.integers(8))
             damaged.write_bytes(changed)
         other.set_weights([w * 0 for w in wanted])
+        message = None
         try:
             other.load_weights(damaged)
         except ValueError as error:
-            refusals += 1
-            assert damaged.name in str(error)
-            assert all((w == 0).all() for w in other.get_weights())
-        else:
-            assert all(map(np.array_equal, other.get_weights(), wanted))
+            message = str(error)
+        refusals += message is not None
+        assert message is None or damaged.name in message
+        expected = wanted if message is None else [w * 0 for w in wanted]
+        assert all(map(np.array_equal, other.get_weights(), expected))
     assert refusals > 30

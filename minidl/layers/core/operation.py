@@ -43,8 +43,8 @@ class Operation(Layer):
     >>> import minidl
     >>> x = minidl.Input(shape=(3,))
     >>> y = 2 * x + 1
-    >>> y.maker, minidl.Model(x, y)([[1.0, 2.0, 3.0]]).numpy()
-    (<Operation name=add, built=True>, array([[3., 5., 7.]], dtype=float32))
+    >>> y.maker.function, minidl.Model(x, y)([[1.0, 2.0, 3.0]]).numpy()
+    ('add', array([[3., 5., 7.]], dtype=float32))
     """
 
     autocast = False
