@@ -131,11 +131,6 @@ def chain(x, layers, last=options.activation):
     return dense(*layers[-1], activation=last)(x)
 
 
-def one_or_all(things):
-    """A list of several as it is, and of a list of one that one."""
-    return things if len(things) > 1 else things[0]
-
-
 def build(seen, wanted, name):
     """The model that forecasts `wanted` from `seen`, each a list of species."""
     inputs, branches = [], []
@@ -147,7 +142,7 @@ def build(seen, wanted, name):
     together = Concatenate(name="concatenate_1")(branches) if len(branches) > 1 else branches[0]
     trunk = chain(together, TRUNK)
     outputs = [chain(trunk, HEADS[species], last="linear") for species in wanted]
-    return Model(inputs=one_or_all(inputs), outputs=one_or_all(outputs), name=name)
+    return Model(inputs=inputs, outputs=outputs, name=name)
 
 
 model = build(["hares", "lynxes"], ["hares", "lynxes"], "many_to_many")
@@ -174,23 +169,17 @@ model.summary(line_length=80, explain=True)
 # %%
 def learn(model, seen, wanted):
     """Train, and return the history and what `evaluate` says about the test valleys."""
-    model.compile(
-        optimizer=Adam(0.003),
-        loss=one_or_all(["mse"] * len(wanted)),
-        metrics=one_or_all([["mae"] for _ in wanted]),
-    )
+    model.compile(optimizer=Adam(0.003), loss=["mse"] * len(wanted), metrics=[["mae"] for _ in wanted])
     history = model.fit(
-        one_or_all([data[species][0] for species in seen]),
-        one_or_all([data[species][1] for species in wanted]),
+        [data[species][0] for species in seen],
+        [data[species][1] for species in wanted],
         epochs=options.epochs,
         batch_size=32,
         validation_split=0.2,
         verbose=0,
     ).history
     scores = model.evaluate(
-        one_or_all([data[species][2] for species in seen]),
-        one_or_all([data[species][3] for species in wanted]),
-        verbose=0,
+        [data[species][2] for species in seen], [data[species][3] for species in wanted], verbose=0
     )
     return history, scores
 

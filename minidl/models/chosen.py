@@ -39,7 +39,8 @@ class ChosenWeights:
             ValueError: it has others already.
         """
         if not optimizer.built:
-            fresh = [v for v in now if id(v) not in _ids(self.known)]
+            known = _ids(self.known)
+            fresh = [v for v in now if id(v) not in known]
             self.known, self.trained, self._told = (
                 self.known + fresh,
                 self.trained + fresh,

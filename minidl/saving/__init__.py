@@ -18,6 +18,6 @@ from minidl.saving.registration import custom_object_scope, register_keras_seria
 from minidl.saving.torch_weights import load_torch_weights
 
 __all__ = [
-    "custom_object_scope", "load_model", "load_torch_weights", "load_weights", "model_from_json", "register_keras_serializable",
-    "save_model", "save_weights",
+    "custom_object_scope", "load_model", "load_torch_weights", "load_weights", "model_from_json",
+    "register_keras_serializable", "save_model", "save_weights",
 ]  # fmt: skip

@@ -36,7 +36,7 @@ from minidl.saving.to_keras import model_config
 from minidl.saving.weights_h5 import assign, encode, read_weights
 from minidl.tensor import no_grad
 
-__all__ = ["built_from", "load_keras", "model_from_json", "save_keras", "weights_member"]
+__all__ = ["built_from", "load_keras", "model_from_json", "refuse_lambdas", "save_keras", "weights_member"]
 
 _CONFIG, _METADATA, _WEIGHTS, _MANIFEST = "config.json", "metadata.json", "model.weights.h5", "manifest.json"
 _KERAS = "3.15"  # whose format it is
@@ -83,6 +83,7 @@ def load_keras(
     path: FilePath,
     custom_objects: Mapping[str, Any] | None = None,
     compile: bool = True,
+    safe_mode: bool = True,
 ) -> Any:
     """The model in a `.keras` file, minidl's or Keras's.
 
@@ -90,6 +91,7 @@ def load_keras(
         path: the file.
         custom_objects: your own classes and functions by name.
         compile: compile the model too, as it was, with the state of its optimizer.
+        safe_mode: refuse Lambda layers.
 
     Raises:
         OSError: there is no such file.
@@ -98,6 +100,8 @@ def load_keras(
     with open_regular(path) as file:
         members = _members(file, path, (_CONFIG, _WEIGHTS))
     config = read_json(members[_CONFIG], path, _CONFIG)
+    if safe_mode:
+        refuse_lambdas(config, path, custom_objects)
     with open_hdf5(io.BytesIO(members[_WEIGHTS]), path) as root:
         numbers = stored_numbers(root, path)
     with allowance(numbers):
@@ -106,6 +110,30 @@ def load_keras(
         values = read_weights(root, path, model, optimizer=model.optimizer if compile else None)
     assign(values)
     return model
+
+
+def refuse_lambdas(config: Any, path: FilePath, custom_objects: Mapping[str, Any] | None) -> None:
+    """Raise ValueError if the description of a model has a Lambda layer in it.
+
+    What a Lambda does stands in a program, not in the file. Whoever loads one has to say so, and bring the function.
+    """
+    if "Lambda" in registered_objects(custom_objects):
+        return  # a class of the caller's own
+    waiting = [config]
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, Mapping):
+            if part.get("class_name") == "Lambda":
+                raise refusal(
+                    path,
+                    "layers",
+                    "a Lambda, whose function is not in the file",
+                    "load_model(..., safe_mode=False, custom_objects={'name of the function': function}) loads it by "
+                    "the function's name; code in a file is never run.",
+                )
+            waiting += part.values()
+        elif isinstance(part, list):
+            waiting += part
 
 
 def weights_member(file: IO[bytes], path: FilePath) -> IO[bytes]:

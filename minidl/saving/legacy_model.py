@@ -7,14 +7,16 @@ from minidl.layers.allowance import allowance
 from minidl.saving.files import MAX_CONFIG, FilePath, open_regular, refusal
 from minidl.saving.hdf5 import Node, open_hdf5, stored_numbers
 from minidl.saving.json_text import read_json
-from minidl.saving.keras_file import built_from
+from minidl.saving.keras_file import built_from, refuse_lambdas
 from minidl.saving.legacy_h5 import read_legacy_weights
 from minidl.saving.weights_h5 import assign
 
 __all__ = ["load_legacy_model"]
 
 
-def load_legacy_model(path: FilePath, custom_objects: Mapping[str, Any] | None = None) -> Any:
+def load_legacy_model(
+    path: FilePath, custom_objects: Mapping[str, Any] | None = None, safe_mode: bool = True
+) -> Any:
     """The model in a file of Keras 2's `model.save("model.h5")`, or of Keras 3's under that name.
 
     Compiled it is not: the state of the optimizer is left in the file.
@@ -26,6 +28,8 @@ def load_legacy_model(path: FilePath, custom_objects: Mapping[str, Any] | None =
     with open_regular(path) as file:
         with open_hdf5(file, path) as root:
             described = read_json(_text(root, "model_config", path), path, "model_config")
+            if safe_mode:
+                refuse_lambdas(described, path, custom_objects)
             numbers = stored_numbers(root, path)
         with allowance(numbers):
             model = built_from(described, path, custom_objects, compile=False)

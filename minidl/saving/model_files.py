@@ -47,15 +47,16 @@ def load_model(
         custom_objects: your own classes and functions by name, if they are not registered
             (`register_keras_serializable`).
         compile: compile the model as it was, with the state of its optimizer, so that training goes on.
-        safe_mode: understood for scripts written for Keras, where False lets code in the file run. Here none runs.
+        safe_mode: refuse Lambda layers. With False their functions are looked up by name in `custom_objects`; code
+            in a file, which Keras runs then, is not run here in any case.
 
     Raises:
         OSError: there is no such file.
         ValueError: it is damaged, no model, or asks for something that is not there.
     """
     if _name(filepath).endswith((".h5", ".hdf5")):
-        return load_legacy_model(filepath, custom_objects)
-    return load_keras(filepath, custom_objects, compile)
+        return load_legacy_model(filepath, custom_objects, safe_mode)
+    return load_keras(filepath, custom_objects, compile, safe_mode)
 
 
 def save_weights(model: Any, filepath: FilePath, overwrite: bool = True) -> None:

@@ -145,7 +145,6 @@ def leaky(x):
         lambda: layers.Bidirectional(layers.RNN([Counter(), Counter()], return_sequences=True)),
         lambda: Sequential([Scale(), Sequential([Scale()])]),
         lambda: layers.Dense(3, activation=leaky),
-        lambda: layers.Lambda(leaky),
     ],
 )
 def test_your_own_classes_and_functions_reach_the_inner_layers(tmp_path, layer):
@@ -158,9 +157,21 @@ def test_your_own_classes_and_functions_reach_the_inner_layers(tmp_path, layer):
         saving.load_model(path)
     own = {"Scale": Scale, "Counter": Counter, "leaky": leaky}
     assert np.array_equal(saving.load_model(path, own)(x).numpy(), model(x).numpy())
-    if not isinstance(model.layers[0], layers.Lambda):
-        with saving.custom_object_scope(own):
-            assert np.array_equal(saving.load_model(path)(x).numpy(), model(x).numpy())
+    with saving.custom_object_scope(own):
+        assert np.array_equal(saving.load_model(path)(x).numpy(), model(x).numpy())
+
+
+def test_a_lambda_is_loaded_only_with_safe_mode_off_and_by_name(tmp_path):
+    model = Sequential([layers.Input((4, 3)), Sequential([layers.Lambda(leaky)])])
+    path, x = tmp_path / "model.keras", RNG.random((2, 4, 3))
+    model.save(path)
+    for own in (None, {"leaky": leaky}):
+        with pytest.raises(ValueError, match=r"a Lambda, whose function is not in the file.*safe_mode=False"):
+            saving.load_model(path, own)
+    with pytest.raises(ValueError, match="leaky"):
+        saving.load_model(path, safe_mode=False)
+    loaded = saving.load_model(path, {"leaky": leaky}, safe_mode=False)
+    assert np.array_equal(loaded(x).numpy(), model(x).numpy())
 
 
 def test_a_registered_class_needs_no_mention(tmp_path):

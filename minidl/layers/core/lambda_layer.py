@@ -9,7 +9,7 @@ own is a subclass of `Layer`.
 **Files.** Keras writes an anonymous function into the file as Python bytecode, which whoever loads it then runs,
 whatever it does. minidl neither writes nor runs code from files. A function `def`-ined under a name is written by
 that name, and found again among the `custom_objects` that the loading program passes: its own code, not the file's.
-So there is nothing for `safe_mode=False` to allow: names are looked up in either mode, bytecode is refused in both.
+`load_model` does even that only when it is told safe_mode=False; bytecode it refuses in any case.
 """
 
 import inspect
@@ -195,7 +195,7 @@ class Lambda(Layer):
         Args:
             config: the arguments, functions by name.
             custom_objects: your functions by these names.
-            safe_mode: Keras's switch, which changes nothing here: code in a file is refused either way.
+            safe_mode: Keras's switch. Here it changes nothing: bytecode is refused either way.
 
         Raises:
             ValueError: a function is there as bytecode, or its name is not in `custom_objects`.
