@@ -81,7 +81,7 @@ class Model(Loops, Savable, Shown, Layer):
         """A new model from `get_config`: a functional one if that is what `config` describes."""
         if "input_layers" in config and cls.__init__ is Model.__init__:
             functional: Any = KNOWN["Functional"]
-            return functional.from_config.__func__(cls, config, custom_objects)  # type: ignore[no-any-return]
+            return functional.from_config.__func__(cls, config, custom_objects)
         return super().from_config(config)
 
     @property
