@@ -116,6 +116,9 @@ class SymbolicTensor:
     def __abs__(self) -> Any:
         return on_symbolic("absolute", (self,))
 
+    def __invert__(self) -> Any:
+        return on_symbolic("logical_not", (self,))
+
     def __getitem__(self, index: Any) -> Any:
         return on_symbolic("get_item", (self, index))
 
@@ -123,7 +126,7 @@ class SymbolicTensor:
 def _define_operators() -> None:
     names = {
         "add": "add", "sub": "subtract", "mul": "multiply", "truediv": "divide", "pow": "power", "mod": "mod",
-        "floordiv": "floor_divide", "matmul": "matmul",
+        "floordiv": "floor_divide", "matmul": "matmul", "and": "logical_and", "or": "logical_or", "xor": "logical_xor",
     }  # fmt: skip
     comparisons = {"lt": "less", "le": "less_equal", "gt": "greater", "ge": "greater_equal"}
     for sign, name in (names | comparisons).items():

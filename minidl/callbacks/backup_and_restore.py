@@ -140,9 +140,8 @@ class BackupAndRestore(Callback):
         if self._backup is None:
             return
         backup, self._backup = self._backup, None
-        if backup[
-            "batch"
-        ]:  # `fit` goes on within an epoch, but nobody in this process has been told that it began
+        if backup["batch"]:
+            # `fit` goes on within an epoch, but nobody in this process has been told that it began.
             for callback in self._others:
                 callback.on_epoch_begin(backup["epoch"], {})
         set_model_state(self.model, backup["model"])
@@ -155,9 +154,8 @@ class BackupAndRestore(Callback):
     # --- while it runs --------------------------------------------------------------------------------------
 
     def _after_batch(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        if (
-            self._count.due() and not self.model.stop_training
-        ):  # if it stops here, the end of the epoch comes next
+        due = self._count.due()
+        if due and not self.model.stop_training:  # if it stops here, the end of the epoch comes next
             self._write()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:

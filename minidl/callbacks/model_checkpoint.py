@@ -111,6 +111,11 @@ class ModelCheckpoint(Monitor):
                 f"ModelCheckpoint cannot make a name of {self.filepath!r:.120}: there is no {error.args[0]!r:.60} at "
                 f"this moment, but {', '.join(map(repr, names))}."
             ) from None
+        except (AttributeError, IndexError, TypeError, ValueError) as error:
+            raise ValueError(
+                f"ModelCheckpoint cannot make a name of {self.filepath!r:.120}: {error!s:.100}. Write, for example, "
+                "'{epoch:02d}-{loss:.2f}.keras'."
+            ) from None
 
     def _is_due(self, logs: dict[str, Any]) -> bool:
         if not self.save_best_only:

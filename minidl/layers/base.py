@@ -30,8 +30,8 @@ from minidl.layers.arguments import constructor_arguments, data_type, plain, rea
 from minidl.layers.checks import InputSpec, flag
 from minidl.layers.context import add_loss, mode
 from minidl.layers.holder import WeightHolder
-from minidl.layers.known import KNOWN
-from minidl.layers.laying_out import any_symbolic, lay_out, memory, run_on_zeros
+from minidl.layers.known import KNOWN, layer_from
+from minidl.layers.laying_out import any_symbolic, lay_out, run_on_zeros, snapshot
 from minidl.layers.masks import attach, given_masks, masks_of, warn_dropped
 from minidl.symbolic import Call, Shape, SymbolicTensor, is_shape, shapes_of
 from minidl.tensor import Tensor
@@ -75,10 +75,6 @@ class Layer(WeightHolder):
         self.input_shape_hint = read_shape_hints(type(self), Layer, shape_hints)
         if name is not None and not (isinstance(name, str) and name):
             raise TypeError(f"{kind} expects name to be a non-empty string, got {name!r:.60}.")
-        if name is not None and "/" in name:
-            raise ValueError(
-                f"{kind} expects a name without '/', which separates names in files, got {name!r:.60}."
-            )
         self.name = name if name is not None else unique_name(kind)
         self.dtype = (
             config.floatx() if dtype is None else data_type(kind, dtype, "f" if self.autocast else "biuf")
@@ -88,7 +84,7 @@ class Layer(WeightHolder):
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        if cls.__module__.startswith("minidl."):
+        if cls.__module__.startswith("minidl.") and not cls.__name__.startswith("_"):
             KNOWN[cls.__name__] = cls
         if "build" in cls.__dict__:
             cls.build = _all_or_nothing(cls.build)  # type: ignore[method-assign]
@@ -137,8 +133,17 @@ class Layer(WeightHolder):
         """The shapes of the output for these arguments, and their type or a list of types."""
         if (kind or type(self)).compute_output_shape is not Layer.compute_output_shape:
             return self.compute_output_shape(shapes_of(args[0])), self.dtype
+        return self._try_on_zeros(args, kwargs)
+
+    def _try_on_zeros(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Shapes and types of the output, from a run that leaves nothing behind but the weights it makes."""
         options = {"training": False} if self._takes_training else {}
-        return run_on_zeros(self.call, args, options | kwargs, self.dtype if self.autocast else None)
+        counted = [(v, v.data.copy()) for v in self.weights if not v.trainable]
+        try:
+            return run_on_zeros(self.call, args, options | kwargs, self.dtype if self.autocast else None)
+        finally:
+            for variable, value in counted:  # a call may count or average what it sees, and this was no data
+                variable.assign(value)
 
     def parameter_formula(self) -> str:
         """How the number of weights comes about, in this layer's own figures: "(4 + 1)·3"."""
@@ -256,13 +261,19 @@ class Layer(WeightHolder):
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> "Layer":
         """A new layer with the arguments that `get_config` gave."""
-        return cls(**config)
+        return cls(**{key: _layer_as_activation(key, value) for key, value in config.items()})
 
     def __str__(self) -> str:
         return f"{self.name} ({type(self).__name__})"
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} name={self.name}, built={self.built}>"
+
+
+def _layer_as_activation(key: str, value: Any) -> Any:
+    """A described layer in the place of an activation is made here, since activations do not know layers."""
+    described = isinstance(value, Mapping) and key.endswith("activation") and value.get("class_name") in KNOWN
+    return layer_from(value) if described else value
 
 
 _building = threading.RLock()
@@ -284,7 +295,7 @@ def _all_or_nothing(build: Callable[..., None]) -> Callable[..., None]:
         with _building:  # several threads may call a new layer at once
             if self.built:
                 return
-            restore = memory(self)
+            restore = snapshot(self)
             try:
                 build(self, shape)
             except BaseException:

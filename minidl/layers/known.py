@@ -14,9 +14,8 @@ from minidl.utils.registry import deserialize_object
 
 __all__ = ["KNOWN", "layer_from", "layer_or_described", "shared_layers", "to_config"]
 
-KNOWN: dict[
-    str, type
-] = {}  # filled by `Layer.__init_subclass__`, other names for the same by `minidl.layers`
+# Filled by `Layer.__init_subclass__`; other names for the same by `minidl.layers`.
+KNOWN: dict[str, type] = {}
 
 _shared: ContextVar[dict[Any, Any] | None] = ContextVar("minidl_shared_layers", default=None)
 

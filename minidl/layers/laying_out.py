@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from minidl.symbolic import Call, Shape, SymbolicTensor, is_shape, is_symbolic, shapes_of
+from minidl.symbolic import Call, SymbolicTensor, is_shape, is_symbolic, shapes_of
 from minidl.tensor import Tensor, no_grad
 from minidl.utils.nested import flatten, mapped, packed
 
-__all__ = ["any_symbolic", "flat_shapes", "lay_out", "memory", "run_on_zeros", "symbolic_tensors"]
+__all__ = ["any_symbolic", "lay_out", "run_on_zeros", "snapshot", "symbolic_tensors"]
 
 # What None in a shape may be, on the batch axis and elsewhere: a size that follows it becomes None in the output. Large
 # ones first, since windows need room, and 64 and 96 differ even when they were halved five times.
@@ -38,10 +38,13 @@ def lay_out(
         raise TypeError(
             f"{layer} expects symbolic tensors as its input here, or data everywhere. Got a mixture."
         )
-    restore = memory(layer)
+    restore = snapshot(layer)
     try:
         layer.build(shapes_of(args[0]))  # of a layer that is built, this only checks the shape
         shapes, dtypes = layer._symbolic_output(args, kwargs)
+        if not _has_all_weights(layer):  # an activation with weights, say, finds its shape only in a run
+            quiet = {"training": False} if layer._takes_training else {}
+            run_on_zeros(layer.call, args, quiet | kwargs, layer.dtype if layer.autocast else None)
     except BaseException:
         restore()
         raise
@@ -50,32 +53,20 @@ def lay_out(
     return call.give(symbolic_tensors(layer, shapes, dtypes))
 
 
+def _has_all_weights(layer: Any) -> bool:
+    """Whether the layers inside are built too."""
+    return all(part.built and _has_all_weights(part) for part in layer._layers)
+
+
 def symbolic_tensors(layer: Any, shapes: Any, dtypes: list[str] | str) -> Any:
     """Symbolic tensors for a shape or a structure of shapes."""
     name = f"{layer.name}_output"
     if is_shape(shapes):
         return SymbolicTensor(shapes, dtypes if isinstance(dtypes, str) else dtypes[0], name)
-    several = flat_shapes(shapes)
+    several = flatten(shapes, is_shape)
     kinds = [dtypes] * len(several) if isinstance(dtypes, str) else dtypes
     made = [SymbolicTensor(s, t, f"{name}_{i}") for i, (s, t) in enumerate(zip(several, kinds, strict=True))]
-    return packed(_marked(shapes), made)
-
-
-def _marked(shapes: Any) -> Any:
-    """A structure of shapes with one thing in place of each, so that a shape is not taken for a structure."""
-    if is_shape(shapes):
-        return 0
-    if isinstance(shapes, dict):
-        return {key: _marked(part) for key, part in shapes.items()}
-    return type(shapes)(_marked(part) for part in shapes)
-
-
-def flat_shapes(shapes: Any) -> list[Shape]:
-    """The shapes in a structure of shapes, in the order of `minidl.utils.nested.flatten`."""
-    if is_shape(shapes):
-        return [tuple(shapes)]
-    parts = [shapes[key] for key in sorted(shapes)] if isinstance(shapes, dict) else shapes
-    return [shape for part in parts for shape in flat_shapes(part)]
+    return packed(shapes, made, is_shape)
 
 
 def run_on_zeros(
@@ -124,13 +115,13 @@ def _run(
         return function(*mapped(zeros, args), **mapped(zeros, kwargs))
 
 
-def memory(layer: Any) -> Callable[[], None]:
+def snapshot(layer: Any) -> Callable[[], None]:
     """A function that gives a layer, and the layers inside it, back what they hold now."""
     state = dict(layer.__dict__)
     lists = ("_variables", "_frozen_variables", "_noted_layers", "_calls")
     state |= {name: list(state[name]) for name in lists}
     state["_containers"] = dict(state["_containers"])
-    inner = [memory(part) for part in layer._layers]
+    inner = [snapshot(part) for part in layer._layers]
 
     def restore() -> None:
         layer.__dict__.clear()

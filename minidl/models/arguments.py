@@ -1,43 +1,13 @@
 """Arguments of fit, evaluate and predict, checked before anything happens."""
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection
 from typing import Any
 
 from minidl.models.data import Batch, are_samples, one_batch
 from minidl.models.sources import Source, source
 from minidl.utils.checks import whole_number
 
-__all__ = ["metrics_of_output", "of_output", "optional_count", "validation_epochs", "validation_source"]
-
-
-def of_output(argument: str, value: Any) -> Any:
-    """What `compile` is told for the one output: value itself, [value], or {"name of the output": value}.
-
-    Raises:
-        ValueError: it is for several outputs.
-
-    >>> of_output("loss", ["mse"]), of_output("loss", {"dense": "mae"}), of_output("loss", "mse")
-    ('mse', 'mae', 'mse')
-    """
-    described = isinstance(value, Mapping) and "class_name" in value
-    if described or not isinstance(value, list | tuple | Mapping):
-        return value
-    if len(value) != 1:
-        raise ValueError(f"compile expects {argument} for one output, got {len(value)}.")
-    return next(iter(value.values() if isinstance(value, Mapping) else value))
-
-
-def metrics_of_output(value: Any) -> Any:
-    """Metrics in a list, by the name of the output, or in a list of lists, one for each output.
-
-    >>> metrics_of_output([["mae", "mse"]]), metrics_of_output({"dense": ["mae"]}), metrics_of_output(["mae"])
-    (['mae', 'mse'], ['mae'], ['mae'])
-    """
-    if isinstance(value, Mapping):
-        return of_output("metrics", value)
-    if isinstance(value, list | tuple) and any(isinstance(entry, list | tuple) for entry in value):
-        return of_output("metrics", value)
-    return value
+__all__ = ["optional_count", "validation_epochs", "validation_source"]
 
 
 def optional_count(owner: str, argument: str, value: Any) -> int | None:

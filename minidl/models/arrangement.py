@@ -30,9 +30,8 @@ class Arrangement:
     def __init__(self, model: Any, outputs: Sequence[Output] | None = None):
         self.owner = model.name
         self.inputs = names_of_inputs(model)
-        self.layers = getattr(
-            model, "input_names", None
-        )  # what a dict may say in place of the keys of a dict
+        # The names of the Inputs, which a dict may have in place of the keys that the model was made with:
+        self.layer_names = getattr(model, "input_names", None)
         names = names_of_outputs(model)
         self.outputs = [o.name for o in outputs] if names is None and outputs is not None else names
         self.needed = [output.loss is not None for output in outputs or ()]
@@ -89,7 +88,7 @@ class Arrangement:
             return x
         names = self.inputs
         if isinstance(x, Mapping):
-            keys = names if self.layers is None or not set(self.layers) <= set(x) else self.layers
+            keys = self.layer_names if self.layer_names and set(self.layer_names) <= set(x) else names
             for key in keys:
                 if key not in x:
                     close = get_close_matches(key, map(str, x), 1)
@@ -109,7 +108,7 @@ class Arrangement:
     def _named(self, x: Any) -> Any:
         """The one input, out of a dict by its name if need be."""
         if isinstance(x, Mapping) and self.inputs is not None:
-            for name in (*self.inputs, *(self.layers or ())):
+            for name in (*self.inputs, *(self.layer_names or ())):
                 if name in x:
                     return x[name]
             raise ValueError(f"{self.owner} has the input {self.inputs[0]!r}, x names {list(x)!r:.100}.")

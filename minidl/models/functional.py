@@ -16,7 +16,6 @@ import numpy as np
 from minidl.layers.base import Layer
 from minidl.layers.core.input import InputLayer
 from minidl.layers.core.operation import Operation
-from minidl.layers.laying_out import flat_shapes
 from minidl.layers.masks import attach
 from minidl.models.entrance import DeclaredShapes, of_rank
 from minidl.models.graph_config import graph_config, graph_from_config
@@ -53,7 +52,7 @@ class Functional(Model):
     repeats = True
 
     def __init__(
-        self, inputs: Any, outputs: Any, name: str | None = None, trainable: bool = True, **kwargs: Any
+        self, inputs: Any, outputs: Any = None, name: str | None = None, trainable: bool = True, **kwargs: Any
     ):
         super().__init__(name=name, **kwargs)
         _check_end(self.name, "inputs", inputs)
@@ -165,7 +164,7 @@ class Functional(Model):
             if not isinstance(call.layer, InputLayer):
                 replaced = mapped(lambda x: _resized(x, known), [call.args, call.kwargs])
                 shapes, _ = call.layer._symbolic_output(*replaced)
-                known.update(zip(map(id, call.outputs), flat_shapes(shapes), strict=True))
+                known.update(zip(map(id, call.outputs), map(tuple, flatten(shapes, is_shape)), strict=True))
         return mapped(lambda y: known[id(y)], self._outputs)
 
     # --- configuration --------------------------------------------------------------------------------------
@@ -193,12 +192,14 @@ def _check_end(owner: str, end: str, structure: Any) -> None:
     tensors = flatten(structure)
     for x in tensors:
         if not isinstance(x, SymbolicTensor):
-            mend = " Call it first." if isinstance(x, Layer) else ""
-            raise TypeError(f"{owner} expects {end} to be what Input and layers return, got {x!r:.80}.{mend}")
+            got = f"an array of shape {x.shape}" if _is_tensor(x) else f"{x!r:.80}"
+            mend = "Data goes to predict and fit." if x is not None else "Write Model(inputs, outputs)."
+            mend = "Call it first, on an Input." if isinstance(x, Layer) else mend
+            raise TypeError(f"{owner} expects {end} to be what Input and layers return, got {got}. {mend}")
     if not tensors:
-        raise ValueError(f"{owner} expects at least one of {end}.")
+        raise ValueError(f"{owner} expects at least one of {end}, got {structure!r:.40}.")
     if end == "inputs" and len({id(x) for x in tensors}) < len(tensors):
-        raise ValueError(f"{owner} expects each of its inputs once.")
+        raise ValueError(f"{owner} expects each of its inputs once, got one of them twice.")
 
 
 def _begun_there(owner: str, inputs: Any, outputs: Any) -> tuple[Any, Any]:

@@ -93,8 +93,12 @@ class Model(Loops, Savable, Shown, Layer):
         """The layer called `name`, or number `index`.
 
         Raises:
-            ValueError: there is none; the message lists those there are.
+            ValueError: there is none (the message lists those there are), or neither is given.
         """
+        if name is None and index is None:
+            raise ValueError(
+                "get_layer expects a name or an index, as in get_layer('dense') or get_layer(index=0)."
+            )
         if index is not None:
             if not -len(self.layers) <= index < len(self.layers):
                 raise ValueError(f"{self.name} has {len(self.layers)} layers, there is no number {index}.")

@@ -36,9 +36,8 @@ class Objective:
         self.owner = owner
         self.asked = asked
         self.outputs: list[Output] | None = None
-        self.measured: list[
-            Tensor
-        ] = []  # the losses of several outputs in the running step, without their weights
+        # The losses of several outputs in the running step, without their weights:
+        self.measured: list[Tensor] = []
         if names is None:
             check_all(*asked)
         else:

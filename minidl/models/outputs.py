@@ -11,7 +11,6 @@ from typing import Any, NamedTuple
 
 from minidl import losses, metrics
 from minidl.losses import Loss
-from minidl.models.arguments import metrics_of_output, of_output
 from minidl.models.data import checked_array
 from minidl.utils.checks import number
 from minidl.utils.nested import flatten
@@ -20,6 +19,8 @@ __all__ = ["Output", "by_output", "check_all", "outputs_of"]
 
 
 class Output(NamedTuple):
+    """One output of a model: what `compile` wants of it."""
+
     name: str | None  # stands in front of its metrics; None for the only output, and for one without a name
     loss: Loss | None
     loss_name: str  # its loss is called `<loss_name>_loss`
@@ -55,15 +56,15 @@ def outputs_of(
         for argument, value in (("loss", loss), ("loss_weights", loss_weights), ("metrics", metrics)):
             if isinstance(value, Mapping) and not _is_described(value) and names[0] is not None:
                 _check_names(argument, value, names)
-        weight = of_output("loss_weights", loss_weights)
+        weight = _of_only("loss_weights", loss_weights)
         return [
             Output(
                 None,
-                losses.as_loss(of_output("loss", loss)),
+                losses.as_loss(_of_only("loss", loss)),
                 names[0] or "output",
                 _weight(weight),
-                _as_list(metrics_of_output(metrics)),
-                _as_list(metrics_of_output(weighted_metrics)),
+                _as_list(_metrics_of_only(metrics)),
+                _as_list(_metrics_of_only(weighted_metrics)),
             )
         ]
     if _is_number(loss_weights) and _is_several(loss):
@@ -141,6 +142,35 @@ def by_output(
     shown = f" ({', '.join(known)})" if any(names) else ""
     count = f"{len(given)} entries" if isinstance(given, list | tuple) else f"one {type(given).__name__}"
     raise ValueError(f"{part} expects a list of {n} arrays, one for each output{shown:.150}, got {count}.")
+
+
+def _of_only(argument: str, value: Any) -> Any:
+    """What `compile` is told for the one output: value itself, [value], or {"name of the output": value}.
+
+    Raises:
+        ValueError: it is for several outputs.
+
+    >>> _of_only("loss", ["mse"]), _of_only("loss", {"dense": "mae"}), _of_only("loss", "mse")
+    ('mse', 'mae', 'mse')
+    """
+    if not _is_several(value):
+        return value
+    if len(value) != 1:
+        raise ValueError(f"compile expects {argument} for one output, got {len(value)}.")
+    return next(iter(value.values() if isinstance(value, Mapping) else value))
+
+
+def _metrics_of_only(value: Any) -> Any:
+    """Metrics in a list, by the name of the output, or in a list of lists, one for each output.
+
+    >>> _metrics_of_only([["mae", "mse"]]), _metrics_of_only({"dense": ["mae"]}), _metrics_of_only(["mae"])
+    (['mae', 'mse'], ['mae'], ['mae'])
+    """
+    if isinstance(value, Mapping):
+        return _of_only("metrics", value)
+    if isinstance(value, list | tuple) and any(isinstance(entry, list | tuple) for entry in value):
+        return _of_only("metrics", value)
+    return value
 
 
 def _per_output(argument: str, value: Any, names: Sequence[str | None]) -> list[Any]:

@@ -90,10 +90,8 @@ class Replay:
         self.places: dict[int, int] = {}  # id of a tensor or array -> place
         ops = [self._op(applied, i < model_ops) for i, applied in enumerate(tape)]
         self.loss, self.y_pred = self.places[id(loss)], None if y_pred is None else self.places[id(y_pred)]
-        needed = {
-            self.loss,
-            self.y_pred,
-        }  # not a softmax, if the loss takes its logits and nobody wants the output
+        # Not needed is a softmax, if the loss takes its logits and nobody wants the output.
+        needed = {self.loss, self.y_pred}
         for op in reversed(ops):
             if needed.intersection(op.outputs):
                 needed.update(op.inputs)

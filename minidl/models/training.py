@@ -154,10 +154,8 @@ class Trainer:
                 y_pred = self(batch.x, training=True)  # type: ignore[operator]
                 model_ops = len(tape or ())
                 weights = self.trainable_weights
-                if len(weights) != chosen.count:
-                    chosen.look(
-                        self.name, weights
-                    )  # a callback has frozen a layer, or one was built right now
+                if len(weights) != chosen.count:  # a callback has frozen a layer, or one was built right now
+                    chosen.look(self.name, weights)
                 loss = self.compute_loss(batch.x, batch.y, y_pred, batch.sample_weight)
             if loss.requires_grad:
                 loss.backward()

@@ -148,9 +148,14 @@ def _create(folder: str, prefix: str) -> tuple[int, str]:
         name = os.path.join(folder, f"{prefix}{os.urandom(6).hex()}.tmp")
         flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
         descriptor = os.open(name, flags, 0o666)
-        with contextlib.suppress(OSError):  # a file system without locks; then nothing is swept either
+        swept = False
+        try:
             _lock(descriptor)
-        if os.path.exists(name):  # else a sweep came between the two calls
+        except BlockingIOError:  # a sweep came between the two calls, and is about to remove the file
+            swept = True
+        except OSError:  # a file system without locks; then nothing is swept either
+            pass
+        if not swept and os.path.exists(name):  # else a sweep came and is through
             return descriptor, name
         os.close(descriptor)
 

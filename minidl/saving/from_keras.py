@@ -47,11 +47,12 @@ _BESIDES = ("name", "inbound_nodes", "shared_object_id")
 _NAME_LENGTH = 200
 _SHAPES = ("batch_shape", "batch_input_shape", "build_input_shape", "input_shape", "shape", "target_shape")
 _MAX_SAMPLE = 1 << 28  # numbers; a layer may be tried on zeros of its input's shape
+_LIMITS = ("x_min", "x_max")  # of the operation Clip: values, where all other whole numbers are sizes
 _MODEL_KEYS = ("dtype", "trainable")  # what the config of a Sequential says, but its layers say too
 
 
 def check_size(value: Any) -> None:
-    """Refuse a description of more layers than any model has, or of larger samples.
+    """Refuse a description of more layers or calls than any model has, or of larger samples.
 
     Raises:
         ValueError: it is one.
@@ -60,15 +61,26 @@ def check_size(value: Any) -> None:
     while pending:
         inner = pending.pop()
         if isinstance(inner, Mapping):
-            count += len(inner["layers"]) if isinstance(inner.get("layers"), list) else 0
+            listed, calls = inner.get("layers"), inner.get("inbound_nodes")
+            count += len(listed) if isinstance(listed, list) else 0
+            count += len(calls[1:]) if isinstance(calls, list) else 0
             for key, entry in inner.items():
-                if key in _SHAPES and isinstance(entry, list) and _numbers(entry) > _MAX_SAMPLE:
+                if key in _SHAPES and isinstance(entry, list) and _largest(entry) > _MAX_SAMPLE:
                     raise ValueError(f"{key} is {entry!r:.60}, which is more numbers than a sample has.")
                 pending.append(entry)
         elif isinstance(inner, list):
             pending += inner
         if count > MAX_LAYERS:
-            raise ValueError(f"The description of a model lists more than {MAX_LAYERS:,} layers.")
+            raise ValueError(f"The description of a model lists more than {MAX_LAYERS:,} layers or calls.")
+
+
+def _largest(shapes: list[Any]) -> int:
+    """The numbers in the largest array of this shape, or of several: those of a layer with several inputs."""
+    return (
+        max(map(_numbers, shapes))
+        if shapes and all(isinstance(s, list) for s in shapes)
+        else _numbers(shapes)
+    )
 
 
 def _numbers(value: Any) -> int:
@@ -113,7 +125,7 @@ def plain_config(value: Any, custom_objects: Mapping[str, Any]) -> Any:
             f"The description of {kind!r:.60} expects its arguments as a dict, got {config!r:.60}."
         )
     if is_operation(value):
-        if _numbers(list(config.values())) > _MAX_SAMPLE:
+        if _numbers([entry for key, entry in config.items() if key not in _LIMITS]) > _MAX_SAMPLE:
             raise ValueError(
                 f"The operation {kind!r:.60} asks for arrays that are larger than a sample can be."
             )

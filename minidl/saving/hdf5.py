@@ -20,6 +20,7 @@ import numpy as np
 from minidl.backend import Array
 from minidl.saving.archive import ANEW
 from minidl.saving.files import MAX_ARRAY, MAX_MEMBERS, FilePath, refusal
+from minidl.saving.pairing import convert
 
 __all__ = [
     "Node", "dataset_at", "group_at", "hdf5_bytes", "is_group", "open_hdf5", "read_dataset",
@@ -44,8 +45,8 @@ def _h5py() -> Any:
         import h5py
     except ImportError as error:
         raise ImportError(
-            "HDF5 files (.keras, .h5) need the package h5py: pip install minidl[io]. "
-            "Without it, save_weights and load_weights work with .npz files."
+            'HDF5 files (.keras, .h5) need the package h5py: pip install "minidl[io]". '
+            "Without it, save_weights and load_weights work with .npz and .safetensors files."
         ) from error
     return h5py
 
@@ -186,13 +187,17 @@ def read_dataset(dataset: Node, path: FilePath, what: str, shape: tuple[int, ...
     signed = "sha256" in dataset.attrs or "checksums" in dataset.file.attrs
     if signed and dataset.attrs.get("sha256") != _digest(dataset.name, array):
         raise refusal(path, f"{what} as it was written", "other bytes (their sha256 differs)", ANEW)
-    with np.errstate(over="ignore"):
-        return array.astype(dtype)
+    return convert(array, dtype, path, what)
 
 
 def stored_numbers(root: Node, path: FilePath) -> int:
-    """How many numbers there are in all datasets."""
-    return sum(dataset_at(root, place, path).size for place in walk(root, path))
+    """How many numbers there are in all datasets, at most: a shape counts as far as there are bytes behind it."""
+    total = 0
+    for place in walk(root, path):
+        dataset = dataset_at(root, place, path)
+        stored = min(dataset.id.get_storage_size(), root.file.id.get_filesize())
+        total += min(dataset.size, stored * _MAX_PACKED // dataset.dtype.itemsize)
+    return total
 
 
 def walk(root: Node, path: FilePath) -> Iterator[str]:

@@ -209,7 +209,7 @@ def built_from(
 
 
 def _build(model: Any, described: Any) -> None:
-    """Build a model of your own the way it was built, by a run on zeros; others are built already."""
+    """Build what is not built yet: a Sequential for the shape it had, a model of your own by a run on zeros."""
     shape = described.get("input_shape") if isinstance(described, Mapping) else None
     if model.built or not shape:
         return

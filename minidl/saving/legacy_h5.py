@@ -81,7 +81,7 @@ def read_legacy_weights(
     own = [*model._variables, *model._frozen_variables]
     if own:
         found += _read_layer(model, own, _datasets(group, _TOP, path), path, skip_mismatch)
-    if not found and not skip_mismatch:
+    if model.weights and not found and not skip_mismatch:
         raise refusal(path, f"weights for {model.name}", "none that fits", _OTHER_MODEL)
     return found
 

@@ -23,9 +23,9 @@ _BY_NAME: dict[str, Any] = {".npz": npz, ".safetensors": safetensors_file}
 def save_model(model: Any, filepath: FilePath, overwrite: bool = True) -> None:
     """Write a whole model to a `.keras` file; see `Model.save`."""
     if not _name(filepath).endswith(".keras"):
-        mend = "model.save_weights writes the weights alone." if _weights_format(filepath) else ""
+        mend = " model.save_weights writes the weights alone." if _weights_format(filepath) else ""
         raise ValueError(
-            f"save expects a name that ends with .keras, such as 'model.keras', got {_name(filepath)!r:.120}. {mend}"
+            f"save expects a name that ends with .keras, such as 'model.keras', got {_name(filepath)!r:.120}.{mend}"
         )
     _check_built(model, "save")
     save_keras(model, filepath, overwrite)
@@ -120,9 +120,9 @@ def _read_named(model: Any, path: FilePath, skip_mismatch: bool, suffix: str) ->
 
 
 def _name(filepath: FilePath) -> str:
-    name = os.fspath(filepath)
+    name = os.fspath(filepath) if isinstance(filepath, os.PathLike) else filepath
     if not isinstance(name, str):
-        raise TypeError(f"A file is given by its name, a str or a path, got {type(filepath).__name__}.")
+        raise TypeError(f"A file is given by its name, a str or a path, got {filepath!r:.60}.")
     return name
 
 

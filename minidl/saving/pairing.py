@@ -18,6 +18,7 @@ __all__ = ["Expected", "convert", "pair", "weight_names"]
 
 Shape: TypeAlias = tuple[int, ...]
 Expected: TypeAlias = Mapping[str, tuple[Shape, Any]]  # name -> shape, dtype
+_MEND = "Build the model as it was when saved, or load with skip_mismatch=True."
 
 
 def weight_names(variables: Iterable[Any]) -> dict[str, Any]:
@@ -63,22 +64,25 @@ def pair(
         return {name: name for name, (shape, _) in expected.items() if found.get(name) == shape}
     missing = [name for name in expected if name not in found]
     extra = [name for name in found if name not in expected]
+    in_order = list(zip(expected, found, strict=False))
+    if missing and ordered and len(expected) == len(found) and all(_last(a) == _last(b) for a, b in in_order):
+        name, other = next((a, b) for a, b in in_order if expected[a][0] != found[b])
+        raise _wrong_shape(path, name, expected[name][0], f"{other:.60} of shape {found[other]}")
     if missing or extra:
         raise refusal(
             path,
             f"{len(expected)} arrays, one for each weight",
             f"{len(found)}. Missing: {_listed(missing)}, not known: {_listed(extra)}",
-            "Build the model as it was when saved, or load with skip_mismatch=True.",
+            _MEND,
         )
     for name, (shape, _) in expected.items():
         if found[name] != shape:
-            raise refusal(
-                path,
-                f"{name:.60} of shape {shape}",
-                f"shape {found[name]}",
-                "Build the model as it was when saved, or load with skip_mismatch=True.",
-            )
+            raise _wrong_shape(path, name, shape, f"shape {found[name]}")
     return {name: name for name in expected}
+
+
+def _wrong_shape(path: FilePath, name: str, shape: Shape, got: str) -> ValueError:
+    return refusal(path, f"{name:.60} of shape {shape}", got, _MEND)
 
 
 def _fit_in_order(expected: Expected, found: Mapping[str, Shape]) -> bool:

@@ -184,7 +184,7 @@ def _object(value: Any, module: str) -> Any:
 def _function(function: Any, module: str) -> Any:
     name = serialize_object(function)
     if getattr(_MODULES[module], name, None) is function:
-        return {"module": module, "class_name": "function", "config": name, "registered_name": name}
+        return name
     name = registered_name(function)
     return {"module": None, "class_name": "function", "config": name, "registered_name": name}
 

@@ -102,7 +102,10 @@ def _value(root: Node, path: FilePath, place: Place, i: int, variable: Variable)
 
 
 def _optimizer_state(root: Node, path: FilePath, optimizer: Any) -> Values:
-    """The state, or of an optimizer that was saved before its first step only what it has from the start."""
+    """The state, or of an optimizer that was saved before its first step only what it has from the start.
+
+    None of it, with a warning, where it belongs to more or fewer weights than those that are trainable in the file.
+    """
     place = optimizer_place(optimizer)
     group = group_at(root, _vars(place), path)
     if group is None:
@@ -110,6 +113,13 @@ def _optimizer_state(root: Node, path: FilePath, optimizer: Any) -> Values:
     start = [v for v in place.variables if v.name in ("iteration", "learning_rate")]
     if len(group) == len(start):
         place = place._replace(variables=start)
+    elif len(group) != len(place.variables):
+        warnings.warn(
+            f"{path}: the optimizer begins anew. Its state there is that of other weights: {len(group)} arrays, "
+            f"not {len(place.variables)}. Was `trainable` changed after compile(), and the model saved?",
+            stacklevel=5,
+        )
+        return []
     return read(root, path, place)
 
 

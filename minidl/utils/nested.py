@@ -1,54 +1,57 @@
 """Structures of things: one, or lists, tuples and dicts of them, as layers with several inputs or outputs have."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 __all__ = ["flatten", "mapped", "packed"]
 
+IsLeaf = Callable[[Any], bool]
 
-def flatten(structure: Any) -> list[Any]:
+
+def flatten(structure: Any, is_leaf: IsLeaf | None = None) -> list[Any]:
     """The things in a structure, one after the other; those of a dict in the order of its sorted keys, as Keras.
 
-    >>> flatten({"b": 1, "a": [2, (3,)]})
-    [2, 3, 1]
+    Args:
+        structure: whatever it is.
+        is_leaf: says of a list, tuple or dict whether it is one thing, such as a shape.
+
+    >>> flatten({"b": 1, "a": [2, (3,)]}), flatten([(2, 3), [(4,)]], lambda x: isinstance(x, tuple))
+    ([2, 3, 1], [(2, 3), (4,)])
     """
+    if is_leaf is not None and is_leaf(structure):
+        return [structure]
     if isinstance(structure, Mapping):
-        return [leaf for key in sorted(structure) for leaf in flatten(structure[key])]
+        return [leaf for key in sorted(structure) for leaf in flatten(structure[key], is_leaf)]
     if isinstance(structure, list | tuple):
-        return [leaf for part in structure for leaf in flatten(part)]
+        return [leaf for part in structure for leaf in flatten(part, is_leaf)]
     return [structure]
 
 
-def mapped(function: Callable[[Any], Any], structure: Any) -> Any:
+def mapped(function: Callable[[Any], Any], structure: Any, is_leaf: IsLeaf | None = None) -> Any:
     """The same structure with `function` of each thing in its place.
 
     >>> mapped(str, {"b": 1, "a": [2, (3,)]})
     {'b': '1', 'a': ['2', ('3',)]}
     """
+    if is_leaf is not None and is_leaf(structure):
+        return function(structure)
     if isinstance(structure, Mapping):
-        return {key: mapped(function, part) for key, part in structure.items()}
+        # In the order of `flatten`, on which `packed` relies.
+        done = {key: mapped(function, structure[key], is_leaf) for key in sorted(structure)}
+        return {key: done[key] for key in structure}
     if isinstance(structure, list | tuple):
-        parts = [mapped(function, part) for part in structure]
+        parts = [mapped(function, part, is_leaf) for part in structure]
         if isinstance(structure, list):
             return parts
         return type(structure)(*parts) if hasattr(structure, "_fields") else tuple(parts)
     return function(structure)
 
 
-def packed(structure: Any, things: list[Any]) -> Any:
+def packed(structure: Any, things: list[Any], is_leaf: IsLeaf | None = None) -> Any:
     """`things`, in the order of `flatten`, in the form of `structure`.
 
     >>> packed({"b": 0, "a": [0, 0]}, ["x", "y", "z"])
     {'b': 'z', 'a': ['x', 'y']}
     """
-    return _filled(structure, iter(things))
-
-
-def _filled(part: Any, waiting: Iterator[Any]) -> Any:
-    """A function of its own: one that called itself inside `packed` would be garbage that holds on to `waiting`."""
-    if isinstance(part, Mapping):
-        filled = {key: _filled(part[key], waiting) for key in sorted(part)}
-        return {key: filled[key] for key in part}
-    if isinstance(part, list | tuple):
-        return type(part)(_filled(entry, waiting) for entry in part)
-    return next(waiting)
+    waiting = iter(things)
+    return mapped(lambda _: next(waiting), structure, is_leaf)

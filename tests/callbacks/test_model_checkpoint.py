@@ -113,6 +113,11 @@ def test_a_metric_that_is_missing_or_an_array_saves_every_time_and_warns_once(tm
     assert len(files(tmp_path)) == 8
 
 
+def test_a_number_of_unknown_direction_is_told_even_where_it_is_missing(tmp_path):
+    with pytest.raises(ValueError, match="cannot tell whether 'strange' should become more or less"):
+        fit(ModelCheckpoint(tmp_path / "a.keras", monitor="strange", save_best_only=True))
+
+
 def test_it_says_what_it_does(tmp_path, capsys):
     fit(
         Feed(val_loss=[2, 1, 3, 3]),
@@ -136,6 +141,9 @@ def test_a_name_that_cannot_be_made(tmp_path):
         fit(ModelCheckpoint(tmp_path / "{val_loss}.keras"))
     with pytest.raises(ValueError, match=r"there is no 'batch'"):
         fit(ModelCheckpoint(tmp_path / "{batch}.keras"))
+    for wrong in ("{epoch:.2q}.keras", "{epoch.keras", "{}.keras", "{loss.mean}.keras"):
+        with pytest.raises(ValueError, match=r"ModelCheckpoint cannot make a name of .* Write, for example"):
+            fit(ModelCheckpoint(tmp_path / wrong))
 
 
 @pytest.mark.parametrize(

@@ -429,7 +429,9 @@ def test_inputs_that_do_not_fit(layer, shapes, words):
 def test_one_input_that_is_no_list(cls):
     layer = cls(**({"axes": 1} if cls is layers.Dot else {}), name="m")
     for one in (np.zeros((3, 4)), SymbolicTensor((None, 4)), [[1.0, 2.0], [3.0, 4.0]], []):
-        with pytest.raises(ValueError, match=rf"m \({cls.__name__}\) expects a list of inputs, got one"):
+        with pytest.raises(
+            ValueError, match=rf"m \({cls.__name__}\) expects a list of inputs, got (one|an empty)"
+        ):
             layer(one)
 
 

@@ -11,7 +11,9 @@ RNG = np.random.default_rng(0)
 
 
 def chain():
-    return Sequential([Input(shape=(4,)), Dense(3, activation="relu", name="a"), Dense(2, name="b")], name="chain")
+    return Sequential(
+        [Input(shape=(4,)), Dense(3, activation="relu", name="a"), Dense(2, name="b")], name="chain"
+    )
 
 
 def graph():
@@ -42,6 +44,7 @@ def test_frozen_layers_stay_frozen(build):
     assert [layer.trainable for layer in clone.layers] == [layer.trainable for layer in model.layers]
     model.trainable = False
     assert clone_model(model).trainable_weights == []
+    assert clone_model(model).trainable is False
 
 
 def test_clone_function_may_change_a_layer():

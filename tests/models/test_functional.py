@@ -151,6 +151,16 @@ def test_values_are_forgotten_when_no_later_layer_reads_them():
 # --- what goes wrong --------------------------------------------------------------------------------------
 
 
+def test_layers_stand_by_their_longest_way_to_the_output():
+    x = Input(shape=(2,), name="x")
+    a = Dense(2, name="a")(x)
+    short, long = Dense(2, name="short")(a), a
+    for name in ("long_1", "long_2", "long_3"):
+        long = Dense(2, name=name)(long)
+    layers = Model(x, Add(name="sum")([short, long])).layers
+    assert [layer.name for layer in layers] == ["x", "a", "long_1", "long_2", "short", "long_3", "sum"]
+
+
 def test_a_graph_that_is_not_connected_names_the_missing_input():
     a, b = Input(shape=(2,), name="left"), Input(shape=(2,), name="right")
     with pytest.raises(
@@ -168,7 +178,11 @@ def test_ends_that_are_no_symbolic_tensors():
         TypeError, match=r"expects outputs to be what Input and layers return.* Call it first"
     ):
         Model(x, Dense(1))
-    with pytest.raises(TypeError, match="expects inputs to be"):
+    with pytest.raises(TypeError, match=r"expects outputs to be .* got None. Write Model\(inputs, outputs\)"):
+        Model(x)
+    with pytest.raises(TypeError, match=r"has no argument 'output'. Did you mean 'outputs'\?"):
+        Model(inputs=x, output=y)
+    with pytest.raises(TypeError, match=r"expects inputs to be .* got an array of shape \(3, 2\)"):
         Model(np.zeros((3, 2)), y)
     with pytest.raises(ValueError, match="at least one of outputs"):
         Model(x, [])
@@ -231,6 +245,33 @@ def test_operators_and_functions_become_part_of_the_graph():
     np.testing.assert_allclose(model([a, b]).numpy(), want, rtol=1e-5)
     assert model.output_shape == (None, 1)
     assert [layer for layer in model.layers if type(layer).__name__ == "Operation"] == []
+
+
+def test_numbers_in_front_of_an_operator():
+    x = Input(shape=(2,))
+    model = Model(x, [1 - x, 2 / x, 2**x, 7 % x, 7 // x])
+    outputs = [y.numpy().tolist() for y in model(np.float32([[2.0, 4.0]]))]
+    assert outputs == [[[-1, -3]], [[1, 0.5]], [[4, 16]], [[1, 3]], [[3, 1]]]
+
+
+def test_comparisons_can_be_joined():
+    x = Input(shape=(3,))
+    inside = (x > 0) & (x < 1)
+    model = Model(x, [inside, ~inside, (x < 0) | inside, inside ^ (x > 0.5)])
+    a = np.float32([[-1.0, 0.25, 0.75], [2.0, 0.5, -3.0]])
+    want = (a > 0) & (a < 1)
+    wanted = [want, ~want, (a < 0) | want, want ^ (a > 0.5)]
+    for y, expected in zip(model(a), wanted, strict=True):
+        np.testing.assert_array_equal(y, expected)
+
+
+def test_shapes_that_do_not_go_together_are_named():
+    message = (
+        r"add\w* \(Operation\) does not work on shapes \(None, 4\), \(2, 3\), tried with zeros .* broadcast"
+    )
+    with pytest.raises(ValueError, match=message) as caught:
+        Input(shape=(4,)) + np.zeros((2, 3))
+    assert len(str(caught.value)) < 400
 
 
 def test_operations_keep_the_type_of_numbers():

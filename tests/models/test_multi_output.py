@@ -366,6 +366,8 @@ def test_a_list_of_rows_is_one_input_of_a_class_of_ones_own():
     assert model.predict(list(LEFT), verbose=0).shape == (N, 1)
     images = compiled(One)
     images.fit([np.ones((2, 3)) for _ in range(4)], np.ones((4, 2, 1)), verbose=0)  # as many as targets
+    assert compiled(One).predict(list(LEFT), verbose=0).shape == (N, 1)  # vectors, and nothing else to go by
+    compiled(One).fit(list(np.ones((3, 3))), np.ones((3, 1)), verbose=0)  # as many as targets, and as long
     assert compiled(Own).predict([LEFT, RIGHT], verbose=0)[0].shape == (N, 2)
 
 

@@ -100,6 +100,22 @@ def test_a_table_of_few_positions():
     assert model(random(2, 7, 4)).shape == (2, 7, 4)
 
 
+def test_what_a_layer_counts_is_not_changed_by_laying_it_out():
+    class Counting(Layer):
+        def build(self, input_shape):
+            self.calls = self.add_weight((), initializer="zeros", trainable=False, name="calls")
+
+        def call(self, x):
+            self.calls.assign(self.calls + 1)
+            return x * 1
+
+    x, layer = Input(shape=(3,)), Counting()
+    model = Model(x, layer(layer(x)))
+    assert layer.calls.item() == 0
+    model(random(2, 3))
+    assert layer.calls.item() == 2
+
+
 def test_an_axis_that_was_the_batch():
     x = Input(shape=(None, 4))
     y = ops.transpose(ops.transpose(x, (1, 0, 2)) * 2, (1, 0, 2)) + x
@@ -214,16 +230,26 @@ def test_a_frozen_model_has_nothing_to_train_even_if_a_layer_inside_has():
     assert changed == [False] * 6 + [True] * 2
 
 
+def test_comparisons_are_joined_with_and_or_not():
+    x = Input(shape=(3,))
+    model = Model(x, [(x > 0) & ~(x > 1), (x < 0) | (x > 1), (x > 0) ^ (x > 1), True & (x > 0)])
+    got = [y.numpy().tolist() for y in model(np.array([[-1.0, 0.5, 2.0]]))]
+    assert got == [
+        [[False, True, False]],
+        [[True, False, True]],
+        [[False, True, False]],
+        [[False, True, True]],
+    ]
+
+
 # --- refused ----------------------------------------------------------------------------------------------
 
 
-def test_what_a_symbolic_tensor_and_a_name_cannot_be():
+def test_a_symbolic_tensor_is_no_number_and_two_inputs_are_not_three():
     x = Input(shape=(), name="x")
     for wrong in (float, int):
         with pytest.raises(TypeError, match=r"name=x> holds no numbers"):
             wrong(x)
-    with pytest.raises(ValueError, match="without '/'"):
-        Dense(3, name="block/dense")
     a, b, c = (Input(shape=(2,)) for _ in range(3))
     model = Model([[a, b], c], Concatenate()([a, b, c]))
     with pytest.raises(ValueError, match="got 2 of them"):

@@ -173,6 +173,8 @@ def test_get_layer():
         model.get_layer("xyz")
     with pytest.raises(ValueError, match="has 2 layers, there is no number 2"):
         model.get_layer(index=2)
+    with pytest.raises(ValueError, match="expects a name or an index"):
+        model.get_layer()
 
 
 def test_layers_is_a_list_of_its_own():

@@ -9,6 +9,7 @@ import time
 
 import pytest
 
+from minidl.saving import files
 from minidl.saving.files import atomic_write, open_regular, refusal
 
 
@@ -29,6 +30,20 @@ def test_a_file_is_written_and_replaced(place, kind):
             assert not place.exists() or place.read_bytes() == b"old"
         assert place.read_bytes() == content
         assert only(place)
+
+
+def test_bytes_are_on_the_disk_before_the_name_leads_to_them(place, monkeypatch):
+    done = []
+    sync, replace = os.fsync, os.replace
+    monkeypatch.setattr(
+        os,
+        "fsync",
+        lambda fd: done.append("file" if stat.S_ISREG(os.fstat(fd).st_mode) else "folder") or sync(fd),
+    )
+    monkeypatch.setattr(os, "replace", lambda *names: done.append("name") or replace(*names))
+    with atomic_write(place) as file:
+        file.write(b"new")
+    assert done == ["file", "name", "folder"]
 
 
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt, MemoryError])
@@ -152,6 +167,23 @@ def test_threads_that_write_one_file_leave_one_whole_file(place):
         thread.join()
     content = place.read_bytes()
     assert content == content[:1] * 5000
+    assert only(place)
+
+
+def test_a_file_that_a_sweep_takes_away_at_once_is_begun_anew(place, monkeypatch):
+    lock, taken = files._lock, []
+
+    def held_by_a_sweep(descriptor):
+        if not taken:
+            taken.append(next(place.parent.iterdir()))
+            raise BlockingIOError
+        lock(descriptor)
+
+    monkeypatch.setattr(files, "_lock", held_by_a_sweep)
+    with atomic_write(place) as file:
+        taken[0].unlink()  # which it does behind the lock
+        file.write(b"new")
+    assert place.read_bytes() == b"new"
     assert only(place)
 
 

@@ -13,6 +13,7 @@ import pytest
 from minidl import saving
 from minidl.layers import Dense, Input
 from minidl.models import Sequential
+from minidl.saving.from_keras import check_size
 
 h5py = pytest.importorskip("h5py")
 
@@ -109,6 +110,7 @@ CONFIGS = {
     ),
     "a class of no name": layer(["Dense"], {}),
     "a base class": layer("Layer", {}),
+    "a private base class": layer("_Elementwise", {}),
     "a model in itself": layer("Model", {}, "keras"),
 }
 
@@ -118,6 +120,13 @@ def test_configs_that_ask_for_more_than_layers_are_refused(good, tmp_path, descr
     path = written(tmp_path, with_layer(good, described))
     for safe_mode in (True, False):
         refused(lambda safe_mode=safe_mode: saving.load_model(path, safe_mode=safe_mode), path)
+
+
+def test_several_inputs_are_measured_one_by_one():
+    shape = [None, 256, 256, 64]
+    check_size({"build_config": {"input_shape": [shape, shape]}})
+    with pytest.raises(ValueError, match="more numbers"):
+        check_size({"build_config": {"input_shape": [shape, [None, 10**9]]}})
 
 
 def deep(n):
@@ -153,6 +162,13 @@ def test_100_000_layers_are_refused_before_they_are_made(good, tmp_path):
     config["config"]["layers"] = [layer("Flatten", {"name": f"f{i}"}) for i in range(100_000)]
     path = written(tmp_path, {**good, "config.json": json.dumps(config)})
     refused(lambda: saving.load_model(path), path, seconds=3)
+
+
+def test_100_000_calls_are_refused_before_they_are_made(good, tmp_path):
+    config = json.loads(good["config.json"])
+    config["config"]["layers"][1]["inbound_nodes"] = [{"args": [], "kwargs": {}}] * 100_000
+    path = written(tmp_path, {**good, "config.json": json.dumps(config)})
+    assert "layers or calls" in refused(lambda: saving.load_model(path), path, seconds=3)
 
 
 def hdf5(change):
@@ -224,9 +240,14 @@ def group_for_data(file):
     file.create_group(KERNEL)
 
 
+def too_large_for_the_type(file):
+    del file[KERNEL]
+    file[KERNEL] = np.full((4, 3), 1e300)
+
+
 WEIGHTS = [
     shape_bomb, soft, external_link, external_data, virtual, words, whole_numbers, transposed, missing, more,
-    circle, group_for_data,
+    circle, group_for_data, too_large_for_the_type,
 ]  # fmt: skip
 
 
@@ -248,6 +269,13 @@ def test_the_same_file_without_a_change_is_taken(tmp_path):
     path.write_bytes(hdf5(lambda file: None))
     model.load_weights(path)
     assert all((w == 1).all() for w in model.get_weights())
+
+
+def test_a_shape_with_nothing_behind_it_allows_no_weights(good, tmp_path):
+    wide = with_layer(good, dense(units=2**28))
+    hollow = hdf5(lambda file: file.create_dataset("optimizer/vars/0", (2**40,), "i1", chunks=(2**20,)))
+    path = written(tmp_path, {**wide, "model.weights.h5": hollow})
+    assert "more than the file holds" in refused(lambda: saving.load_model(path), path)
 
 
 def test_archives(good, tmp_path):

@@ -1,12 +1,14 @@
 """Whole models and weights in files and back: the same layers, the same numbers, the same training afterwards."""
 
 import json
+import signal
 import zipfile
 
 import numpy as np
 import pytest
+from hostile_files import archive
 
-from minidl import layers, losses, metrics, models, optimizers, saving
+from minidl import Variable, layers, losses, metrics, models, optimizers, saving
 from minidl.models import Sequential
 
 h5py = pytest.importorskip("h5py")
@@ -90,6 +92,19 @@ def test_an_optimizer_before_its_first_step(tmp_path):
     again = saving.load_model(tmp_path / "model.keras")
     assert again.optimizer.learning_rate == 0.125
     again.fit(X, Y, verbose=0)
+
+
+def test_a_layer_frozen_after_compile_costs_the_state_of_the_optimizer(tmp_path):
+    model = Sequential([layers.Input((4,)), layers.Dense(3), layers.Dense(2)])
+    model.compile("adam", "mse")
+    model.fit(np.ones((4, 4)), np.ones((4, 2)), verbose=0)
+    model.layers[0].trainable = False
+    model.save(tmp_path / "a.keras")
+    with pytest.warns(UserWarning, match="the optimizer begins anew"):
+        other = saving.load_model(tmp_path / "a.keras")
+    assert all(map(np.array_equal, other.get_weights(), model.get_weights()))
+    assert int(other.optimizer.iterations) == 0
+    other.fit(np.ones((4, 4)), np.ones((4, 2)), verbose=0)
 
 
 def test_layers_that_stand_in_several_models_stay_one(tmp_path):
@@ -186,6 +201,51 @@ def test_a_registered_class_needs_no_mention(tmp_path):
         described = json.loads(archive.read("config.json"))["config"]["layers"][1]
     assert described["registered_name"] == "tests>Half"
     assert type(saving.load_model(tmp_path / "model.keras").layers[0]) is Half
+
+
+def test_the_manifest_sees_what_the_crc_does_not(tmp_path):
+    path = tmp_path / "model.keras"
+    network().save(path)
+    with zipfile.ZipFile(path) as z:
+        members = {name: z.read(name) for name in z.namelist()}
+    members["config.json"] = members["config.json"].replace(b'"rate": 0.3', b'"rate": 0.9')
+    path.write_bytes(archive(members.items()))
+    with pytest.raises(ValueError, match=r"expected config.json as manifest.json says, got other bytes"):
+        models.load_model(path)
+    del members["manifest.json"]
+    path.write_bytes(archive(members.items()))
+    assert models.load_model(path).layers[1].rate == 0.9
+
+
+def test_a_ctrl_c_comes_before_or_behind_all_weights(tmp_path, monkeypatch):
+    path, model, other = tmp_path / "model.npz", network(), network()
+    model.save_weights(path)
+    assign = Variable.assign
+
+    def interrupted(self, value):
+        assign(self, value)
+        signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(Variable, "assign", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        other.load_weights(path)
+    assert same(model, other)
+
+
+def test_a_layer_on_two_ways_stands_under_its_public_name(tmp_path):
+    class Twice(models.Model):
+        def __init__(self):
+            super().__init__()
+            self._kept = self.first = layers.Dense(2)
+
+        def call(self, x):
+            return self.first(x)
+
+    model = Twice()
+    model(X)
+    model.save_weights(tmp_path / "model.weights.h5")
+    with h5py.File(tmp_path / "model.weights.h5") as file:
+        assert set(file) == {"first", "vars"}
 
 
 def test_refused_names_and_files_that_are_there(tmp_path):

@@ -129,6 +129,11 @@ def test_another_numbering_of_the_layers(place):
     other = {"dense_1/k": ((2,), "float32"), "dense_2/b": ((2,), "float32")}
     with pytest.raises(ValueError, match=r"Missing: dense_2/b, not known: dense/k\. Build"):
         npz.load(place, other)
+    larger = {"dense_1/k": ((2,), "float32"), "dense_2/k": ((3,), "float32")}
+    with pytest.raises(
+        ValueError, match=r"expected dense_2/k of shape \(3,\), got dense_1/k of shape \(2,\)"
+    ):
+        npz.load(place, larger)
 
 
 def test_other_shapes_are_refused_or_skipped(place):

@@ -86,6 +86,11 @@ def outputs_by_name(L, M, F):
     return M.Model([a, b], {"x": L.Dense(1, name="x")(a), "y": L.Dense(2, name="y")(b)})
 
 
+def no_weights(L, M, F):
+    a, b = L.Input((3, 2)), L.Input((3, 2))
+    return M.Model([a, b], L.Flatten()(L.Dot(axes=2, normalize=True)([a, b])))
+
+
 def residual(L, M, F):
     image = L.Input((8, 8, 3))
     x = L.Conv2D(4, 3, padding="same")(image)
@@ -115,7 +120,7 @@ def operations(L, M, F):
     y = L.Dense(3)(F.concatenate([y, y], axis=-1))
     z = F.mean(y, axis=-1, keepdims=True)
     w = F.softmax(1 - F.relu(F.matmul(i, F.transpose(j, (0, 2, 1)))))
-    w = F.clip(F.squeeze(F.expand_dims(w, 1), 1), 0.1, 0.9)
+    w = F.clip(F.clip(F.squeeze(F.expand_dims(w, 1), 1), 0.1, 0.9), -100_000, 100_000)
     return M.Model([i, j], [F.exp(-z) + F.maximum(z, 0.0) + z**2, w])
 
 
@@ -127,6 +132,7 @@ def words(L, M, F):
 CASES = [
     (dense, (4,)), (series, (12, 3)), (images, (12, 12, 3)), (recurrent, (6, 3)), (frames, (5, 8, 8, 1)),
     (chains_in_chains, (4,)), (shared, (3,), (3,)), (models_in_models, (5,)), (outputs_by_name, (3,), (2,)),
+    (no_weights, (3, 2), (3, 2)),
     (residual, (8, 8, 3)), (states, (5, 3), (4, 2)), (merges, (4,)), (operations, (4, 3), (4, 3)), (words, (6,)),
 ]  # fmt: skip
 EVERY_MODEL = pytest.mark.parametrize(("make", "shapes"), [(make, shapes) for make, *shapes in CASES])
@@ -223,6 +229,26 @@ def assert_same_training(ours, theirs, x, y):
     assert one.keys() == other.keys()
     for key in one:
         np.testing.assert_allclose(one[key], other[key], rtol=1e-4)
+
+
+def test_functions_as_loss_and_metrics(tmp_path):
+    x, y = np.random.default_rng(5).random((8, 4), np.float32), np.arange(8) % 2
+    ours = dense(*OURS)
+    loss, metric = minidl.losses.sparse_categorical_crossentropy, minidl.metrics.sparse_categorical_accuracy
+    ours.compile("sgd", loss, metrics=[metric])
+    ours.save(tmp_path / "a.keras")
+    theirs, back = keras.models.load_model(tmp_path / "a.keras"), saving.load_model(tmp_path / "a.keras")
+    for other in (theirs, back):
+        assert other.evaluate(x, y, verbose=0) == pytest.approx(ours.evaluate(x, y, verbose=0), rel=1e-5)
+
+
+def test_large_pictures_that_are_added(tmp_path):
+    """Keras notes the shapes of both summands, whose product is no size of anything."""
+    x = keras.Input((128, 128, 4))
+    theirs = keras.Model(x, keras.layers.Add()([keras.layers.Conv2D(4, 1)(x), x]))
+    theirs.save(tmp_path / "a.keras")
+    batch = np.random.default_rng(6).random((1, 128, 128, 4), np.float32)
+    assert_same(saving.load_model(tmp_path / "a.keras")(batch), theirs(batch))
 
 
 def test_several_outputs_with_a_loss_each(tmp_path):

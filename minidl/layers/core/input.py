@@ -36,6 +36,11 @@ class InputLayer(Layer):
         super().__init__(name=name, dtype=dtype)
         given = shape if shape is not None else input_shape
         if batch_shape is not None:
+            if given is not None or batch_size is not None:
+                raise ValueError(
+                    f"Input expects batch_shape alone, as it holds the shape of a sample too, got {batch_shape!r:.60} "
+                    f"beside shape {given!r:.60} and batch_size {batch_size!r:.20}. Leave one out."
+                )
             self.batch_shape = sizes_or_none("Input", "batch_shape", batch_shape)
         elif given is not None:
             sizes = sizes_or_none("Input", "shape", given)

@@ -23,11 +23,7 @@ def _get_item(x: Any, index: Any) -> Any:
 _FUNCTIONS: dict[str, Callable[..., Any]] = {name: getattr(ops, name) for name in ops.__all__} | {
     "get_item": _get_item
 }
-_OTHER_NAMES = {
-    "remainder": "mod",
-    "concatenate": "concatenate",
-    "astype": "cast",
-}  # NumPy's -> those of minidl.ops
+_OTHER_NAMES = {"remainder": "mod", "astype": "cast"}  # NumPy's -> those of minidl.ops
 
 
 class Operation(Layer):
@@ -66,7 +62,15 @@ class Operation(Layer):
             if any(isinstance(x, Tensor) and x.mask is not None for x in flatten([args, kwargs])):
                 warn_dropped(self)
             return self._run(*args, **kwargs)
-        shapes, dtypes = run_on_zeros(self._run, args, kwargs)
+        try:
+            shapes, dtypes = run_on_zeros(self._run, args, kwargs)
+        except (TypeError, ValueError) as error:
+            given = ", ".join(str(tuple(x.shape)) for x in flatten([args, kwargs]) if hasattr(x, "shape"))
+            kind = TypeError if isinstance(error, TypeError) else ValueError
+            raise kind(
+                f"{self} does not work on shapes {given:.120}, tried with zeros where None stands: "
+                f"{str(error).rstrip():.150}"
+            ) from error
         return Call(self, args, kwargs).give(symbolic_tensors(self, shapes, dtypes))
 
     def call(self, *args: Any, **kwargs: Any) -> Any:

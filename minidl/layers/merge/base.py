@@ -38,8 +38,9 @@ class Merge(Layer):
         """The shapes of the inputs, if they are several and of one or more axes."""
         several = isinstance(input_shape, list | tuple) and len(input_shape) > 0
         if not (several and all(isinstance(s, list | tuple) for s in input_shape)):
+            got = "an empty one" if input_shape in ([], (0,)) else f"one input of shape {input_shape}"
             raise ValueError(
-                f"{self} expects a list of inputs, got one of shape {input_shape}. "
+                f"{self} expects a list of inputs, got {got}. "
                 "Write layer([a, b]), where each is an array or a tensor."
             )
         shapes = [tuple(s) for s in input_shape]

@@ -230,7 +230,8 @@ class RNN(Layer):
     def from_config(cls, config: Mapping[str, Any], custom_objects: Mapping[str, Any] | None = None) -> "RNN":
         """A new layer from `get_config`; `custom_objects` are your own cells by class name."""
         inner = {"cell": layer_or_described(config["cell"], custom_objects)} if "cell" in config else {}
-        return cls(**{**config, **inner})
+        made: Any = super().from_config({**config, **inner})
+        return made
 
 
 def _are_tensors(inputs: Sequence[Any]) -> bool:

@@ -1,6 +1,5 @@
 """What stands in the box of a layer: its name and class, and below what was asked for, such as shapes and counts."""
 
-from collections.abc import Mapping
 from itertools import groupby
 from typing import Any, NamedTuple
 
@@ -9,6 +8,7 @@ from minidl.models.picture.graph import Box
 from minidl.models.picture.text import broken, clean, filled, width
 from minidl.models.shapes import kind_of, output_shapes, written
 from minidl.symbolic import is_shape
+from minidl.utils.nested import flatten
 
 __all__ = ["LINE", "PADDING", "SIZE", "TITLE_SIZE", "Label", "Wanted", "label"]
 
@@ -95,10 +95,7 @@ def _counted(shapes: list[str]) -> list[str]:
 
 def _each(shapes: Any) -> list[str]:
     """The shapes of a structure one by one; "?" if they are not known."""
-    if shapes is None or is_shape(shapes):
-        return [written(shapes)]
-    parts = [shapes[key] for key in sorted(shapes)] if isinstance(shapes, Mapping) else shapes
-    return [shape for part in parts for shape in _each(part)]
+    return [written(shape) for shape in flatten(shapes, is_shape)]
 
 
 def _facts(box: Box, wanted: Wanted) -> list[str]:

@@ -38,7 +38,7 @@ class Layout(NamedTuple):
     places: list[Point]
     routes: list[
         list[Point]
-    ]  # straight from the 1st to the 2nd point, a curve to the 3rd, straight to the 4th ...
+    ]  # straight from the 1st to the 2nd point, curved to the 3rd, straight to the 4th ...
     breadth: float
     length: float
 

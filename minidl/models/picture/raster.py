@@ -31,7 +31,7 @@ def raster(drawing: Drawing, format: str, dpi: float) -> bytes:
         from matplotlib.figure import Figure
     except ImportError:
         raise ImportError(
-            f"A {format.upper()} is drawn by Matplotlib: pip install 'minidl[plot]'. An .svg file needs nothing."
+            f'A {format.upper()} is drawn by Matplotlib: pip install "minidl[plot]". An .svg file needs nothing.'
         ) from None
     size = drawing.width / POINTS_PER_INCH, drawing.height / POINTS_PER_INCH
     figure = Figure(figsize=size, dpi=dpi, facecolor=PAPER)

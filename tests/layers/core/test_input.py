@@ -55,6 +55,12 @@ def test_what_is_no_shape(arguments):
     assert len(str(caught.value)) < 400
 
 
+@pytest.mark.parametrize("more", [{"shape": (4,)}, {"batch_size": 2}])
+def test_a_shape_of_the_batch_stands_alone(more):
+    with pytest.raises(ValueError, match="Input expects batch_shape alone"):
+        Input(batch_shape=(None, 4), **more)
+
+
 def test_no_shape_at_all():
     with pytest.raises(ValueError, match=r"Input expects shape.*Input\(shape=\(28, 28, 1\)\)"):
         Input()

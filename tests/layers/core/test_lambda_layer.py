@@ -170,7 +170,7 @@ def test_a_graph_of_whole_numbers():
 
 
 def test_a_shape_that_cannot_be_tried():
-    layer = Lambda(lambda x: x[:, 5], name="sixth")
+    layer = Lambda(lambda x: x[:, 500], name="sixth")
     for call in (
         lambda: layer(SymbolicTensor((None, None, 3))),
         lambda: layer.compute_output_shape((None, None, 3)),
@@ -180,7 +180,7 @@ def test_a_shape_that_cannot_be_tried():
         ) as caught:
             call()
         assert len(str(caught.value)) < 400
-    assert Lambda(lambda x: x[:, 5], output_shape=(3,))(SymbolicTensor((None, None, 3))).shape == (None, 3)
+    assert Lambda(lambda x: x[:, 500], output_shape=(3,))(SymbolicTensor((None, None, 3))).shape == (None, 3)
 
 
 def test_in_a_model_that_learns():
