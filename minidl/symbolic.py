@@ -122,6 +122,14 @@ class SymbolicTensor:
     def __getitem__(self, index: Any) -> Any:
         return on_symbolic("get_item", (self, index))
 
+    def reshape(self, *shape: Any) -> Any:
+        """The elements in another shape, batch axis included."""
+        return on_symbolic("reshape", (self, shape[0] if len(shape) == 1 else shape))
+
+    def __getattr__(self, name: str) -> Any:
+        mend = "" if name.startswith("_") else f" Try minidl.ops.{name}(x), or a layer."
+        raise AttributeError(f"A symbolic tensor has no {name!r}.{mend}")
+
 
 def _define_operators() -> None:
     names = {

@@ -232,7 +232,8 @@ class Layer(WeightHolder):
         try:
             x = inputs if isinstance(inputs, Tensor) else Tensor(inputs)
         except (TypeError, ValueError) as error:
-            raise type(error)(f"{self} expects numbers in rows of equal length. {error}") from None
+            rows = " in rows of equal length" if isinstance(inputs, list | tuple) else ""
+            raise type(error)(f"{self} expects numbers{rows}, got {inputs!r:.60}. {error}") from None
         if self.autocast and x.data.dtype != self.dtype and x.data.dtype.kind != "c":
             converted = x.astype(self.dtype)
             converted.mask = x.mask

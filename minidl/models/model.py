@@ -1,13 +1,13 @@
 """Model: a layer made of layers, that can be trained and shown."""
 
 import difflib
-import functools
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from minidl import random
 from minidl.layers.base import Layer
 from minidl.layers.known import KNOWN
+from minidl.models.ends import also_functional, has_ends
 from minidl.models.loops import Loops
 from minidl.models.savable import Savable
 from minidl.models.shown import Shown
@@ -52,13 +52,13 @@ class Model(Loops, Savable, Shown, Layer):
                 )
 
     def __new__(cls, *args: Any, **kwargs: Any) -> "Model":
-        kind: Any = KNOWN["Functional"] if cls is Model and _has_ends(args, kwargs) else cls
-        return super().__new__(kind)
+        of_graph = cls is Model and has_ends(args, kwargs)
+        return super().__new__(KNOWN["Functional"] if of_graph else cls)
 
     def __init__(self, *args: Any, **kwargs: Any):
-        if _has_ends(args, kwargs):  # of a class of your own, derived to override compute_loss, say
+        if has_ends(args, kwargs):
             own: Any = type(self)
-            self.__class__ = _also_functional(own)
+            self.__class__ = also_functional(own)
             KNOWN["Functional"].__init__(self, *args, **kwargs)  # type: ignore[misc]
             return
         super().__init__(**kwargs)
@@ -81,7 +81,9 @@ class Model(Loops, Savable, Shown, Layer):
         """A new model from `get_config`: a functional one if that is what `config` describes."""
         if "input_layers" in config and cls.__init__ is Model.__init__:
             functional: Any = KNOWN["Functional"]
-            return functional.from_config.__func__(cls, config, custom_objects)
+            return functional.from_config.__func__(
+                cls, config, custom_objects
+            )  # which makes a `cls`, from ends
         return super().from_config(config)
 
     @property
@@ -94,10 +96,15 @@ class Model(Loops, Savable, Shown, Layer):
 
         Raises:
             ValueError: there is none (the message lists those there are), or neither is given.
+            TypeError: the name is a number.
         """
         if name is None and index is None:
             raise ValueError(
                 "get_layer expects a name or an index, as in get_layer('dense') or get_layer(index=0)."
+            )
+        if isinstance(name, int):
+            raise TypeError(
+                f"get_layer expects a name first, got {name}. By number: get_layer(index={name})."
             )
         if index is not None:
             if not -len(self.layers) <= index < len(self.layers):
@@ -110,15 +117,3 @@ class Model(Loops, Savable, Shown, Layer):
         close = difflib.get_close_matches(str(name), names, 1)
         mend = f"Did you mean {close[0]!r}?" if close else f"Its layers: {', '.join(names):.250}."
         raise ValueError(f"{self.name} has no layer {name!r:.60}. {mend}")
-
-
-def _has_ends(args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
-    """Whether a model is made from its inputs and outputs."""
-    return bool(args) or not {"inputs", "outputs"}.isdisjoint(kwargs)
-
-
-@functools.cache
-def _also_functional(kind: Any) -> Any:
-    """The class `kind`, with what Functional can do behind what it says itself."""
-    about = {"__module__": kind.__module__, "__doc__": kind.__doc__, "__qualname__": kind.__qualname__}
-    return type(kind.__name__, (kind, KNOWN["Functional"]), about)
