@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from minidl.utils.naming import clear_session as clear_session
 from minidl.utils.numerical import normalize as normalize
 from minidl.utils.numerical import to_categorical as to_categorical
 from minidl.utils.padding import pad_sequences as pad_sequences
@@ -11,7 +12,7 @@ from minidl.utils.seeds import set_random_seed as set_random_seed
 from minidl.utils.timeseries import timeseries_dataset_from_array as timeseries_dataset_from_array
 
 __all__ = [
-    "PyDataset", "Sequence", "normalize", "pad_sequences", "plot_model", "set_random_seed",
+    "PyDataset", "Sequence", "clear_session", "normalize", "pad_sequences", "plot_model", "set_random_seed",
     "timeseries_dataset_from_array", "to_categorical",
 ]  # fmt: skip
 

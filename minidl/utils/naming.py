@@ -3,7 +3,7 @@
 import re
 import threading
 
-__all__ = ["reset_names", "snake_case", "unique_name"]
+__all__ = ["clear_session", "reset_names", "snake_case", "unique_name"]
 
 _lock = threading.Lock()
 _used: dict[str, int] = {}
@@ -30,3 +30,18 @@ def reset_names() -> None:
     """Count from the beginning again."""
     with _lock:
         _used.clear()
+
+
+def clear_session(free_memory: bool = True) -> None:
+    """Let the names of layers count from the beginning again, as in a new process.
+
+    Nothing else is kept between models here: what no variable refers to is gone.
+
+    Args:
+        free_memory: understood for scripts written for Keras.
+
+    >>> clear_session()
+    >>> unique_name("Dense"), unique_name("Dense")
+    ('dense', 'dense_1')
+    """
+    reset_names()
