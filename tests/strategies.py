@@ -272,7 +272,7 @@ STEPS = {
 MERGES = {
     layers.Add, layers.Average, layers.Concatenate, layers.Dot, layers.Maximum, layers.Minimum, layers.Multiply,
     layers.Subtract,
-}  # fmt: skip  # they take several inputs: tests/layers/test_merge.py
+}  # fmt: skip  # they take several inputs: tests/layers/merge
 OTHERS = {layers.Lambda}  # no arguments that JSON could hold: tests/layers/core/test_lambda_layer.py
 
 

@@ -413,3 +413,14 @@ def test_arguments_are_checked(call, text):
     with pytest.raises((ValueError, TypeError), match=text) as caught:
         call()
     assert len(str(caught.value)) < 400
+
+
+def test_a_source_goes_on_with_the_state_of_another():
+    first, second = SeedGenerator(), SeedGenerator(seed=3)
+    first.next()
+    second.set_state(first.get_state())
+    assert first.get_state() == second.get_state() == (first.seed, first.stream, 1)
+    assert bits(second.next()) == bits(first.next())
+    with training_step(4):
+        drawn = bits(first.next())
+        assert bits(second.next()) == drawn

@@ -15,7 +15,6 @@ Infinite logits: −∞ has probability 0; a row of nothing but −∞ (everythi
 gradient. A row with +∞ or NaN gives NaN, because it means that training has diverged, and that must show.
 """
 
-import warnings
 from typing import Any
 
 import numpy as np
@@ -23,6 +22,7 @@ import numpy as np
 from minidl.activations.inputs import float_tensor
 from minidl.backend import Array
 from minidl.tensor import Function, Tensor
+from minidl.utils.warned import warn
 
 __all__ = [
     "LogSigmoid", "LogSoftmax", "Sigmoid", "Softmax", "log_sigmoid", "log_softmax", "sigmoid", "softmax",
@@ -146,10 +146,9 @@ def softmax(x: Any, axis: int = -1) -> Tensor:
     x = float_tensor(x)
     axis = _axis("softmax", x, axis)
     if x.shape[axis] == 1:
-        warnings.warn(
+        warn(
             f"softmax over an axis of size 1 (shape {x.shape}) always gives 1: the model cannot learn. "
-            "For one unit use activation='sigmoid'.",
-            stacklevel=2,
+            "For one unit use activation='sigmoid'."
         )
     y = Softmax.apply(x, axis=axis)
     if axis == -1:

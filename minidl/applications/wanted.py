@@ -8,7 +8,6 @@ def SomeNet(include_top=True, ..., name="somenet"):
 """
 
 import os
-import warnings
 from typing import Any, NamedTuple
 
 from minidl import activations
@@ -17,6 +16,7 @@ from minidl.layers.arguments import sizes_or_none
 from minidl.models import Functional
 from minidl.symbolic import Shape, SymbolicTensor
 from minidl.utils.checks import flag, whole_number
+from minidl.utils.warned import warn
 
 __all__ = ["Published", "Wanted", "finished", "first", "pooled"]
 
@@ -64,6 +64,7 @@ def first(wanted: Wanted, published: Published | None, default_size: int, min_si
     whole_number(owner, "classes", wanted.classes, minimum=1)
     if wanted.pooling not in (None, "avg", "max"):
         raise ValueError(f"{owner} expects pooling to be None, 'avg' or 'max', got {wanted.pooling!r:.60}.")
+    activations.get(wanted.classifier_activation)  # which raises for an unknown one
     _check_weights(owner, wanted, published)
     if wanted.input_tensor is not None:
         return _checked_input(owner, wanted.input_tensor, min_size)
@@ -78,10 +79,9 @@ def first(wanted: Wanted, published: Published | None, default_size: int, min_si
             f"of pictures, got {shape}. Give the size, or include_top=False."
         )
     if shape[2] not in (1, 3):
-        warnings.warn(
+        warn(
             f"{owner} is made for pictures with 3 or 1 channels, last in input_shape, and gets {shape[2]}: "
-            f"{shape}.",
-            stacklevel=4,  # the line that asks for the network
+            f"{shape}."
         )
     return Input(shape=shape)
 
@@ -94,12 +94,11 @@ def _check_weights(owner: str, wanted: Wanted, published: Published | None) -> N
     if not isinstance(weights, str | os.PathLike):
         raise TypeError(f"{owner} expects weights to be None or a path, got {type(weights).__name__}.")
     if weights == "imagenet":
-        where = (
-            f"get {published.url(wanted.include_top)}" if published else "there is no file of them for Keras"
-        )
+        why, file = "Keras publishes none for this network", "a file that you have saved"
+        if published:
+            why, file = "minidl downloads no weights", f"a file: get {published.url(wanted.include_top)}"
         raise ValueError(
-            f"{owner} cannot have weights='imagenet': minidl downloads no weights. Give weights=None for "
-            f"random ones, or the path of a file: {where}."
+            f"{owner} cannot have weights='imagenet': {why}. Give weights=None for random ones, or the path of {file}."
         )
     if not os.path.exists(weights):
         raise ValueError(

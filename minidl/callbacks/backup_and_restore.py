@@ -8,7 +8,6 @@ with other weights than one that ran through. Here all of it is in one file.
 
 import contextlib
 import os
-import warnings
 from typing import Any
 
 from minidl.callbacks.backup_file import read_state, write_state
@@ -16,6 +15,7 @@ from minidl.callbacks.base import Callback
 from minidl.callbacks.batch_count import BatchCount
 from minidl.callbacks.model_state import check_model, model_state, set_model_state
 from minidl.utils.checks import flag
+from minidl.utils.warned import warn
 
 __all__ = ["BackupAndRestore"]
 
@@ -108,10 +108,15 @@ class BackupAndRestore(Callback):
                 found = read_state(path)
             except FileNotFoundError:
                 continue
+            except NotADirectoryError as error:
+                raise ValueError(
+                    f"BackupAndRestore expects backup_dir to be a folder, or free to become one, got "
+                    f"{self.backup_dir[-120:]!r}, which is a file or inside of one. Choose another name."
+                ) from error
             except ValueError as error:
                 if path == self._previous or not os.path.exists(self._previous):
                     raise
-                warnings.warn(f"BackupAndRestore takes the backup before the last one. {error}", stacklevel=2)
+                warn(f"BackupAndRestore takes the backup before the last one. {error}")
                 continue
             self._check(path, found)
             break

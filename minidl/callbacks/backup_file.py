@@ -19,9 +19,10 @@ import numpy as np
 
 from minidl.backend import Array
 from minidl.saving.archive import open_archive, open_member, read_member
-from minidl.saving.files import MAX_ARRAY, MAX_CONFIG, MAX_FILE, FilePath, atomic_write, open_regular, refusal
+from minidl.saving.files import MAX_ARRAY, MAX_CONFIG, MAX_FILE, FilePath, open_regular, refusal
 from minidl.saving.json_text import read_json
 from minidl.saving.npy import read_array, read_header
+from minidl.utils.atomic import atomic_write
 
 __all__ = ["read_state", "write_state"]
 

@@ -2,13 +2,13 @@
 
 import csv
 import os
-import warnings
 from typing import Any
 
 import numpy as np
 
 from minidl.callbacks.base import Callback
 from minidl.utils.checks import flag
+from minidl.utils.warned import warn
 
 __all__ = ["CSVLogger"]
 
@@ -89,10 +89,9 @@ class CSVLogger(Callback):
     def _warn_of(self, left_out: set[str]) -> None:
         if left_out and not self._warned:
             self._warned = True
-            warnings.warn(
+            warn(
                 f"CSVLogger leaves {', '.join(map(repr, sorted(left_out)))} out: {self.filename!r:.120} has no such "
-                "column, as the first epoch in it had no such value.",
-                stacklevel=2,
+                "column, as the first epoch in it had no such value."
             )
 
     def get_state(self) -> dict[str, Any]:

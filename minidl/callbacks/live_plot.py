@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from minidl.callbacks.base import Callback
-from minidl.saving.files import atomic_write
+from minidl.utils.atomic import atomic_write
 from minidl.utils.checks import number, whole_number
 
 __all__ = ["LivePlot"]

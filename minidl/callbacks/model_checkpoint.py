@@ -1,7 +1,6 @@
 """ModelCheckpoint: the model in a file while it trains, every time or whenever it is the best so far."""
 
 import os
-import warnings
 from typing import Any
 
 import numpy as np
@@ -9,6 +8,7 @@ import numpy as np
 from minidl.callbacks.batch_count import BatchCount
 from minidl.callbacks.monitor import Monitor
 from minidl.utils.checks import flag, number, whole_number
+from minidl.utils.warned import warn
 
 __all__ = ["ModelCheckpoint"]
 
@@ -139,7 +139,7 @@ class ModelCheckpoint(Monitor):
     def _warn(self, text: str) -> None:
         if not self._warned:
             self._warned = True
-            warnings.warn(f"ModelCheckpoint: {text}", stacklevel=2)
+            warn(f"ModelCheckpoint: {text}")
 
     def _say(self, text: str) -> None:
         if self.verbose:

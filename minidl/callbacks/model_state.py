@@ -14,6 +14,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from minidl.backend import Array
+from minidl.layers.holder import all_layers
+from minidl.layers.recurrent.rnn import RNN
 from minidl.random.streams import SeedGenerator, unseeded_generator
 
 __all__ = ["check_model", "model_state", "set_model_state"]
@@ -26,10 +28,8 @@ def model_state(model: Any) -> dict[str, Any]:
         "weight_names": [v.name for v in model.weights],
         "optimizer": type(model.optimizer).__name__,
         "slots": [v.data for v in model.optimizer.variables],
-        "kept": [
-            None if layer.states is None else [v.data for v in layer.states] for layer in _stateful(model)
-        ],
-        "draws": [(source.seed, source.stream, source._calls_outside) for source in _sources(model)],
+        "kept": [layer.get_state() for layer in _recurrent(model)],
+        "draws": [source.get_state() for source in _sources(model)],
     }
 
 
@@ -48,7 +48,7 @@ def check_model(model: Any, state: dict[str, Any]) -> str | None:
     slots = [v.data for v in optimizer.variables]
     if len(slots) != len(state["slots"]) or not all(map(_alike, slots, state["slots"])):
         return f"{len(state['slots'])} arrays of the optimizer, {optimizer.name} has {len(slots)} or others"
-    if len(state["kept"]) != len(list(_stateful(model))) or len(state["draws"]) != len(list(_sources(model))):
+    if len(state["kept"]) != len(_recurrent(model)) or len(state["draws"]) != len(_sources(model)):
         return "other layers that keep states or draw random numbers"
     return None
 
@@ -58,14 +58,10 @@ def set_model_state(model: Any, state: dict[str, Any]) -> None:
     for variables, arrays in ((model.weights, state["weights"]), (model.optimizer.variables, state["slots"])):
         for variable, array in zip(variables, arrays, strict=True):
             variable.assign(array)
-    for layer, kept in zip(_stateful(model), state["kept"], strict=True):
-        if kept is None:
-            layer.__dict__["states"] = None
-        else:
-            for variable, array in zip(layer._kept_states(len(kept[0])), kept, strict=True):
-                variable.assign(array)
-    for source, (seed, stream, calls) in zip(_sources(model), state["draws"], strict=True):
-        source.seed, source.stream, source._calls_outside = seed, stream, calls
+    for layer, kept in zip(_recurrent(model), state["kept"], strict=True):
+        layer.set_state(kept)
+    for source, drawn in zip(_sources(model), state["draws"], strict=True):
+        source.set_state(drawn)
 
 
 def _alike(a: Array, b: Array) -> bool:
@@ -76,27 +72,13 @@ def _some(names: list[str]) -> str:
     return ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
 
 
-def _all_layers(layer: Any) -> Iterator[Any]:
-    """`layer` and the layers inside it, each once."""
-    seen: set[int] = set()
-    waiting = [layer]
-    while waiting:
-        layer = waiting.pop()
-        if id(layer) not in seen:
-            seen.add(id(layer))
-            yield layer
-            waiting += reversed(layer._layers)
-
-
-def _stateful(model: Any) -> list[Any]:
-    return [layer for layer in _all_layers(model) if hasattr(layer, "_kept_states")]
+def _recurrent(model: Any) -> list[RNN]:
+    return [layer for layer in all_layers(model) if isinstance(layer, RNN)]
 
 
 def _sources(model: Any) -> list[SeedGenerator]:
     """All that draw in training, each once: those that layers own, and the one of draws without a seed."""
-    owned = [
-        source for layer in _all_layers(model) for value in vars(layer).values() for source in _in(value)
-    ]
+    owned = [source for layer in all_layers(model) for value in vars(layer).values() for source in _in(value)]
     return list({id(source): source for source in (*owned, unseeded_generator())}.values())
 
 

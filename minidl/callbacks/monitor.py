@@ -1,10 +1,10 @@
 """Monitor: watches one number of the logs, and knows whether less or more of it is better."""
 
-import warnings
 from typing import Any
 
 from minidl.callbacks.base import Callback
 from minidl.utils.checks import number
+from minidl.utils.warned import warn
 
 __all__ = ["Monitor"]
 
@@ -65,9 +65,8 @@ class Monitor(Callback):
         found = (logs or {}).get(self.monitor)
         if found is None and not self._warned:
             self._warned = True
-            warnings.warn(
+            warn(
                 f"{type(self).__name__} watches {self.monitor!r}, which is not in the logs. There are: "
-                f"{', '.join(map(repr, logs or {})) or 'none'}.",
-                stacklevel=2,
+                f"{', '.join(map(repr, logs or {})) or 'none'}."
             )
         return None if found is None else float(found)

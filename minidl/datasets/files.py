@@ -9,11 +9,12 @@ work), under its own name there is the whole file or nothing.
 
 import hashlib
 import os
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, NamedTuple
+
+from minidl.utils.atomic import atomic_write
 
 __all__ = ["Published", "checksum", "download", "folder", "locate", "reason", "receive", "replacing"]
 
@@ -117,22 +118,16 @@ def receive(url: str, output: Any, limit: int) -> None:
 
 @contextmanager
 def replacing(path: Path) -> Iterator[IO[bytes]]:
-    """A file to write that gets the name `path` when the block ends well, and vanishes when it does not.
+    """A file to write that gets the name `path` when the block ends well; its folder is made where there is none.
 
+    >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as home:
-    ...     with replacing(Path(home) / "some.txt") as file:
+    ...     place = Path(home) / "datasets" / "some.txt"
+    ...     with replacing(place) as file:
     ...         _ = file.write(b"all of it")
-    ...     (Path(home) / "some.txt").read_bytes()
+    ...     place.read_bytes()
     b'all of it'
     """
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(name, path)
-    except BaseException:  # Ctrl-C too: half a file is nobody's
-        os.unlink(name)
-        raise
+    with atomic_write(path) as file:
+        yield file

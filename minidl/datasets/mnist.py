@@ -5,10 +5,10 @@ Proceedings of the IEEE 86(11), 1998. Licence: CC BY-SA 3.0.
 """
 
 import os
-import warnings
 
 from minidl.datasets import files
 from minidl.datasets.formats import Split, read_npz
+from minidl.utils.warned import warn
 
 __all__ = ["load_data"]
 
@@ -41,9 +41,8 @@ def load_data(path: str | os.PathLike[str] = "mnist.npz") -> Split:
         files.download(_PUBLISHED, file, wanted="mnist.npz")
     data = read_npz(file)
     if files.checksum(file) not in (_PUBLISHED.sha256, _REBUILT):
-        warnings.warn(
+        warn(
             f"{file} is not the published file, though its arrays have the right shapes. "
-            "If its values were not meant to differ, delete it to have it downloaded.",
-            stacklevel=2,
+            "If its values were not meant to differ, delete it to have it downloaded."
         )
     return data

@@ -9,7 +9,6 @@ The shape of the input may be given to the first layer of a model in several spe
     input_dim=9, input_length=128       a series of vectors     -> (None, 128, 9)
 """
 
-import difflib
 import inspect
 from collections.abc import Mapping
 from typing import Any
@@ -18,6 +17,7 @@ import numpy as np
 
 from minidl import constraints, initializers, regularizers
 from minidl.symbolic import Shape
+from minidl.utils.checks import did_you_mean
 from minidl.utils.registry import serialize_object
 
 __all__ = [
@@ -76,8 +76,7 @@ def read_shape_hints(cls: type, root: type, hints: Mapping[str, Any]) -> Shape |
     for name in hints:
         if name not in _SHAPE_HINTS:
             known = constructor_arguments(cls, root)
-            close = difflib.get_close_matches(name, [*known, *_SHAPE_HINTS], n=1)
-            mend = f"Did you mean {close[0]!r}?" if close else f"It takes {', '.join(known)}."
+            mend = did_you_mean(name, [*known, *_SHAPE_HINTS]) or f"It takes {', '.join(known)}."
             raise TypeError(f"{owner} has no argument {name!r:.60}. {mend:.320}")
     for name in ("batch_input_shape", "batch_shape"):
         if hints.get(name) is not None:

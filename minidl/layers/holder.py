@@ -6,7 +6,7 @@ them, filled now or later, all count; so does what `add_weight` makes. Nothing h
 
 import math
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,7 @@ from minidl.tensor import as_array
 from minidl.utils.checks import sizes
 from minidl.variable import Variable
 
-__all__ = ["WeightHolder"]
+__all__ = ["WeightHolder", "all_layers"]
 
 
 class WeightHolder:
@@ -229,6 +229,25 @@ class WeightHolder:
                 raise TypeError(f"{self}: {variable.path} holds real numbers, got {value.dtype}.")
         for variable, value in zip(own, values, strict=True):
             variable.assign(value)
+
+
+def all_layers(layer: Any) -> Iterator[Any]:
+    """`layer` and the layers inside it, however deep, each once: those inside right behind the one around them.
+
+    A function and no method, so that layers of your own may have an attribute of this name.
+
+    >>> from minidl.layers import LSTM, Bidirectional
+    >>> [type(part).__name__ for part in all_layers(Bidirectional(LSTM(2)))]
+    ['Bidirectional', 'LSTM', 'LSTMCell', 'LSTM', 'LSTMCell']
+    """
+    seen: set[int] = set()
+    waiting = [layer]
+    while waiting:
+        layer = waiting.pop()
+        if id(layer) not in seen:
+            seen.add(id(layer))
+            yield layer
+            waiting += reversed(layer._layers)
 
 
 def _items(container: Any) -> Iterable[Any]:

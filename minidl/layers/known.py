@@ -12,12 +12,23 @@ from typing import Any
 
 from minidl.utils.registry import deserialize_object
 
-__all__ = ["KNOWN", "layer_from", "layer_or_described", "shared_layers", "to_config"]
+__all__ = ["KNOWN", "is_a", "layer_from", "layer_or_described", "shared_layers", "to_config"]
 
 # Filled by `Layer.__init_subclass__`; other names for the same by `minidl.layers`.
 KNOWN: dict[str, type] = {}
 
 _shared: ContextVar[dict[Any, Any] | None] = ContextVar("minidl_shared_layers", default=None)
+
+
+def is_a(name: str, what: Any) -> bool:
+    """Whether an object or a class is of minidl's class `name`; for modules that may not import that class.
+
+    >>> import minidl
+    >>> is_a("Sequential", minidl.Sequential()), is_a("Functional", minidl.Sequential)
+    (True, False)
+    """
+    kind: Any = KNOWN.get(name, ())  # (): its module was not imported, so nothing can be of it
+    return issubclass(what, kind) if isinstance(what, type) else isinstance(what, kind)
 
 
 @contextmanager

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from minidl.layers.holder import all_layers
 from minidl.symbolic import Call, SymbolicTensor, is_shape, is_symbolic, shapes_of
 from minidl.tensor import Tensor, no_grad
 from minidl.utils.nested import flatten, mapped, packed
@@ -55,7 +56,7 @@ def lay_out(
 
 def _has_all_weights(layer: Any) -> bool:
     """Whether the layers inside are built too."""
-    return all(part.built and _has_all_weights(part) for part in layer._layers)
+    return all(part.built for part in all_layers(layer) if part is not layer)
 
 
 def symbolic_tensors(layer: Any, shapes: Any, dtypes: list[str] | str) -> Any:

@@ -9,11 +9,11 @@ Operations on tensors know nothing of masks. `Layer.__call__` reads the mask of 
 output, with the functions below.
 """
 
-import warnings
 from typing import Any
 
 from minidl.tensor import Tensor, as_array
 from minidl.utils.nested import flatten, mapped
+from minidl.utils.warned import warn
 
 __all__ = ["attach", "given_masks", "masks_of", "warn_dropped", "widened", "wrong_mask"]
 
@@ -68,10 +68,9 @@ def warn_dropped(layer: Any) -> None:
     """Warn, once for each layer, that a mask ends where nobody may expect it to."""
     if not layer.__dict__.get("_has_dropped_a_mask"):
         layer.__dict__["_has_dropped_a_mask"] = True
-        warnings.warn(
+        warn(
             f"{layer} got a mask and does not support masks: the layers behind it will take steps that are "
-            "only padding for real ones. A layer of your own that keeps the steps says supports_masking = True.",
-            stacklevel=4,
+            "only padding for real ones. A layer of your own that keeps the steps says supports_masking = True."
         )
 
 

@@ -11,7 +11,6 @@ minidl has the true loss and a gradient that leads back. (The gradient then goes
 passes through the tensor of probabilities.)
 """
 
-import warnings
 from typing import Any
 
 import numpy as np
@@ -31,6 +30,7 @@ from minidl.losses.inputs import (
 )
 from minidl.tensor import Tensor
 from minidl.utils.checks import whole_number
+from minidl.utils.warned import warn
 
 __all__ = [
     "CategoricalCrossentropy", "SparseCategoricalCrossentropy", "categorical_crossentropy",
@@ -74,10 +74,9 @@ def categorical_crossentropy(
     y, p = one_hot_pair(name, _classes_last(y_true, axis), y_pred)
     refuse_gradient(name, y)
     if p.shape[-1] == 1 and (p.origin is None or p.origin[0] != "softmax"):  # softmax warned of it already
-        warnings.warn(
+        warn(
             f"{name} got predictions of shape {p.shape}: one class alone always has probability 1. For two "
-            "classes and one unit use sigmoid with binary_crossentropy.",
-            stacklevel=2,
+            "classes and one unit use sigmoid with binary_crossentropy."
         )
     s = smoothing(name, label_smoothing)
     if s:
@@ -145,10 +144,9 @@ def _normalised(loss: str, p: Tensor) -> Tensor:
     if p.shape[-1] > 1 and (np.abs(excess) > _ROUNDED_SUM).any():
         # One digit of how far off, so that the batches of a training share a few texts: each is shown once.
         worst = 1 + float(f"{excess[np.nanargmax(np.abs(excess))]:.0e}")
-        warnings.warn(
+        warn(
             f"{loss} expects probabilities that sum to 1 over the classes, got a row with a sum of about "
-            f"{worst:g}, and divides each row by its sum. {mend}",
-            stacklevel=3,
+            f"{worst:g}, and divides each row by its sum. {mend}"
         )
     return p / np.where(total.data == 0, 1, total)
 

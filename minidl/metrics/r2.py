@@ -12,7 +12,6 @@ parts, with counts a and b and means that differ by d, are merged by
 The shorter formula Σy² − (Σy)²/N subtracts two large numbers, and loses the answer when the mean is large.
 """
 
-import warnings
 from typing import Any
 
 import numpy as np
@@ -21,6 +20,7 @@ from minidl.backend import Array
 from minidl.metrics.base import Metric
 from minidl.metrics.inputs import float_pair, spread_weights
 from minidl.utils.checks import whole_number
+from minidl.utils.warned import warn
 from minidl.variable import Variable
 
 __all__ = ["R2Score"]
@@ -117,10 +117,9 @@ class R2Score(Metric):
         if not regressors:
             return score
         if regressors >= n - 1:
-            warnings.warn(
+            warn(
                 f"The adjusted R² of {regressors} inputs needs more than {regressors + 1} samples, "
-                f"there are {n:.0f}. R2Score returns the plain R².",
-                stacklevel=3,
+                f"there are {n:.0f}. R2Score returns the plain R²."
             )
             return score
         return 1 - (1 - score) * (n - 1) / (n - regressors - 1)

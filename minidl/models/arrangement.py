@@ -8,13 +8,13 @@ form it has, and whether a list holds several inputs or the samples of one follo
 """
 
 from collections.abc import Mapping, Sequence
-from difflib import get_close_matches
 from typing import Any
 
 from minidl.models.data import Batch, checked, checked_array, one_batch, unlisted
 from minidl.models.outputs import Output, by_output
 from minidl.symbolic import is_shape
-from minidl.utils.nested import mapped
+from minidl.utils.checks import did_you_mean
+from minidl.utils.nested import alongside, mapped
 
 __all__ = ["Arrangement", "names_of_inputs", "names_of_outputs"]
 
@@ -30,6 +30,7 @@ class Arrangement:
     def __init__(self, model: Any, outputs: Sequence[Output] | None = None):
         self.owner = model.name
         self.inputs = names_of_inputs(model)
+        self.structure = getattr(model, "input", None)  # the Inputs, in the form that x may have too
         # The names of the Inputs, which a dict may have in place of the keys that the model was made with:
         self.layer_names = getattr(model, "input_names", None)
         names = names_of_outputs(model)
@@ -87,14 +88,16 @@ class Arrangement:
         if self.inputs is None:
             return x
         names = self.inputs
+        if len(along := alongside(self.structure, x)) == len(names):
+            return along
         if isinstance(x, Mapping):
             keys = self.layer_names if self.layer_names and set(self.layer_names) <= set(x) else names
             for key in keys:
                 if key not in x:
-                    close = get_close_matches(key, map(str, x), 1)
-                    mend = f" Did you mean it by {close[0]!r}?" if close else ""
+                    hints = (did_you_mean(other, [key]) for other in x if other not in keys)
+                    mend = next(filter(None, hints), "")
                     raise ValueError(
-                        f"{self.owner} has an input {key!r}, x has {', '.join(map(repr, x)):.150}.{mend}"
+                        f"{self.owner} has an input {key!r}, x has {', '.join(map(repr, x)):.150}. {mend}".rstrip()
                     )
             return [x[key] for key in keys]
         if not isinstance(x, list | tuple) or len(x) != len(names):
@@ -152,7 +155,7 @@ def _names(model: Any, end: str) -> list[str] | None:
     structure = getattr(model, end, None)
     if structure is None or not hasattr(model, f"{end}_names"):
         return None
-    named = isinstance(structure, Mapping)
+    named = isinstance(structure, Mapping) and not any(isinstance(s, _SEVERAL) for s in structure.values())
     return [str(key) for key in sorted(structure)] if named else list(getattr(model, f"{end}_names"))
 
 

@@ -4,10 +4,10 @@ Freezing or unfreezing a layer between two calls of `fit` would otherwise leave 
 that it no longer moves, or without state for new ones. So the choice holds, and a warning tells who has changed it.
 """
 
-import warnings
 from collections.abc import Sequence
 from typing import Any
 
+from minidl.utils.warned import warn
 from minidl.variable import Variable
 
 __all__ = ["ChosenWeights"]
@@ -63,10 +63,9 @@ class ChosenWeights:
         if not ids <= _ids(self.known):
             raise _unknown_weights(owner)
         if ids not in (_ids(self._told), chosen):
-            warnings.warn(
+            warn(
                 f"In {owner}, trainable was changed since compile(): call compile() again for it to take effect. "
-                "Until then weights that were frozen stay as they are, and unfrozen ones are not trained.",
-                stacklevel=4,
+                "Until then weights that were frozen stay as they are, and unfrozen ones are not trained."
             )
         self._told = list(now)
         self.waiting = [v for v in now if id(v) not in chosen]

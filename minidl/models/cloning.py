@@ -6,6 +6,7 @@ from typing import Any
 from minidl.layers.base import Layer
 from minidl.layers.core.input import InputLayer
 from minidl.layers.core.lambda_layer import Lambda
+from minidl.layers.holder import all_layers
 from minidl.layers.known import layer_from
 from minidl.models.functional import Functional
 from minidl.models.model import Model
@@ -76,14 +77,9 @@ def clone_model(
 def _from_config(layer: Layer) -> Layer:
     if isinstance(layer, Lambda):
         return layer._again()
-    inside = {type(part).__name__: type(part) for part in _all_inside(layer)}
+    inside = {type(part).__name__: type(part) for part in all_layers(layer)}  # a clone may need them again
     config = {"class_name": type(layer).__name__, "config": layer.get_config()}
     return layer_from(config, inside)
-
-
-def _all_inside(layer: Any) -> list[Any]:
-    """The layer and all layers inside it, whose classes a clone may need again."""
-    return [layer, *(part for inner in layer._layers for part in _all_inside(inner))]
 
 
 def _cloned_chain(model: Sequential, input_tensors: Any, copied: Callable[[Layer], Layer]) -> Sequential:

@@ -24,7 +24,7 @@ from minidl.models.plan import Plan
 from minidl.models.wiring import wiring
 from minidl.symbolic import Shape, SymbolicTensor, is_shape, shapes_of
 from minidl.tensor import Tensor
-from minidl.utils.nested import flatten, mapped, packed
+from minidl.utils.nested import alongside, flatten, mapped, packed
 
 __all__ = ["Functional"]
 
@@ -122,7 +122,7 @@ class Functional(Model):
     def _in_order(self, inputs: Any) -> Any:
         """The one input, or a list with what each of several inputs gets. A dict goes by names."""
         names = self.input_names
-        if len(along := _alongside(self._inputs, inputs)) == len(names) > 1:
+        if len(along := alongside(self._inputs, inputs)) == len(names) > 1:
             inputs = along
         if isinstance(inputs, Mapping):
             keys = sorted(self._inputs) if isinstance(self._inputs, Mapping) else names
@@ -219,21 +219,6 @@ def _begun_there(owner: str, inputs: Any, outputs: Any) -> tuple[Any, Any]:
 def _is_one(structure: Any) -> bool:
     """Whether this is a list of one tensor: a call on data gives the tensor itself then, as in Keras."""
     return isinstance(structure, list | tuple) and [type(x) for x in structure] == [SymbolicTensor]
-
-
-def _alongside(structure: Any, given: Any) -> list[Any]:
-    """What is given for each tensor of a structure, where it is given in the same form."""
-    if isinstance(structure, Mapping) and isinstance(given, Mapping) and set(structure) <= set(given):
-        pairs = [(structure[key], given[key]) for key in sorted(structure)]
-    elif (
-        isinstance(structure, list | tuple)
-        and isinstance(given, list | tuple)
-        and len(structure) == len(given)
-    ):
-        pairs = list(zip(structure, given, strict=True))
-    else:
-        return [given]
-    return [x for part, own in pairs for x in _alongside(part, own)]
 
 
 def _resized(x: Any, known: Mapping[int, Shape]) -> Any:

@@ -15,7 +15,7 @@ from minidl.symbolic import Call, SymbolicTensor
 
 __all__ = ["graph_config", "graph_from_config"]
 
-Place = tuple[str, int, int]  # layer, number of its call, number of the output
+Origin = tuple[str, int, int]  # layer, number of its call, number of the output
 
 
 class _Node(NamedTuple):
@@ -32,14 +32,14 @@ def graph_config(model: Any) -> dict[str, Any]:
         numbers[id(call)] = len(own)
         own.append(call)
 
-    def place(x: SymbolicTensor) -> list[Any]:
+    def origin(x: SymbolicTensor) -> list[Any]:
         return [x.maker.name, numbers.get(id(x.call), 0), x.index]
 
-    def written(x: Any) -> Any:
+    def described(x: Any) -> Any:
         if isinstance(x, SymbolicTensor):
-            config = {"shape": list(x.shape), "dtype": x.dtype, "keras_history": place(x)}
+            config = {"shape": list(x.shape), "dtype": x.dtype, "keras_history": origin(x)}
             return {"class_name": "__keras_tensor__", "config": config}
-        return _written(x, written)
+        return _described(x, described)
 
     return {
         "name": model.name,
@@ -50,8 +50,8 @@ def graph_config(model: Any) -> dict[str, Any]:
                 "name": layer.name,
                 "inbound_nodes": [
                     {
-                        "args": [written(a) for a in call.args],
-                        "kwargs": {k: written(v) for k, v in call.kwargs.items()},
+                        "args": [described(a) for a in call.args],
+                        "kwargs": {k: described(v) for k, v in call.kwargs.items()},
                     }
                     for call in calls[id(layer)]
                     if call.args
@@ -59,22 +59,22 @@ def graph_config(model: Any) -> dict[str, Any]:
             }
             for layer in model.operations
         ],
-        "input_layers": _ends(model.input, place),
-        "output_layers": _ends(model.output, place),
+        "input_layers": _ends(model.input, origin),
+        "output_layers": _ends(model.output, origin),
     }
 
 
-def _ends(structure: Any, place: Any) -> Any:
+def _ends(structure: Any, origin: Any) -> Any:
     if isinstance(structure, Mapping):
-        return {name: _ends(part, place) for name, part in structure.items()}
+        return {name: _ends(part, origin) for name, part in structure.items()}
     return (
-        [_ends(part, place) for part in structure]
+        [_ends(part, origin) for part in structure]
         if isinstance(structure, list | tuple)
-        else place(structure)
+        else origin(structure)
     )
 
 
-def _written(x: Any, inner: Any) -> Any:
+def _described(x: Any, inner: Any) -> Any:
     """An argument of a call as plain data."""
     if isinstance(x, list | tuple):
         parts = [inner(part) for part in x]
@@ -109,7 +109,7 @@ def graph_from_config(config: Any, custom_objects: Mapping[str, Any] | None = No
         )
     layers: dict[str, Any] = {}
     nodes: dict[tuple[str, int], _Node] = {}
-    made: dict[Place, SymbolicTensor] = {}
+    made: dict[Origin, SymbolicTensor] = {}
     for part in config["layers"]:
         layer = layer_from(part, custom_objects)
         if layer.name in layers:
@@ -140,7 +140,7 @@ def _node(name: str, node: Any) -> _Node:
 def _in_order(nodes: Mapping[tuple[str, int], _Node]) -> list[tuple[str, int]]:
     """The calls, each behind those that make its inputs and behind the earlier ones of its layer (Kahn 1962)."""
     waits = {
-        (name, i): {(layer, n) for layer, n, _ in _places_in(list(node)) if (layer, n) in nodes}
+        (name, i): {(layer, n) for layer, n, _ in _origins_in(list(node)) if (layer, n) in nodes}
         | ({(name, i - 1)} if i else set())
         for (name, i), node in nodes.items()
     }
@@ -160,15 +160,15 @@ def _in_order(nodes: Mapping[tuple[str, int], _Node]) -> list[tuple[str, int]]:
     return order
 
 
-def _places_in(value: Any) -> list[Place]:
-    """The places of all tensors that an argument names."""
+def _origins_in(value: Any) -> list[Origin]:
+    """The origins of all tensors that an argument names."""
     if isinstance(value, list | tuple):
-        return [place for part in value for place in _places_in(part)]
+        return [origin for part in value for origin in _origins_in(part)]
     if not isinstance(value, Mapping):
         return []
     if value.get("class_name") == "__keras_tensor__" and isinstance(value.get("config"), Mapping):
-        return [_place(value["config"].get("keras_history"))]
-    return [place for part in value.values() for place in _places_in(part)]
+        return [_origin(value["config"].get("keras_history"))]
+    return [origin for part in value.values() for origin in _origins_in(part)]
 
 
 def _call_of(outputs: Any) -> Any:
@@ -177,7 +177,7 @@ def _call_of(outputs: Any) -> Any:
     return outputs.call
 
 
-def _read(value: Any, made: Mapping[Place, SymbolicTensor]) -> Any:
+def _read(value: Any, made: Mapping[Origin, SymbolicTensor]) -> Any:
     """An argument from its description."""
     if isinstance(value, list):
         return [_read(part, made) for part in value]
@@ -199,25 +199,25 @@ def _read(value: Any, made: Mapping[Place, SymbolicTensor]) -> Any:
     raise ValueError(f"A call in the config was given a {kind!r:.60}, which is not known.")
 
 
-def _tensor(history: Any, made: Mapping[Place, SymbolicTensor]) -> SymbolicTensor:
-    place = _place(history)
-    if place not in made:
-        raise ValueError(f"The config names a tensor at {list(place)!r:.80}, where nothing is.")
-    return made[place]
+def _tensor(history: Any, made: Mapping[Origin, SymbolicTensor]) -> SymbolicTensor:
+    origin = _origin(history)
+    if origin not in made:
+        raise ValueError(f"The config names a tensor at {list(origin)!r:.80}, where nothing is.")
+    return made[origin]
 
 
-def _place(value: Any) -> Place:
-    if not _is_place(value):
+def _origin(value: Any) -> Origin:
+    if not _is_origin(value):
         raise ValueError(f"The config names a tensor as [layer, call, output], got {value!r:.80}.")
     return tuple(value)
 
 
-def _is_place(value: Any) -> bool:
+def _is_origin(value: Any) -> bool:
     return isinstance(value, list | tuple) and len(value) == 3 and [type(v) for v in value] == [str, int, int]
 
 
-def _read_ends(structure: Any, made: Mapping[Place, SymbolicTensor]) -> Any:
-    if _is_place(structure):
+def _read_ends(structure: Any, made: Mapping[Origin, SymbolicTensor]) -> Any:
+    if _is_origin(structure):
         return _tensor(structure, made)
     if isinstance(structure, Mapping):
         return {name: _read_ends(part, made) for name, part in structure.items()}

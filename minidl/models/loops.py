@@ -13,8 +13,8 @@ from minidl.models.arrangement import Arrangement
 from minidl.models.class_weights import checked_class_weight, class_weights
 from minidl.models.data import split
 from minidl.models.modes import modes_restored
-from minidl.models.position import Resume, Run
 from minidl.models.progress import Progress
+from minidl.models.resuming import Resume, Run
 from minidl.models.scores import Scores
 from minidl.models.sources import ArraySource, Source, source
 from minidl.models.training import Trainer
@@ -160,7 +160,7 @@ class Loops(Trainer):
             progress.close()
         return history
 
-    # --- to go on in the middle of a run (see `minidl.models.position`) ---------------------------------------
+    # --- to go on in the middle of a run (see `minidl.models.resuming`) ---------------------------------------
 
     @property
     def _position(self) -> tuple[int, int, int] | None:

@@ -1,6 +1,5 @@
 """Model: a layer made of layers, that can be trained and shown."""
 
-import difflib
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
@@ -11,6 +10,7 @@ from minidl.models.ends import also_functional, has_ends
 from minidl.models.loops import Loops
 from minidl.models.savable import Savable
 from minidl.models.shown import Shown
+from minidl.utils.checks import did_you_mean
 
 __all__ = ["Model"]
 
@@ -114,6 +114,5 @@ class Model(Loops, Savable, Shown, Layer):
             if layer.name == name:
                 return layer
         names = [layer.name for layer in self.layers]
-        close = difflib.get_close_matches(str(name), names, 1)
-        mend = f"Did you mean {close[0]!r}?" if close else f"Its layers: {', '.join(names):.250}."
+        mend = did_you_mean(name, names) or f"Its layers: {', '.join(names):.250}."
         raise ValueError(f"{self.name} has no layer {name!r:.60}. {mend}")

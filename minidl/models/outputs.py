@@ -6,20 +6,31 @@ and by their keys where the model returns a dict. A list that comes out of a `ca
 """
 
 from collections.abc import Mapping, Sequence
-from difflib import get_close_matches
 from typing import Any, NamedTuple
 
-from minidl import losses, metrics
+from minidl import losses
 from minidl.losses import Loss
+from minidl.metrics import resolve
 from minidl.models.data import checked_array
-from minidl.utils.checks import number
+from minidl.utils.checks import did_you_mean, number
 from minidl.utils.nested import flatten
+from minidl.utils.registry import is_described
 
 __all__ = ["Output", "by_output", "check_all", "outputs_of"]
 
 
 class Output(NamedTuple):
-    """One output of a model: what `compile` wants of it."""
+    """One output of a model: what `compile` wants of it.
+
+    An output without a name, in a list that a `call` of your own returns, has its `loss_name` from its loss. `place`
+    follows the order of the losses, which need not be that of the outputs:
+
+    >>> [output.loss_name for output in outputs_of([None, None], ["mse", losses.Huber()], None, None, None)]
+    ['mse', 'huber_loss']
+    >>> told = {"b": "mae", "a": "mse"}
+    >>> [(output.name, output.place) for output in outputs_of(["a", "b"], told, None, None, None, keyed=True)]
+    [('a', 1), ('b', 0)]
+    """
 
     name: str | None  # stands in front of its metrics; None for the only output, and for one without a name
     loss: Loss | None
@@ -54,7 +65,7 @@ def outputs_of(
     """
     if len(names) == 1:
         for argument, value in (("loss", loss), ("loss_weights", loss_weights), ("metrics", metrics)):
-            if isinstance(value, Mapping) and not _is_described(value) and names[0] is not None:
+            if isinstance(value, Mapping) and not is_described(value) and names[0] is not None:
                 _check_names(argument, value, names)
         weight = _of_only("loss_weights", loss_weights)
         return [
@@ -90,13 +101,13 @@ def outputs_of(
 
 def check_all(loss: Any, loss_weights: Any, *wanted: Any) -> None:
     """Raise what can be raised as long as the outputs are not known: for unknown names, and what is no number."""
-    for given in [loss] if _is_described(loss) else flatten(loss):
+    for given in [loss] if is_described(loss) else flatten(loss):
         losses.as_loss(given)
     for weight in flatten(loss_weights):
         _weight(weight)
     for given in flatten(list(wanted)):
         if given is not None:
-            metrics.resolve(given, (1, 1), (1, 1))
+            resolve(given, (1, 1), (1, 1))
 
 
 def by_output(
@@ -174,7 +185,7 @@ def _metrics_of_only(value: Any) -> Any:
 
 
 def _per_output(argument: str, value: Any, names: Sequence[str | None]) -> list[Any]:
-    if isinstance(value, Mapping) and not _is_described(value):
+    if isinstance(value, Mapping) and not is_described(value):
         _check_names(argument, value, names)
         return [value.get(name) for name in names]
     if not isinstance(value, list | tuple):
@@ -202,12 +213,7 @@ def _check_names(argument: str, given: Mapping[Any, Any], names: Sequence[str | 
     known = [name for name in names if name is not None]
     for key in given:
         if key not in known:
-            close = get_close_matches(str(key), known, 1)
-            mend = (
-                f"Did you mean {close[0]!r}?"
-                if close
-                else f"The outputs: {', '.join(known) or 'no names':.200}."
-            )
+            mend = did_you_mean(key, known) or f"The outputs: {', '.join(known) or 'no names':.200}."
             raise ValueError(f"{argument} names {key!r:.60}, which is no output. {mend}")
 
 
@@ -215,12 +221,8 @@ def _weight(value: Any) -> float:
     return 1.0 if value is None else number("compile", "loss_weights", value)
 
 
-def _is_described(value: Any) -> bool:
-    return isinstance(value, Mapping) and "class_name" in value
-
-
 def _is_several(value: Any) -> bool:
-    return isinstance(value, list | tuple | Mapping) and not _is_described(value)
+    return isinstance(value, list | tuple | Mapping) and not is_described(value)
 
 
 def _is_number(value: Any) -> bool:

@@ -3,14 +3,15 @@
 from collections.abc import Mapping
 from typing import Any
 
+from minidl.layers.known import is_a
 from minidl.symbolic import Call, is_shape, shapes_of
 
-__all__ = ["calls_of", "is_chain", "kind_of", "output_shapes", "written"]
+__all__ = ["calls_of", "is_chain", "kind_of", "output_shapes", "shape_text"]
 
 
 def is_chain(model: Any) -> bool:
     """Whether this is a Sequential, built or not: its layers run one after the other."""
-    return hasattr(model, "_chain")
+    return is_a("Sequential", model)
 
 
 def calls_of(model: Any) -> list[Call]:
@@ -39,17 +40,17 @@ def output_shapes(layer: Any, calls: list[Call]) -> Any:
         return None
 
 
-def written(shapes: Any) -> str:
+def shape_text(shapes: Any) -> str:
     """A shape, or a structure of them, as tables show it.
 
-    >>> written((None, 8)), written([(None, 8), (None, 3)]), written({"a": (None, 8)})
+    >>> shape_text((None, 8)), shape_text([(None, 8), (None, 3)]), shape_text({"a": (None, 8)})
     ('(None, 8)', '[(None, 8), (None, 3)]', '{a: (None, 8)}')
     """
     if shapes is None:
         return "?"
     if isinstance(shapes, Mapping):
-        return "{" + ", ".join(f"{key}: {written(part)}" for key, part in shapes.items()) + "}"
+        return "{" + ", ".join(f"{key}: {shape_text(part)}" for key, part in shapes.items()) + "}"
     if is_shape(shapes):
         return str(tuple(shapes))
-    parts = [written(part) for part in shapes]
+    parts = [shape_text(part) for part in shapes]
     return parts[0] if len(parts) == 1 else f"[{', '.join(parts)}]"

@@ -5,14 +5,14 @@ from typing import Any
 
 from minidl.models.picture.drawing import drawn
 from minidl.models.picture.graph import graph_of
-from minidl.models.picture.labels import Wanted
+from minidl.models.picture.labels import Choice
 from minidl.models.picture.svg import svg
 from minidl.models.picture.text import escaped
 from minidl.models.summary import columns_of, rows_of, show, shown_layers, summary_text, totals
 
 __all__ = ["Shown"]
 
-_IN_NOTEBOOKS = Wanted(shapes=True, names=True, params=True)
+_IN_NOTEBOOKS = Choice(shapes=True, names=True, params=True)
 
 
 class Shown:

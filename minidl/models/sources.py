@@ -4,7 +4,6 @@ Each source yields (x, y, sample_weight) once around per epoch and knows how man
 does. It can also go on in the middle of an epoch, where an earlier run has stopped (`Source.go_on`).
 """
 
-import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -14,6 +13,7 @@ from minidl.backend import Array
 from minidl.models.data import Batch, are_samples, as_batch, one_batch
 from minidl.random import SeedGenerator
 from minidl.utils.nested import mapped
+from minidl.utils.warned import warn
 
 __all__ = ["ArraySource", "GeneratorSource", "SequenceSource", "Source", "source"]
 
@@ -55,9 +55,8 @@ class _Numbered(Source):
 
     def __init__(self, in_all: int, things: int, shuffler: SeedGenerator | None, steps: int | None):
         if steps is not None and steps > in_all:
-            warnings.warn(
-                f"An epoch of {steps} steps was asked for, but the data makes {in_all} batches: it ends there.",
-                stacklevel=5,
+            warn(
+                f"An epoch of {steps} steps was asked for, but the data makes {in_all} batches: it ends there."
             )
         self.in_all, self._things = in_all, things
         self.steps: int = in_all if steps is None else min(steps, in_all)

@@ -4,10 +4,11 @@ import re
 import shutil
 import sys
 import textwrap
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from minidl.models.shapes import calls_of, is_chain, kind_of, output_shapes, written
+from minidl.layers.holder import all_layers
+from minidl.models.shapes import calls_of, is_chain, kind_of, output_shapes, shape_text
 from minidl.models.table import table
 from minidl.symbolic import Call, SymbolicTensor
 from minidl.utils.checks import whole_number
@@ -138,7 +139,7 @@ def rows_of(
 
 def _row(layer: Any, calls: list[Call], columns: Columns) -> list[str]:
     """The cells of a layer, of which a model makes these calls, without the connections."""
-    shape = written(output_shapes(layer, calls or layer._calls))
+    shape = shape_text(output_shapes(layer, calls or layer._calls))
     count = f"{layer.count_params():,}" if layer.built else "0 (unbuilt)"
     if columns.explain and layer.built:
         reasons = layer.shape_formulas() if shape != "?" else []
@@ -158,19 +159,13 @@ def _source(x: SymbolicTensor) -> str:
 def _key(layers: Sequence[Any], width: int) -> list[str]:
     """What the numbers in the formulas stand for, a line for each kind of layer that has weights."""
     kinds: dict[str, dict[str, None]] = {}
-    for kind, words in (pair for layer in layers for pair in _words(layer)):
-        kinds.setdefault(kind, {})[words] = None
+    for layer in (part for shown in layers for part in all_layers(shown)):
+        if layer.built and layer.weights and (words := getattr(layer, "parameter_words", "")):
+            kind = type(layer).__name__.removesuffix("Cell")  # an LSTM's weights are its LSTMCell's
+            kinds.setdefault(kind, {})[words] = None
     lines = (f"{kind}: {' or '.join(words)}" for kind, words in kinds.items())
     indents = {"initial_indent": " ", "subsequent_indent": "   "}
     return [part for line in lines for part in textwrap.wrap(line, width, **indents)]  # type: ignore[arg-type]
-
-
-def _words(layer: Any) -> Iterator[tuple[str, str]]:
-    """The kind of a layer and its formula in words, if it has any, and those of the layers inside it."""
-    if layer.built and layer.weights and (words := getattr(layer, "parameter_words", "")):
-        yield type(layer).__name__.removesuffix("Cell"), words  # an LSTM's weights are its LSTMCell's
-    for inner in layer._layers:
-        yield from _words(inner)
 
 
 def totals(model: Any) -> list[str]:

@@ -1,8 +1,9 @@
 """The arguments that all optimizers share, and an answer to those they do not know."""
 
-import difflib
 from collections.abc import Mapping
 from typing import Any, TypedDict
+
+from minidl.utils.checks import did_you_mean
 
 __all__ = ["ClippingAndName", "SharedArguments", "refuse_unknown"]
 
@@ -50,6 +51,6 @@ def refuse_unknown(owner: str, arguments: Mapping[str, Any]) -> None:
             if value != default:
                 raise ValueError(f"{owner}({name}={value!r:.40}) is not part of minidl. {mend}")
             continue
-        close = difflib.get_close_matches(name, [*SharedArguments.__annotations__, "learning_rate"], n=1)
-        hint = _RENAMED.get(name, f"Did you mean {close[0]}?" if close else "Its docstring lists them.")
+        close = did_you_mean(name, [*SharedArguments.__annotations__, "learning_rate"])
+        hint = _RENAMED.get(name) or close or "Its docstring lists them."
         raise ValueError(f"{owner} got an unknown argument {name}={value!r:.40}. {hint}")

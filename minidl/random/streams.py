@@ -220,5 +220,19 @@ class SeedGenerator(Configurable):
         """The generator of a given step and call: `at(3)` for the shuffle of epoch 3. Nothing advances."""
         return generator(self.seed, self.stream, step, call)
 
+    def get_state(self) -> tuple[int, int, int]:
+        """(seed, stream, calls outside of training steps): all that decides what is drawn next."""
+        return self.seed, self.stream, self._calls_outside
+
+    def set_state(self, state: tuple[int, int, int]) -> None:
+        """Go on as the generator that gave this `get_state()` would have.
+
+        >>> a, b = SeedGenerator(), SeedGenerator()
+        >>> b.set_state(a.get_state())
+        >>> bool(a.next().random() == b.next().random())
+        True
+        """
+        self.seed, self.stream, self._calls_outside = state
+
     def get_config(self) -> dict[str, Any]:
         return {"seed": self._given, "name": self.name}

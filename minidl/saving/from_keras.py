@@ -12,11 +12,11 @@ from typing import Any
 
 from minidl.layers.arguments import constructor_arguments
 from minidl.layers.base import Layer
-from minidl.layers.known import KNOWN, layer_from
+from minidl.layers.known import KNOWN, is_a, layer_from
 from minidl.saving.files import MAX_LAYERS
 from minidl.saving.numbering import renumbered
 from minidl.saving.operations import is_operation, operation_from_keras
-from minidl.utils.registry import lookup
+from minidl.utils.registry import is_described, lookup
 
 __all__ = ["check_size", "plain_config"]
 
@@ -104,7 +104,7 @@ def plain_config(value: Any, custom_objects: Mapping[str, Any]) -> Any:
         return [plain_config(entry, custom_objects) for entry in value]
     if not isinstance(value, Mapping):
         return value
-    if "class_name" not in value or "config" not in value:
+    if not is_described(value) or "config" not in value:
         return {key: plain_config(entry, custom_objects) for key, entry in value.items()}
     kind, config = value["class_name"], value["config"]
     if not isinstance(kind, str) or len(kind) > _NAME_LENGTH:
@@ -144,8 +144,7 @@ def plain_config(value: Any, custom_objects: Mapping[str, Any]) -> Any:
 def _is_graph(value: Mapping[str, Any], custom_objects: Mapping[str, Any]) -> bool:
     """Whether a description is that of a Functional model, or of your own class of such."""
     name = _class_name(value, str(value.get("class_name")), custom_objects)
-    cls, graph = custom_objects.get(name, KNOWN.get(name)), KNOWN.get("Functional")
-    return isinstance(cls, type) and graph is not None and issubclass(cls, graph)
+    return is_a("Functional", custom_objects.get(name, KNOWN.get(name)))
 
 
 def _argument(key: str, value: Any, custom_objects: Mapping[str, Any]) -> Any:

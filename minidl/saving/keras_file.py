@@ -13,7 +13,6 @@ numbers for them.
 """
 
 import datetime
-import hashlib
 import io
 import json
 import os
@@ -25,9 +24,9 @@ import numpy as np
 
 from minidl import losses, metrics, optimizers
 from minidl.layers.allowance import allowance
-from minidl.layers.known import KNOWN, layer_from, shared_layers
+from minidl.layers.known import is_a, layer_from, shared_layers
 from minidl.saving.archive import ANEW, open_archive, read_member
-from minidl.saving.files import MAX_CONFIG, MAX_FILE, FilePath, atomic_write, open_regular, refusal
+from minidl.saving.files import MAX_CONFIG, MAX_FILE, FilePath, checksum, open_regular, refusal
 from minidl.saving.from_keras import check_size, plain_config
 from minidl.saving.hdf5 import open_hdf5, stored_numbers
 from minidl.saving.json_text import read_json
@@ -35,6 +34,8 @@ from minidl.saving.registration import custom_object_scope, registered_objects
 from minidl.saving.to_keras import model_config
 from minidl.saving.weights_h5 import assign, encode, read_weights
 from minidl.tensor import no_grad
+from minidl.utils.atomic import atomic_write
+from minidl.utils.registry import is_described
 
 __all__ = ["built_from", "load_keras", "model_from_json", "refuse_lambdas", "save_keras", "weights_member"]
 
@@ -56,7 +57,7 @@ def save_keras(model: Any, path: FilePath, overwrite: bool = True) -> None:
         _CONFIG: _json(model_config(model, with_training=True)),
         _WEIGHTS: encode(model, model.optimizer),
     }
-    manifest = {name: {"bytes": len(data), "sha256": _checksum(data)} for name, data in members.items()}
+    manifest = {name: {"bytes": len(data), "sha256": checksum(data)} for name, data in members.items()}
     members[_MANIFEST] = _json({"format": "minidl model", "version": 1, "members": manifest})
     needed = sum(map(len, members.values())) + 1000
     with atomic_write(path, overwrite, needed) as file, zipfile.ZipFile(file, "w") as archive:
@@ -73,10 +74,6 @@ def _json(value: Any) -> bytes:
             f"The configuration of the model cannot be written: {error}. get_config() of every layer, loss and metric "
             "gives numbers, words, lists and dicts."
         ) from error
-
-
-def _checksum(data: Any) -> str:
-    return hashlib.sha256(data).hexdigest()
 
 
 def load_keras(
@@ -154,7 +151,7 @@ def _members(file: IO[bytes], path: FilePath, wanted: tuple[str, ...]) -> dict[s
         entries = manifest.get("members")
         for name, data in found.items():
             entry = entries.get(name) if isinstance(entries, dict) else None
-            if entry != {"bytes": len(data), "sha256": _checksum(data)}:
+            if entry != {"bytes": len(data), "sha256": checksum(data)}:
                 raise refusal(path, f"{name} as {_MANIFEST} says", "other bytes", ANEW)
     return found
 
@@ -199,7 +196,7 @@ def built_from(
         ValueError,
         LookupError,
         AttributeError,
-        RecursionError,
+        RuntimeError,  # RecursionError is one
         OverflowError,
         MemoryError,
     ) as error:
@@ -213,8 +210,7 @@ def _build(model: Any, described: Any) -> None:
     shape = described.get("input_shape") if isinstance(described, Mapping) else None
     if model.built or not shape:
         return
-    chain: Any = KNOWN["Sequential"]
-    if isinstance(model, chain):
+    if is_a("Sequential", model):
         model.build(shape)
         return
     several = isinstance(shape[0], list)
@@ -243,7 +239,7 @@ def _objects(value: Any, kind: Any, own: Mapping[str, Any]) -> Any:
     """A loss or metric, or lists and dicts of them, from their descriptions."""
     if isinstance(value, list):
         return [_objects(entry, kind, own) for entry in value]
-    if isinstance(value, Mapping) and "class_name" not in value:
+    if isinstance(value, Mapping) and not is_described(value):
         return {name: _objects(entry, kind, own) for name, entry in value.items()}
     if isinstance(value, str):
         return own.get(value, value)

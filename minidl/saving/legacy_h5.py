@@ -9,7 +9,6 @@ There are two ways to bring such weights into a model: in order, layer by layer,
 `by_name`, which takes what has a name that both sides know and leaves the rest, for a model with a new head.
 """
 
-import warnings
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -17,6 +16,7 @@ from minidl.backend import Array
 from minidl.saving.files import MAX_MEMBERS, FilePath, refusal
 from minidl.saving.hdf5 import Node, dataset_at, group_at, read_dataset
 from minidl.saving.weights_h5 import Values
+from minidl.utils.warned import warn
 from minidl.variable import Variable
 
 __all__ = ["is_legacy", "read_legacy_weights"]
@@ -125,14 +125,13 @@ def _read_layer(
         problem = refusal(path, f"{len(weights)} weights of {layer}", f"{len(datasets)}", _OTHER_MODEL)
         if not skip_mismatch:
             raise problem
-        warnings.warn(f"{layer} keeps its weights. {problem}", stacklevel=5)
+        warn(f"{layer} keeps its weights. {problem}")
         return []
     found = []
     for variable, dataset in zip(weights, datasets, strict=True):
         if skip_mismatch and dataset.shape != variable.shape:
-            warnings.warn(
-                f"{variable.path} keeps its value: it has shape {variable.shape}, in the file {dataset.shape}.",
-                stacklevel=5,
+            warn(
+                f"{variable.path} keeps its value: it has shape {variable.shape}, in the file {dataset.shape}."
             )
             continue
         value = read_dataset(dataset, path, f"{variable.path} of {layer}", variable.shape, variable.dtype)

@@ -1,19 +1,20 @@
 """Which format a file has: by the end of its name where one is written, by what is in it where one is read."""
 
 import os
-import warnings
 from collections.abc import Mapping
 from typing import Any
 
 from minidl.backend import Array
 from minidl.saving import npz, safetensors_file
-from minidl.saving.files import FilePath, atomic_write, open_regular
+from minidl.saving.files import FilePath, open_regular
 from minidl.saving.hdf5 import open_hdf5
 from minidl.saving.keras_file import load_keras, save_keras, weights_member
 from minidl.saving.legacy_h5 import is_legacy, read_legacy_weights
 from minidl.saving.legacy_model import load_legacy_model
 from minidl.saving.pairing import weight_names
 from minidl.saving.weights_h5 import Values, assign, encode, read_weights
+from minidl.utils.atomic import atomic_write
+from minidl.utils.warned import warn
 
 __all__ = ["load_model", "load_weights", "save_model", "save_weights"]
 
@@ -115,7 +116,7 @@ def _read_named(model: Any, path: FilePath, skip_mismatch: bool, suffix: str) ->
     expected = {name: (variable.shape, variable.dtype) for name, variable in variables.items()}
     found: Mapping[str, Array] = _BY_NAME[suffix].load(path, expected, skip_mismatch)
     for name in expected.keys() - found.keys():
-        warnings.warn(f"{name} keeps its value: {path} has none that fits.", stacklevel=4)
+        warn(f"{name} keeps its value: {path} has none that fits.")
     return [(variables[name], value) for name, value in found.items()]
 
 

@@ -14,9 +14,10 @@ from typing import IO, Any, NamedTuple
 import numpy as np
 
 from minidl.backend import Array
+from minidl.saving.archive import unsafe_name
 from minidl.saving.files import MAX_ARRAY, MAX_HEADER, FilePath, refusal
 
-__all__ = ["ArrayHeader", "check_size", "fill", "read_array", "read_header"]
+__all__ = ["ArrayHeader", "check_size", "fill", "plain_array", "read_array", "read_header"]
 
 _MAGIC = b"\x93NUMPY"
 _HEADER = re.compile(
@@ -112,3 +113,20 @@ def fill(array: Array, file: IO[bytes], path: FilePath, name: str) -> None:
         part[:] = chunk
     if array.dtype.kind == "b" and array.size and array.view(np.uint8).max() > 1:
         raise refusal(path, f"{name:.60} to hold True and False, bytes 1 and 0", "other bytes")
+
+
+def plain_array(name: str, value: Any) -> Array:
+    """`value` as an array of real numbers, in row order and with the low byte first.
+
+    Raises:
+        ValueError: the name is no relative path.
+        TypeError: it holds something else.
+    """
+    if not isinstance(name, str) or unsafe_name(name):
+        raise ValueError(
+            f"Weights are saved under names like 'dense/kernel', got {name!r:.60}. Rename the layer."
+        )
+    array = np.asarray(value)
+    if array.dtype.kind not in "biuf" or array.dtype.itemsize > 8:
+        raise TypeError(f"Weights are real numbers of at most 64 bits, {name!r:.60} has dtype {array.dtype}.")
+    return np.asarray(array, array.dtype.newbyteorder("<"), order="C")

@@ -12,7 +12,6 @@ Each weight is the member `<path>.npy`, such as `dense/kernel.npy`, stored as it
 >>> home.cleanup()
 """
 
-import hashlib
 import json
 import re
 import zipfile
@@ -22,13 +21,14 @@ from typing import Any
 import numpy as np
 
 from minidl.backend import Array
-from minidl.saving.archive import ANEW, open_archive, open_member, read_member, unsafe_name
-from minidl.saving.files import MAX_CONFIG, MAX_FILE, FilePath, atomic_write, open_regular, refusal
+from minidl.saving.archive import ANEW, open_archive, open_member, read_member
+from minidl.saving.files import MAX_CONFIG, MAX_FILE, FilePath, checksum, open_regular, refusal
 from minidl.saving.json_text import read_json
-from minidl.saving.npy import ArrayHeader, read_array, read_header
+from minidl.saving.npy import ArrayHeader, plain_array, read_array, read_header
 from minidl.saving.pairing import Expected, convert, pair
+from minidl.utils.atomic import atomic_write
 
-__all__ = ["checksum", "load", "plain_array", "save"]
+__all__ = ["load", "save"]
 
 _MANIFEST = "manifest.json"
 _FORMAT = "minidl weights"
@@ -100,36 +100,19 @@ def load(path: FilePath, expected: Expected, skip_mismatch: bool = False) -> dic
         loaded = {}
         for name, other in pairs.items():
             array = _read(archive, arrays[other], path)
-            if manifest is not None and checksum(array) != manifest[other]["sha256"]:
+            if manifest is not None and _sha256(array) != manifest[other]["sha256"]:
                 raise refusal(path, f"{other:.60} as it was saved", "other values (wrong SHA-256)", ANEW)
             loaded[name] = convert(array, expected[name][1], path, other)
     return loaded
 
 
-def plain_array(name: str, value: Any) -> Array:
-    """`value` as an array of real numbers, in row order and with the low byte first.
-
-    Raises:
-        ValueError: the name is no relative path.
-        TypeError: it holds something else.
-    """
-    if not isinstance(name, str) or unsafe_name(name):
-        raise ValueError(
-            f"Weights are saved under names like 'dense/kernel', got {name!r:.60}. Rename the layer."
-        )
-    array = np.asarray(value)
-    if array.dtype.kind not in "biuf" or array.dtype.itemsize > 8:
-        raise TypeError(f"Weights are real numbers of at most 64 bits, {name!r:.60} has dtype {array.dtype}.")
-    return np.asarray(array, array.dtype.newbyteorder("<"), order="C")
-
-
-def checksum(array: Array) -> str:
-    """The SHA-256 checksum of an array's values in row order, in hexadecimal."""
-    return hashlib.sha256(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data).hexdigest()
+def _sha256(array: Array) -> str:
+    """The checksum of an array's values in row order."""
+    return checksum(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
 
 
 def _entry(array: Array) -> dict[str, Any]:
-    return {"dtype": array.dtype.str, "shape": list(array.shape), "sha256": checksum(array)}
+    return {"dtype": array.dtype.str, "shape": list(array.shape), "sha256": _sha256(array)}
 
 
 def _read_manifest(

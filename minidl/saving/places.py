@@ -17,7 +17,7 @@ from contextlib import suppress
 from typing import Any, NamedTuple
 
 from minidl.layers.holder import WeightHolder
-from minidl.layers.known import KNOWN
+from minidl.layers.known import is_a
 from minidl.utils.naming import snake_case
 from minidl.variable import Variable
 
@@ -84,13 +84,12 @@ def _numbered(name: str, taken: dict[str, int]) -> str:
 
 def _children(holder: Any) -> Iterator[tuple[str, Any]]:
     """What hangs on a layer: attributes by name; of a model, the list of its layers too."""
-    kinds: Any = tuple(KNOWN[name] for name in ("Sequential", "Functional") if name in KNOWN)
-    if kinds and isinstance(holder, kinds):
+    if is_a("Sequential", holder) or is_a("Functional", holder):
         yield "layers", holder.layers
     names = {name for name in vars(holder) if not name.startswith("__")} | _properties(type(holder))
     for name in sorted(names - _NOT_PLACES, key=lambda n: f"~{n}" if n.startswith("_") else n):
         child = None
-        with suppress(Exception):  # a property that has no value yet
+        with suppress(Exception):  # a property of yours that has no value yet stops no saving, as in Keras
             child = getattr(holder, name)
         yield name, child
 

@@ -37,14 +37,13 @@ from minidl.saving.files import (
     MAX_FILE,
     MAX_MEMBERS,
     FilePath,
-    atomic_write,
     open_regular,
     refusal,
 )
 from minidl.saving.json_text import read_json
-from minidl.saving.npy import check_size, fill
-from minidl.saving.npz import plain_array
+from minidl.saving.npy import check_size, fill, plain_array
 from minidl.saving.pairing import Expected, convert, pair
+from minidl.utils.atomic import atomic_write
 
 __all__ = ["load", "read_all", "save"]
 

@@ -10,12 +10,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from minidl import activations, constraints, initializers, losses, metrics, optimizers, regularizers
-from minidl.layers.known import KNOWN
+from minidl.layers.known import KNOWN, is_a
 from minidl.saving.numbering import renumbered
 from minidl.saving.operations import operation_to_keras
 from minidl.saving.places import places
 from minidl.saving.registration import registered_name
-from minidl.utils.registry import serialize_object
+from minidl.utils.registry import is_described, serialize_object
 
 __all__ = ["compile_config", "model_config"]
 
@@ -86,7 +86,7 @@ class _Writer:
         if name == "Operation":
             return operation_to_keras(value)
         if "input_layers" in config:
-            config = renumbered(config, lambda part: _is_graph(_part(layer, "layers", part)), 1)
+            config = renumbered(config, lambda part: is_a("Functional", _part(layer, "layers", part)), 1)
         inner = {k: self.described(v, k, _part(layer, k, v)) for k, v in config.items()}
         if inner.get("activity_regularizer", 0) is None:  # most of Keras's layers do not list it
             del inner["activity_regularizer"]
@@ -105,11 +105,6 @@ class _Writer:
             "registered_name": registered,
             **others,
         }
-
-
-def _is_graph(layer: Any) -> bool:
-    graph: Any = KNOWN["Functional"]
-    return isinstance(layer, graph)
 
 
 def _part(layer: Any, key: str, value: Any, i: int = 0) -> Any:
@@ -160,7 +155,7 @@ def _objects(value: Any, module: str) -> Any:
     """A loss or metric, or lists and dicts of them."""
     if isinstance(value, list | tuple):
         return [_objects(entry, module) for entry in value]
-    if isinstance(value, Mapping) and "class_name" not in value:
+    if isinstance(value, Mapping) and not is_described(value):
         return {name: _objects(entry, module) for name, entry in value.items()}
     return _object(value, module)
 
@@ -191,7 +186,7 @@ def _function(function: Any, module: str) -> Any:
 
 def _schedule(value: Any) -> Any:
     """A learning-rate schedule within the config of an optimizer."""
-    if not isinstance(value, Mapping) or "class_name" not in value:
+    if not is_described(value):
         return value
     name = value["class_name"]
     if hasattr(optimizers.schedules, name):

@@ -4,7 +4,6 @@ Loading happens in three steps, and only the last one changes the model: every w
 compared, then everything is read and its checksum compared, then all weights take on their new values at once.
 """
 
-import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,6 +13,7 @@ from minidl.saving.files import FilePath, refusal
 from minidl.saving.hdf5 import Node, dataset_at, group_at, hdf5_bytes, read_dataset, walk
 from minidl.saving.places import Place, places
 from minidl.utils.interrupts import postponed_interrupt
+from minidl.utils.warned import warn
 from minidl.variable import Variable
 
 __all__ = ["Values", "assign", "encode", "optimizer_place", "read", "read_weights"]
@@ -69,7 +69,7 @@ def read_weights(
         except ValueError as error:
             if not skip_mismatch:
                 raise
-            warnings.warn(f"{place.owner} keeps its weights. {error}", stacklevel=4)
+            warn(f"{place.owner} keeps its weights. {error}")
     expected = {_at(place, i) for place in tree for i in range(len(place.variables))}
     for extra in walk(root, path):
         known = extra in expected or extra.startswith(_OTHERS) or "seed_generator/" in extra
@@ -114,10 +114,9 @@ def _optimizer_state(root: Node, path: FilePath, optimizer: Any) -> Values:
     if len(group) == len(start):
         place = place._replace(variables=start)
     elif len(group) != len(place.variables):
-        warnings.warn(
+        warn(
             f"{path}: the optimizer begins anew. Its state there is that of other weights: {len(group)} arrays, "
-            f"not {len(place.variables)}. Was `trainable` changed after compile(), and the model saved?",
-            stacklevel=5,
+            f"not {len(place.variables)}. Was `trainable` changed after compile(), and the model saved?"
         )
         return []
     return read(root, path, place)

@@ -1,13 +1,24 @@
 """Arguments checked once, where an object is made, so that nothing is silently out of range later."""
 
+import difflib
 import math
 import numbers
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 
-__all__ = ["flag", "number", "sizes", "whole_number"]
+__all__ = ["did_you_mean", "flag", "number", "sizes", "whole_number"]
+
+
+def did_you_mean(name: Any, known: Iterable[Any]) -> str:
+    """The question for a message about an unknown name, if one of `known` comes close; "" if none does.
+
+    >>> did_you_mean("learning_rat", ["learning_rate", "name"]), did_you_mean("x", ["learning_rate", "name"])
+    ("Did you mean 'learning_rate'?", '')
+    """
+    close = difflib.get_close_matches(str(name), map(str, known), n=1)
+    return f"Did you mean {close[0]!r}?" if close else ""
 
 
 def whole_number(

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-__all__ = ["flatten", "mapped", "packed"]
+__all__ = ["alongside", "flatten", "mapped", "packed"]
 
 IsLeaf = Callable[[Any], bool]
 
@@ -55,3 +55,22 @@ def packed(structure: Any, things: list[Any], is_leaf: IsLeaf | None = None) -> 
     """
     waiting = iter(things)
     return mapped(lambda _: next(waiting), structure, is_leaf)
+
+
+def alongside(structure: Any, given: Any) -> list[Any]:
+    """What is given for each thing in a structure, in the order of `flatten`; [given] where it has another form.
+
+    >>> alongside([["x", "y"], "z"], [[[1, 2], 3], 4]), alongside({"b": "x", "a": "y"}, {"a": 1, "b": 2, "c": 3})
+    ([[1, 2], 3, 4], [1, 2])
+    """
+    if isinstance(structure, Mapping) and isinstance(given, Mapping) and set(structure) <= set(given):
+        pairs = [(structure[key], given[key]) for key in sorted(structure)]
+    elif (
+        isinstance(structure, list | tuple)
+        and isinstance(given, list | tuple)
+        and len(structure) == len(given)
+    ):
+        pairs = list(zip(structure, given, strict=True))
+    else:
+        return [given]
+    return [x for part, own in pairs for x in alongside(part, own)]

@@ -1,12 +1,12 @@
 """Sequences of different lengths as one array: the short ones are filled up, the long ones cut."""
 
-import warnings
 from typing import Any
 
 import numpy as np
 
 from minidl.backend import Array
 from minidl.utils.checks import whole_number
+from minidl.utils.warned import warn
 
 __all__ = ["pad_sequences"]
 
@@ -125,7 +125,5 @@ def _row(sequence: Any, position: int, dtype: np.dtype[Any], shape: tuple[int, .
     if dtype.kind in "iu" and plain.dtype.kind in "iuf" and (plain != row).any():
         if not (np.isfinite(plain) & (np.abs(plain - row) < 1)).all():
             raise ValueError(misfit)
-        warnings.warn(
-            f"pad_sequences cuts fractions off, because of dtype={dtype}. Pass dtype='float32'.", stacklevel=3
-        )
+        warn(f"pad_sequences cuts fractions off, because of dtype={dtype}. Pass dtype='float32'.")
     return row

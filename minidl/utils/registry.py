@@ -17,8 +17,8 @@ from types import MappingProxyType
 from typing import Any, Self, TypeVar
 
 __all__ = [
-    "Configurable", "custom_object_scope", "deserialize_object", "get_object", "lookup", "objects_in_scope",
-    "serialize_object",
+    "Configurable", "custom_object_scope", "deserialize_object", "get_object", "is_described", "lookup",
+    "objects_in_scope", "serialize_object",
 ]  # fmt: skip
 
 T = TypeVar("T")
@@ -125,6 +125,15 @@ def serialize_object(obj: Any) -> Any:
             f"Only named functions and objects with get_config() can be written to a file, got {obj!r:.120}."
         )
     return name
+
+
+def is_described(value: Any) -> bool:
+    """Whether this is an object as `serialize_object` describes it, and no other dict.
+
+    >>> is_described({"class_name": "Adam", "config": {}}), is_described({"left": "mse", "right": "mae"})
+    (True, False)
+    """
+    return isinstance(value, Mapping) and "class_name" in value
 
 
 def deserialize_object(

@@ -22,7 +22,8 @@ KERAS = "https://storage.googleapis.com/tensorflow/keras-applications/"
         (VGG16, {"classes": 0}, "expects classes to be a whole number >= 1, got 0"),
         (VGG16, {"pooling": "mean"}, "expects pooling to be None, 'avg' or 'max', got 'mean'"),
         (VGG16, {"weights": "no/such/file.h5"}, "there is no 'no/such/file.h5'"),
-        (AlexNet, {"weights": "imagenet"}, "there is no file of them for Keras"),
+        (AlexNet, {"weights": "imagenet"}, "none for this network. .* a file that you have saved"),
+        (VGG16, {"include_top": False, "classifier_activation": "sofmax"}, "Unknown activation 'sofmax'"),
         (ResNet101, {"name": "mine", "pooling": "x"}, "The model 'mine' expects"),
     ],
 )  # fmt: skip

@@ -21,7 +21,8 @@ from minidl.callbacks import (
     ReduceLROnPlateau,
 )
 from minidl.callbacks.backup_file import read_state, write_state
-from minidl.layers import Dense, Input
+from minidl.callbacks.model_state import check_model, model_state, set_model_state
+from minidl.layers import LSTM, Dense, Input
 from minidl.utils import set_random_seed
 
 X, Y = rows(20)
@@ -130,6 +131,34 @@ def test_what_draws_without_a_seed_goes_on_too(tmp_path):
     with pytest.raises(CrashError):
         fit(BackupAndRestore(tmp_path, 2), Crasher(calls=5), model=noisy(1))
     assert same(state(fit(BackupAndRestore(tmp_path, 2), model=noisy(2))[0]), expected)
+
+
+def test_states_that_were_not_there_yet_are_away_again():
+    """A stateful layer has states from its first batch on; a state of the model from before has none of them."""
+
+    def recurrent():
+        model = minidl.Sequential([LSTM(2, stateful=True, batch_input_shape=(4, 3, 1)), Dense(1)])
+        model.compile("sgd", "mse")
+        return model
+
+    x, y = rows(12, 1)[0].reshape(4, 3, 1), np.zeros((4, 1))
+    model = recurrent()
+    fresh = model_state(model)
+    assert fresh["kept"] == [None]
+    first = model.predict(x, verbose=0)
+    later = model_state(model)
+    second = model.predict(x, verbose=0)
+    assert not np.array_equal(first, second)
+    set_model_state(model, fresh)
+    assert np.array_equal(model.predict(x, verbose=0), first)
+    other = recurrent()
+    assert check_model(other, later) is None
+    set_model_state(other, later)
+    assert np.array_equal(other.predict(x, verbose=0), second)
+    model.train_on_batch(x, y)
+    assert not np.array_equal(model.layers[0].states[0].numpy(), later["kept"][0][0]), (
+        "what was kept is a copy"
+    )
 
 
 def test_what_happens_at_the_begin_of_an_epoch_happens_once(tmp_path):
@@ -381,6 +410,18 @@ def test_a_backup_of_another_run_is_refused(backup):
     refused(backup, "3 batches in an epoch, this run has 4", mine, batch_size=5)
     write_state(backup / "latest.npz", {"weights": [1.0]})
     refused(backup, "None in the place of 'minidl backup 1'", mine)
+
+
+@pytest.mark.parametrize("inside", ["", "/deeper"])
+def test_a_file_in_the_place_of_the_folder_is_refused(tmp_path, inside):
+    place = tmp_path / "model.keras"
+    place.write_bytes(b"content")
+    model = with_everything()
+    before = model.get_weights()
+    with pytest.raises(ValueError, match=r"expects backup_dir to be a folder, .*model\.keras"):
+        fit(BackupAndRestore(f"{place}{inside}"), model=model)
+    assert same(model.get_weights(), before)
+    assert place.read_bytes() == b"content"
 
 
 def test_a_later_fit_of_the_same_script_is_another_run(tmp_path):

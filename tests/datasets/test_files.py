@@ -76,6 +76,19 @@ def test_a_symlink_planted_in_the_place_is_replaced_not_followed(home, server, t
     assert not (home / "some.npz").is_symlink()
 
 
+def test_a_file_that_is_made_has_the_usual_permissions_and_goes_where_a_link_leads(home, tmp_path):
+    with files.replacing(home / "made.npz") as output:
+        output.write(b"first")
+    usual = tmp_path / "usual"
+    usual.touch()
+    assert (home / "made.npz").stat().st_mode == usual.stat().st_mode
+    (home / "link.npz").symlink_to(usual)
+    with files.replacing(home / "link.npz") as output:
+        output.write(b"second")
+    assert usual.read_bytes() == b"second"
+    assert sorted(left_in(home)) == ["link.npz", "made.npz"]
+
+
 def cut_short(handler):
     """Announce everything, send half, hang up."""
     handler.send_response(200)

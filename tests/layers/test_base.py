@@ -8,6 +8,7 @@ import pytest
 from minidl import Tensor, Variable, config, random
 from minidl.layers import BatchNormalization, Conv2D, Dense, Dropout, Flatten, InputLayer, Layer, MaxPooling2D
 from minidl.layers.context import CallContext, mode
+from minidl.layers.holder import all_layers
 from minidl.symbolic import SymbolicTensor
 
 
@@ -620,3 +621,15 @@ def test_subclass_without_kwargs_has_only_its_own_arguments():
 def test_input_layer_is_a_layer_like_others():
     assert InputLayer((3,)).weights == []
     assert InputLayer((3,)).count_params() == 0
+
+
+def test_all_layers_come_once_each_behind_the_one_around_it():
+    inner, outer = Block(name="inner"), Block(name="outer")
+    outer.by_name["inner"] = inner
+    inner.also = outer.first  # shared
+    inner.outer = outer  # a circle
+    names = [layer.name for layer in all_layers(outer)]
+    assert names[:2] == ["outer", "first"]
+    assert len(names) == len({id(layer) for layer in all_layers(outer)}) == 2 * 7
+    own = ["inner", "first", "middle0", "middle1", "norm", inner.pair[0].name, "last"]
+    assert names[names.index("inner") :][: len(own)] == own

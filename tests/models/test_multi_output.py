@@ -494,7 +494,7 @@ HALF = LEFT[:5]
         ([LEFT, RIGHT, UP], [UP, DOWN], {}, "got 3 entries"),
         (LEFT, [UP, DOWN], {}, "list of 2 arrays, one for each input .* got one ndarray"),
         (None, [UP, DOWN], {}, "one NoneType"),
-        ({"left": LEFT, "rihgt": RIGHT}, [UP, DOWN], {}, "has an input 'right', x has 'left', 'rihgt'. Did you mean"),
+        ({"left": LEFT, "rihgt": RIGHT}, [UP, DOWN], {}, "has an input 'right', x has .* Did you mean 'right'"),
         ({"left": LEFT}, [UP, DOWN], {}, "has an input 'right', x has 'left'"),
         ([LEFT, RIGHT], UP, {}, r"y expects a list of 2 arrays, one for each output \(up, down\), got one ndarray"),
         ([LEFT, RIGHT], [UP], {}, "y expects a list of 2 arrays.* got 1 entries"),

@@ -266,7 +266,7 @@ def test_variables_spared_from_weight_decay():
         ),
         (lambda: optimizers.Adam(lr=0.1), ValueError, "unknown argument lr=0.1. It is called learning_rate."),
         (lambda: optimizers.Adam(decay=0.1), ValueError, "InverseTimeDecay"),
-        (lambda: optimizers.Adam(clip_norm=0.1), ValueError, "Did you mean clipnorm?"),
+        (lambda: optimizers.Adam(clip_norm=0.1), ValueError, "Did you mean 'clipnorm'?"),
         (lambda: optimizers.Adam(zzz=1), ValueError, "Adam got an unknown argument zzz=1."),
         (lambda: optimizers.Adam(use_ema=True), ValueError, "Adam(use_ema=True) is not part of minidl."),
         (lambda: optimizers.Adam(gradient_accumulation_steps=4), ValueError, "larger batch_size"),

@@ -347,3 +347,23 @@ def test_the_same_model_gives_the_same_weights_file(tmp_path):
     model.save_weights(tmp_path / "a.weights.h5")
     model.save_weights(tmp_path / "b.weights.h5")
     assert (tmp_path / "a.weights.h5").read_bytes() == (tmp_path / "b.weights.h5").read_bytes()
+
+
+def test_whatever_a_class_of_ones_own_raises_the_file_is_named_and_the_cause_kept(tmp_path):
+    class Picky(layers.Layer):
+        def call(self, x):
+            return x
+
+        @classmethod
+        def from_config(cls, config):
+            raise RuntimeError("not today")
+
+    place = tmp_path / "picky.keras"
+    Sequential([layers.Input((2,)), Picky()]).save(place)
+    with pytest.raises(ValueError, match=r"picky.keras: the description .* not today") as caught:
+        saving.load_model(place, custom_objects={"Picky": Picky})
+    cause = caught.value.__cause__
+    assert isinstance(cause, RuntimeError)
+    while cause.__traceback__.tb_next:
+        cause.__traceback__ = cause.__traceback__.tb_next
+    assert cause.__traceback__.tb_frame.f_code.co_filename == __file__

@@ -73,6 +73,14 @@ class Sliding(Layer):
                 f"got strides {self.strides} and dilation_rate {self.dilation_rate}."
             )
 
+    def _refuse_unequal_strides(self, instead: str) -> None:
+        """Raise ValueError for strides that differ; `instead` is the layer to use then."""
+        if len(set(self.strides)) > 1:
+            raise ValueError(
+                f"{self} expects equal strides down and across, got {self.strides}. Use {instead}, which takes "
+                "unequal ones."
+            )
+
     def _channels_in(self, input_shape: Shape) -> int:
         """The number of channels to build for, once it is sure that the window fits."""
         self.compute_output_shape(input_shape)  # raises where it does not

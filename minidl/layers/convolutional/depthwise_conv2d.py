@@ -137,11 +137,7 @@ class DepthwiseConv2D(Sliding):
         self.depth_multiplier = whole_number("DepthwiseConv2D", "depth_multiplier", depth_multiplier, 1)
         self._keep_window(locals())
         keep_weight_arguments(self, locals(), "depthwise", "bias")
-        if len(set(self.strides)) > 1:
-            raise ValueError(
-                f"{self} expects equal strides down and across, got {self.strides}. Use Conv2D with "
-                "groups=<number of channels>, which takes unequal ones."
-            )
+        self._refuse_unequal_strides("Conv2D with groups=<number of channels>")
 
     def build(self, input_shape: Shape) -> None:
         channels = self._channels_in(input_shape)

@@ -65,11 +65,7 @@ class SeparableConvolution(Sliding):
         self.depth_multiplier = whole_number(kind, "depth_multiplier", depth_multiplier, 1)
         self._keep_window(locals())
         keep_weight_arguments(self, locals(), "depthwise", "pointwise", "bias")
-        if len(set(self.strides)) > 1:
-            raise ValueError(
-                f"{self} expects equal strides down and across, got {self.strides}. Use Conv2D, which takes "
-                "unequal ones."
-            )
+        self._refuse_unequal_strides("Conv2D")
 
     def build(self, input_shape: Shape) -> None:
         channels = self._channels_in(input_shape)

@@ -13,6 +13,7 @@ that name, and found again among the `custom_objects` that the loading program p
 """
 
 import inspect
+import textwrap
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -146,9 +147,9 @@ class Lambda(Layer):
                 yield
         except Exception as error:
             raise ValueError(
-                f"{self} tried its function on zeros of shape {input_shape!s:.60} to find the shape of its output. "
-                f"{type(error).__name__}: {error!s:.110} If the function is right, give output_shape=, the shape of "
-                "one sample."
+                f"{self} tried its function on zeros of shape {input_shape!s:.60} to find the shape of its output. If "
+                "the function is right, give output_shape=, the shape of one sample. "
+                f"{type(error).__name__}: {textwrap.shorten(str(error), 110, placeholder=' ...')}"
             ) from error
 
     def _again(self) -> "Lambda":

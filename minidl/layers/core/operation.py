@@ -80,4 +80,10 @@ class Operation(Layer):
 @lays_out
 def _operation(name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """A new Operation of this name on arguments with symbolic tensors among them."""
-    return Operation(_OTHER_NAMES.get(name, name))(*args, **kwargs)
+    name = _OTHER_NAMES.get(name, name)
+    if name not in _FUNCTIONS:  # it is no slip of the pen, so no name that comes close is meant
+        raise ValueError(
+            f"Unknown operation {name!r:.60}: minidl.ops has no such function, so it cannot stand between symbolic "
+            "tensors. Make it of functions that minidl.ops has, in call() of a Layer of your own for example."
+        )
+    return Operation(name)(*args, **kwargs)

@@ -18,7 +18,6 @@ moving = moving·momentum + batch·(1 − momentum). (S. Ioffe, C. Szegedy, 2015
 divides by n, in the running average too, as Keras.)
 """
 
-import warnings
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -32,6 +31,7 @@ from minidl.layers.masks import widened
 from minidl.symbolic import Shape
 from minidl.tensor import Function, Tensor
 from minidl.utils.checks import number, whole_number
+from minidl.utils.warned import warn
 
 __all__ = ["BatchNormFunction", "BatchNormalization", "batch_norm_backward", "batch_norm_forward"]
 
@@ -192,10 +192,9 @@ class BatchNormalization(Layer):
             inputs, self.gamma, self.beta, axis=self.axis, epsilon=self.epsilon, **options
         )
         if inputs.size == mean.size:
-            warnings.warn(
+            warn(
                 f"{self} got one number per feature in training: its deviation from itself is 0, so the output "
-                "is beta whatever the data. Use larger batches.",
-                stacklevel=3,
+                "is beta whatever the data. Use larger batches."
             )
         if len(inputs) and (mask is None or mask.any()):
             for moving, batch in ((self.moving_mean, mean), (self.moving_variance, variance)):

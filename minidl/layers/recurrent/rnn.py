@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from minidl.backend import Array
 from minidl.layers.base import Layer
 from minidl.layers.checks import InputSpec, flag, last_size
 from minidl.layers.context import latest, update
@@ -205,9 +206,7 @@ class RNN(Layer):
 
     def _kept_states(self, n: int) -> list[Variable]:
         if self.states is None:
-            first = first_states(self.cell, n, self.dtype)
-            made = [Variable(s.data, trainable=False, name=f"state_{i}") for i, s in enumerate(first)]
-            self.__dict__["states"] = made  # past the notice of weights
+            self.__dict__["states"] = self._first_kept(n)  # past the notice of weights
         kept: list[Variable] = self.__dict__["states"]
         size = len(kept[0])
         if size != n:
@@ -216,6 +215,29 @@ class RNN(Layer):
                 f"size: pass batch_size={size} to fit, evaluate and predict, with a number of samples that it divides."
             )
         return kept
+
+    def _first_kept(self, n: int) -> list[Variable]:
+        first = first_states(self.cell, n, self.dtype)
+        return [Variable(s.data, trainable=False, name=f"state_{i}") for i, s in enumerate(first)]
+
+    def get_state(self) -> list[Array] | None:
+        """Copies of the states (N, U) with which the next batch begins; None if there was no batch to keep any."""
+        return None if self.states is None else [variable.data.copy() for variable in self.states]
+
+    def set_state(self, state: Sequence[Array] | None) -> None:
+        """Let the next batch begin with what `get_state` gave.
+
+        Raises:
+            ValueError: these are not the states of such a layer. Nothing is changed.
+        """
+        made = None if state is None else self._first_kept(len(state[0]) if len(state) else 0)
+        if made is not None and state is not None:
+            wanted, got = [variable.shape for variable in made], [np.shape(array) for array in state]
+            if got != wanted:
+                raise ValueError(f"{self}.set_state expects arrays of shapes {wanted}, got {got}.")
+            for variable, array in zip(made, state, strict=True):
+                variable.assign(array)
+        self.__dict__["states"] = made
 
     def reset_state(self) -> None:
         """Forget the states of the batches before: the next one begins with zeros."""

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from minidl.models.picture.graph import Graph
-from minidl.models.picture.labels import Label, Wanted, label
+from minidl.models.picture.labels import Choice, Label, label
 from minidl.models.picture.layout import Edge, Layout, layout
 from minidl.models.picture.straight import Node
 
@@ -56,17 +56,17 @@ class Drawing(NamedTuple):
     exits: list[Point]
 
 
-def drawn(graph: Graph, wanted: Wanted, sideways: bool = False) -> Drawing:
+def drawn(graph: Graph, choice: Choice, sideways: bool = False) -> Drawing:
     """The drawing of `graph`, from top to bottom, or from left to right if it goes `sideways`."""
-    inner = _moved(_placed(graph, wanted, sideways, ports=False), _MARGIN, _MARGIN)
+    inner = _moved(_placed(graph, choice, sideways, ports=False), _MARGIN, _MARGIN)
     return inner._replace(width=inner.width + 2 * _MARGIN, height=inner.height + 2 * _MARGIN)
 
 
-def _placed(graph: Graph, wanted: Wanted, sideways: bool, ports: bool) -> Drawing:
+def _placed(graph: Graph, choice: Choice, sideways: bool, ports: bool) -> Drawing:
     """The drawing of a graph without a margin; with `ports`, edges lead from its border to it, and back."""
-    labels = [label(box, wanted) for box in graph.boxes]
+    labels = [label(box, choice) for box in graph.boxes]
     parts = [
-        _framed(_placed(box.inner, wanted, sideways, ports=True), text, sideways)
+        _framed(_placed(box.inner, choice, sideways, ports=True), text, sideways)
         if box.inner
         else _single(text, sideways)
         for box, text in zip(graph.boxes, labels, strict=True)

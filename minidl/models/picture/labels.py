@@ -6,11 +6,11 @@ from typing import Any, NamedTuple
 from minidl.layers.core.input import InputLayer
 from minidl.models.picture.graph import Box
 from minidl.models.picture.text import broken, clean, filled, width
-from minidl.models.shapes import kind_of, output_shapes, written
+from minidl.models.shapes import kind_of, output_shapes, shape_text
 from minidl.symbolic import is_shape
 from minidl.utils.nested import flatten
 
-__all__ = ["LINE", "PADDING", "SIZE", "TITLE_SIZE", "Label", "Wanted", "label"]
+__all__ = ["LINE", "PADDING", "SIZE", "TITLE_SIZE", "Choice", "Label", "label"]
 
 TITLE_SIZE = 13.0  # of the font, in points
 SIZE = 12.0
@@ -19,7 +19,7 @@ PADDING = 10.0
 _LONGEST = 30.0  # of a line, in font sizes
 
 
-class Wanted(NamedTuple):
+class Choice(NamedTuple):
     """What the boxes say."""
 
     shapes: bool = False
@@ -42,17 +42,17 @@ class Label(NamedTuple):
     height: float
 
 
-def label(box: Box, wanted: Wanted) -> Label:
-    """The label of `box`, with what is wanted."""
+def label(box: Box, choice: Choice) -> Label:
+    """The label of `box`, with what was chosen."""
     layer = box.layer
     name, kind = clean(layer.name), clean(kind_of(layer))
-    title = broken(f"{name} ({kind})" if wanted.names else kind, _LONGEST)
+    title = broken(f"{name} ({kind})" if choice.names else kind, _LONGEST)
     lines = [box.repeat] if box.repeat else []
-    if wanted.activations and (activation := _activation(layer)):
+    if choice.activations and (activation := _activation(layer)):
         lines += broken(f"activation: {activation}", _LONGEST)
-    if wanted.shapes:
+    if choice.shapes:
         lines += filled(_shape_pieces(box), _LONGEST)
-    if facts := _facts(box, wanted):
+    if facts := _facts(box, choice):
         lines += filled(_joined(facts, " · "), _LONGEST)
     sizes = [width(line, TITLE_SIZE, bold=True) for line in title] + [width(line, SIZE) for line in lines]
     title_height = LINE * len(title) + PADDING
@@ -95,17 +95,17 @@ def _counted(shapes: list[str]) -> list[str]:
 
 def _each(shapes: Any) -> list[str]:
     """The shapes of a structure one by one; "?" if they are not known."""
-    return [written(shape) for shape in flatten(shapes, is_shape)]
+    return [shape_text(shape) for shape in flatten(shapes, is_shape)]
 
 
-def _facts(box: Box, wanted: Wanted) -> list[str]:
+def _facts(box: Box, choice: Choice) -> list[str]:
     layer = box.layer
     facts = []
-    if wanted.params and (layer.weights or not layer.built):
+    if choice.params and (layer.weights or not layer.built):
         facts.append(f"{layer.count_params():,} params" if layer.built else "unbuilt")
-    if wanted.trainable and layer.weights:
+    if choice.trainable and layer.weights:
         facts.append("trainable" if layer.trainable else "not trainable")
-    if wanted.dtype:
+    if choice.dtype:
         facts += (
             dict.fromkeys(str(y.dtype) for y in box.calls[-1].outputs) if box.calls else [str(layer.dtype)]
         )

@@ -8,10 +8,10 @@ from typing import Any
 
 from minidl.models.picture.drawing import Drawing, drawn
 from minidl.models.picture.graph import graph_of
-from minidl.models.picture.labels import Wanted
+from minidl.models.picture.labels import Choice
 from minidl.models.picture.raster import LARGEST, MOST, POINTS_PER_INCH, raster
 from minidl.models.picture.svg import svg
-from minidl.saving.files import FilePath, atomic_write
+from minidl.utils.atomic import FilePath, atomic_write
 from minidl.utils.checks import flag
 
 __all__ = ["plot_model"]
@@ -72,7 +72,7 @@ def plot_model(
     """
     path = os.fsdecode(to_file)
     format = _checked(model, path, rankdir, dpi)
-    wanted = Wanted(
+    choice = Choice(
         shapes=_switch("show_shapes", show_shapes),
         dtype=_switch("show_dtype", show_dtype),
         names=_switch("show_layer_names", show_layer_names),
@@ -80,7 +80,7 @@ def plot_model(
         trainable=_switch("show_trainable", show_trainable),
         params=show_shapes if show_params is None else _switch("show_params", show_params),
     )
-    drawing = drawn(graph_of(model, _switch("expand_nested", expand_nested)), wanted, rankdir == "LR")
+    drawing = drawn(graph_of(model, _switch("expand_nested", expand_nested)), choice, rankdir == "LR")
     if format == "svg":
         content = svg(drawing, f"Model {model.name}").encode()
     else:

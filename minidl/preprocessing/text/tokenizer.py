@@ -1,7 +1,6 @@
 """Words by number: the more frequent a word, the smaller its number."""
 
 import json
-import warnings
 from collections import OrderedDict, defaultdict
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -11,6 +10,7 @@ from minidl.preprocessing.text.entries import documents, sequences_in
 from minidl.preprocessing.text.matrix import counted
 from minidl.preprocessing.text.words import FILTERS, Analyzer, checked_options, text_to_word_sequence
 from minidl.utils.checks import flag, whole_number
+from minidl.utils.warned import warn
 
 __all__ = ["Tokenizer"]
 
@@ -64,7 +64,7 @@ class Tokenizer:
         document_count: int = 0,
     ):
         if nb_words is not None:
-            warnings.warn("Tokenizer's nb_words is called num_words now.", stacklevel=2)
+            warn("Tokenizer's nb_words is called num_words now.")
             num_words = nb_words
         checked_options("Tokenizer", filters, split)
         if oov_token is not None and not isinstance(oov_token, str):
@@ -117,10 +117,9 @@ class Tokenizer:
         )  # ties keep their order
         names = by_frequency if self.oov_token is None else [self.oov_token, *by_frequency]
         if self.oov_token in self.word_counts:
-            warnings.warn(
+            warn(
                 f"The texts contain Tokenizer's oov_token {self.oov_token!r:.40} as a word, so that unknown words "
-                "cannot be told from it. Choose what is no word, such as '<OOV>'.",
-                stacklevel=3,
+                "cannot be told from it. Choose what is no word, such as '<OOV>'."
             )
         self.word_index = {word: i for i, word in enumerate(names, 1)}
         self.index_word = {i: word for word, i in self.word_index.items()}
@@ -279,10 +278,7 @@ class Tokenizer:
         [[2, 3, 4]]
         """
         if self.analyzer is not None:
-            warnings.warn(
-                "JSON cannot hold Tokenizer's analyzer. After loading, set tokenizer.analyzer again.",
-                stacklevel=2,
-            )
+            warn("JSON cannot hold Tokenizer's analyzer. After loading, set tokenizer.analyzer again.")
         return json.dumps({"class_name": "Tokenizer", "config": self.get_config()}, **kwargs)
 
     def _refuse_empty(self, owner: str) -> None:

@@ -176,11 +176,19 @@ def test_a_shape_that_cannot_be_tried():
         lambda: layer.compute_output_shape((None, None, 3)),
     ):
         with pytest.raises(
-            ValueError, match=r"sixth \(Lambda\) tried its function .* IndexError.*output_shape="
+            ValueError, match=r"sixth \(Lambda\) tried its function .* output_shape=.* IndexError: "
         ) as caught:
             call()
         assert len(str(caught.value)) < 400
     assert Lambda(lambda x: x[:, 500], output_shape=(3,))(SymbolicTensor((None, None, 3))).shape == (None, 3)
+
+
+def test_a_long_reason_ends_with_a_whole_word():
+    def refuse(x):
+        raise RuntimeError("because " * 40)
+
+    with pytest.raises(ValueError, match=r"one sample\. RuntimeError: (because )+\.\.\.$"):
+        Lambda(refuse)(SymbolicTensor((None, 3)))
 
 
 def test_in_a_model_that_learns():

@@ -162,6 +162,35 @@ def test_stateful_through_training_evaluation_and_batches(cls):
     assert np.allclose(layer.states[0].numpy(), expected(6), atol=1e-6)
 
 
+@EVERY
+def test_states_are_taken_out_and_put_into_another_layer(cls):
+    layer, other = (cls(4, stateful=True, batch_input_shape=(3, 5, 2)) for _ in range(2))
+    assert layer.get_state() is None
+    layer(X)
+    other(X)
+    other.set_weights(layer.get_weights())
+    kept = layer.get_state()
+    assert [array.shape for array in kept] == [(3, 4)] * states_of(layer)
+    y = layer(X).numpy()
+    other.set_state(kept)
+    assert np.array_equal(other(X).numpy(), y)
+    other.set_state([array[:2] for array in kept])  # a batch of another size
+    assert other(X[:2]).shape == (2, 4)
+    other.set_state(None)
+    layer.reset_state()
+    assert np.array_equal(other(X).numpy(), layer(X).numpy())
+
+
+def test_states_of_another_layer_are_refused():
+    layer = LSTM(4, stateful=True, batch_input_shape=(3, 5, 2))
+    layer(X)
+    before = layer.get_state()
+    for wrong in ([], before[:1], [np.zeros((3, 5))] * 2, [np.zeros((3, 4)), np.zeros((2, 4))]):
+        with pytest.raises(ValueError, match=r"LSTM.*set_state expects arrays of shapes"):
+            layer.set_state(wrong)
+    assert all(map(np.array_equal, layer.get_state(), before))
+
+
 def test_a_step_that_fails_leaves_the_state():
     class Failing(Layer):
         def call(self, x):
