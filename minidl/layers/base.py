@@ -75,6 +75,10 @@ class Layer(WeightHolder):
         self.input_shape_hint = read_shape_hints(type(self), Layer, shape_hints)
         if name is not None and not (isinstance(name, str) and name):
             raise TypeError(f"{kind} expects name to be a non-empty string, got {name!r:.60}.")
+        if name is not None and "/" in name:
+            raise ValueError(
+                f"{kind} expects a name without '/', which parts the paths of weights, got {name!r:.60}."
+            )
         self.name = name if name is not None else unique_name(kind)
         self.dtype = (
             config.floatx() if dtype is None else data_type(kind, dtype, "f" if self.autocast else "biuf")

@@ -633,3 +633,8 @@ def test_all_layers_come_once_each_behind_the_one_around_it():
     assert len(names) == len({id(layer) for layer in all_layers(outer)}) == 2 * 7
     own = ["inner", "first", "middle0", "middle1", "norm", inner.pair[0].name, "last"]
     assert names[names.index("inner") :][: len(own)] == own
+
+
+def test_a_name_has_no_slash():
+    with pytest.raises(ValueError, match="Dense expects a name without '/'.* got 'a/b'"):
+        Dense(1, name="a/b")

@@ -309,10 +309,10 @@ def test_a_name_in_hangul_keeps_the_columns():
 
 
 def test_names_are_not_read_as_markup():
-    model = Sequential([Input(shape=(4,)), Dense(3, name="[bold]x[/bold]")], name="[red]m[/red]")
+    model = Sequential([Input(shape=(4,)), Dense(3, name="[bold]x[link]")], name="[red]m")
     table = text(model, line_length=80)
-    assert "[bold]x[/bold] (Dense)" in table
-    assert 'Model: "[red]m[/red]"' in table
+    assert "[bold]x[link] (Dense)" in table
+    assert 'Model: "[red]m"' in table
 
 
 def test_which_layers_are_trained():

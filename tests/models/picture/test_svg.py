@@ -64,7 +64,7 @@ def test_equal_shapes_are_counted(tmp_path):
 
 
 HOSTILE = [
-    "<script>alert(1)</script>",
+    "<script src=x onload=alert(1)>",
     "\"'&quot;&",
     "]]><!--",
     "출력층",
