@@ -636,5 +636,5 @@ def test_all_layers_come_once_each_behind_the_one_around_it():
 
 
 def test_a_name_has_no_slash():
-    with pytest.raises(ValueError, match="Dense expects a name without '/'.* got 'a/b'"):
+    with pytest.raises(ValueError, match=r"Dense expects a name without '/'.* got 'a/b'"):
         Dense(1, name="a/b")
