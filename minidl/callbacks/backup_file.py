@@ -18,10 +18,10 @@ from typing import Any
 import numpy as np
 
 from minidl.backend import Array
-from minidl.saving.archive import open_archive, open_member, read_member
+from minidl.saving.archive import open_archive, read_member
 from minidl.saving.files import MAX_ARRAY, MAX_CONFIG, MAX_FILE, FilePath, open_regular, refusal
 from minidl.saving.json_text import read_json
-from minidl.saving.npy import read_array, read_header
+from minidl.saving.npy import read_member_array, write_member_array
 from minidl.utils.atomic import atomic_write
 
 __all__ = ["read_state", "write_state"]
@@ -54,8 +54,7 @@ def write_state(path: FilePath, state: dict[str, Any]) -> None:
     with atomic_write(path, needed=needed) as file, zipfile.ZipFile(file, "w") as archive:
         archive.writestr(_STATE, text)
         for number, array in enumerate(arrays):
-            with archive.open(f"{number}.npy", "w", force_zip64=True) as member:
-                np.lib.format.write_array(member, array, allow_pickle=False)
+            write_member_array(archive, str(number), array)
 
 
 def _encoded(value: Any, arrays: list[Array], where: str) -> Any:
@@ -104,8 +103,7 @@ def read_state(path: FilePath) -> dict[str, Any]:
             number = name.removesuffix(".npy")
             if name == _STATE or not number.isdecimal():
                 continue
-            with open_member(archive, info, path) as member:
-                arrays[int(number)] = read_array(member, read_header(member, path, name), path, name)
+            arrays[int(number)] = read_member_array(archive, info, path)
     try:
         state = _decoded(text, arrays)
     except (KeyError, TypeError, ValueError) as error:

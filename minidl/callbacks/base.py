@@ -30,9 +30,7 @@ class Callback:
 
     model: Any = None
     params: dict[str, Any] | None = None  # "verbose", "epochs" and "steps" (per epoch) of the run
-    comes_last: bool = (
-        False  # whether its moments come behind those of all others, wherever it stands in the list
-    )
+    comes_last: bool = False  # whether its moments come behind those of all others, wherever it stands
 
     def set_model(self, model: Any) -> None:
         self.model = model

@@ -12,9 +12,9 @@ from typing import Any
 
 from minidl.models.data import Batch, checked, checked_array, one_batch, unlisted
 from minidl.models.outputs import Output, by_output
-from minidl.symbolic import is_shape
+from minidl.symbolic import is_shape, shapes_of
 from minidl.utils.checks import did_you_mean
-from minidl.utils.nested import alongside, mapped
+from minidl.utils.nested import alongside
 
 __all__ = ["Arrangement", "names_of_inputs", "names_of_outputs"]
 
@@ -163,7 +163,7 @@ def _expected_shape(model: Any) -> Any:
     """The shape of a batch of inputs, or of several; None as long as it is not known."""
     end = getattr(model, "input", None)
     end = end[0] if isinstance(end, list | tuple) and len(end) == 1 else end
-    return model._built_for if end is None else mapped(lambda x: x.shape, end)
+    return model._built_for if end is None else shapes_of(end)
 
 
 def _are_inputs(x: Any, y: Any) -> bool:

@@ -4,14 +4,13 @@ from collections.abc import Callable
 from typing import Any
 
 from minidl.layers.base import Layer
-from minidl.layers.core.input import InputLayer
 from minidl.layers.core.lambda_layer import Lambda
 from minidl.layers.holder import all_layers
 from minidl.layers.known import layer_from
 from minidl.models.functional import Functional
 from minidl.models.model import Model
 from minidl.models.sequential import Sequential
-from minidl.symbolic import SymbolicTensor
+from minidl.models.wiring import repeated
 from minidl.utils.nested import flatten, mapped, packed
 
 __all__ = ["clone_model"]
@@ -107,16 +106,14 @@ def _cloned_graph(
     )
     if len(given) != len(model.inputs):
         raise ValueError(f"clone_model expects {len(model.inputs)} input_tensors, got {len(given)}.")
-    new: dict[int, SymbolicTensor] = dict(zip(map(id, model.inputs), given, strict=True))
     layers: dict[int, Layer] = {}
-    for call in model.calls:
-        if isinstance(call.layer, InputLayer):
-            continue
-        if id(call.layer) not in layers:
-            layers[id(call.layer)] = copied(call.layer)
-        args, kwargs = mapped(lambda x: new.get(id(x), x), [call.args, call.kwargs])
-        made = flatten(call_layer(layers[id(call.layer)], *args, **kwargs))
-        new.update(zip(map(id, call.outputs), made, strict=True))
+
+    def call_copy(layer: Layer, *args: Any, **kwargs: Any) -> Any:
+        if id(layer) not in layers:
+            layers[id(layer)] = copied(layer)
+        return call_layer(layers[id(layer)], *args, **kwargs)
+
+    new = repeated(model.calls, dict(zip(map(id, model.inputs), given, strict=True)), call_copy)
     inputs = packed(model.input, given)
     outputs = mapped(lambda y: new[id(y)], model.output)
     clone = Functional(inputs, outputs, name=model.name)

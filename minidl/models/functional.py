@@ -21,7 +21,7 @@ from minidl.models.entrance import DeclaredShapes, of_rank
 from minidl.models.graph_config import graph_config, graph_from_config
 from minidl.models.model import Model
 from minidl.models.plan import Plan
-from minidl.models.wiring import wiring
+from minidl.models.wiring import repeated, wiring
 from minidl.symbolic import Shape, SymbolicTensor, is_shape, shapes_of
 from minidl.tensor import Tensor
 from minidl.utils.nested import alongside, flatten, mapped, packed
@@ -60,6 +60,8 @@ class Functional(Model):
         if not all(isinstance(x.maker, InputLayer) for x in flatten(inputs)):
             inputs, outputs = _begun_there(self.name, inputs, outputs)
         self._inputs, self._outputs = inputs, outputs
+        self.inputs: list[SymbolicTensor] = flatten(inputs)
+        self.outputs: list[SymbolicTensor] = flatten(outputs)
         calls, layers = wiring(self.name, self.inputs, self.outputs)
         names = [layer.name for layer in layers]
         if twice := [n for n in names if names.count(n) > 1]:
@@ -89,14 +91,6 @@ class Functional(Model):
         return self._outputs
 
     @property
-    def inputs(self) -> list[SymbolicTensor]:
-        return flatten(self._inputs)
-
-    @property
-    def outputs(self) -> list[SymbolicTensor]:
-        return flatten(self._outputs)
-
-    @property
     def input_names(self) -> list[str]:
         """The names of the inputs: those of the layers that `Input` made."""
         return [x.maker.name for x in self.inputs]
@@ -121,6 +115,8 @@ class Functional(Model):
 
     def _in_order(self, inputs: Any) -> Any:
         """The one input, or a list with what each of several inputs gets. A dict goes by names."""
+        if len(self.inputs) == 1 and _is_tensor(inputs):
+            return inputs
         names = self.input_names
         if len(along := alongside(self._inputs, inputs)) == len(names) > 1:
             inputs = along
@@ -208,11 +204,7 @@ def _begun_there(owner: str, inputs: Any, outputs: Any) -> tuple[Any, Any]:
         id(x): x if isinstance(x.maker, InputLayer) else InputLayer(batch_shape=x.shape, dtype=x.dtype).output
         for x in flatten(inputs)
     }
-    begun = dict(fresh)
-    for call in wiring(owner, flatten(inputs), flatten(outputs))[0]:
-        if not isinstance(call.layer, InputLayer):
-            args, kwargs = mapped(lambda x: begun.get(id(x), x), [call.args, call.kwargs])
-            begun.update(zip(map(id, call.outputs), flatten(call.layer(*args, **kwargs)), strict=True))
+    begun = repeated(wiring(owner, flatten(inputs), flatten(outputs))[0], fresh)
     return mapped(lambda x: fresh[id(x)], inputs), mapped(lambda y: begun[id(y)], outputs)
 
 

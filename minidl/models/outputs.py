@@ -101,11 +101,11 @@ def outputs_of(
 
 def check_all(loss: Any, loss_weights: Any, *wanted: Any) -> None:
     """Raise what can be raised as long as the outputs are not known: for unknown names, and what is no number."""
-    for given in [loss] if is_described(loss) else flatten(loss):
+    for given in flatten(loss, is_described):
         losses.as_loss(given)
     for weight in flatten(loss_weights):
         _weight(weight)
-    for given in flatten(list(wanted)):
+    for given in flatten(list(wanted), is_described):
         if given is not None:
             resolve(given, (1, 1), (1, 1))
 

@@ -148,7 +148,6 @@ class Trainer:
         """One step. If `tape` is a list, what is applied is taken down there, and made into a Replay if it can be."""
         optimizer, chosen = self.optimizer, self._chosen
         optimizer.flat.clear_gradients()
-        chosen.forget_gradients()
         with CallContext() as context, random.training_step(int(optimizer.iterations)):
             with taken_down(tape):
                 y_pred = self(batch.x, training=True)  # type: ignore[operator]

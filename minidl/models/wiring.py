@@ -7,12 +7,14 @@ Tables and weights list the layers as Keras does: those furthest from the output
 the longest way; layers at the same distance in the order in which the walk meets them.
 """
 
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from minidl.layers.core.input import InputLayer
 from minidl.symbolic import Call, SymbolicTensor
+from minidl.utils.nested import flatten, mapped
 
-__all__ = ["wiring"]
+__all__ = ["repeated", "wiring"]
 
 
 def wiring(
@@ -75,3 +77,27 @@ def _disconnected(owner: str, tensor: SymbolicTensor, inputs: list[SymbolicTenso
         f"{owner} is not connected: its outputs depend on {what}, of shape {tensor.shape}, which is not among its "
         f"inputs ({names}). Add it to inputs, or build the outputs from these inputs."
     )
+
+
+def repeated(
+    calls: Iterable[Call],
+    begin: dict[int, SymbolicTensor],
+    make: Callable[..., Any] = lambda layer, *args, **kwargs: layer(*args, **kwargs),
+) -> dict[int, SymbolicTensor]:
+    """Make calls once more, on other tensors.
+
+    Args:
+        calls: in the order of `wiring`; those of Inputs pass by.
+        begin: what stands in place of each input, by the id of the old one.
+        make: make(layer, *arguments) calls the layer, or another in its place.
+
+    Returns:
+        What stands in place of each tensor of the graph.
+    """
+    new = dict(begin)
+    for call in calls:
+        if not isinstance(call.layer, InputLayer):
+            args, kwargs = mapped(lambda x: new.get(id(x), x), [call.args, call.kwargs])
+            made = flatten(make(call.layer, *args, **kwargs))
+            new.update(zip(map(id, call.outputs), made, strict=True))
+    return new

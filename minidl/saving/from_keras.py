@@ -14,9 +14,10 @@ from minidl.layers.arguments import constructor_arguments
 from minidl.layers.base import Layer
 from minidl.layers.known import KNOWN, is_a, layer_from
 from minidl.saving.files import MAX_LAYERS
+from minidl.saving.json_text import objects_in
 from minidl.saving.numbering import renumbered
 from minidl.saving.operations import is_operation, operation_from_keras
-from minidl.utils.registry import is_described, lookup
+from minidl.utils.registry import is_described
 
 __all__ = ["check_size", "plain_config"]
 
@@ -57,19 +58,14 @@ def check_size(value: Any) -> None:
     Raises:
         ValueError: it is one.
     """
-    pending, count = [value], 0
-    while pending:
-        inner = pending.pop()
-        if isinstance(inner, Mapping):
-            listed, calls = inner.get("layers"), inner.get("inbound_nodes")
-            count += len(listed) if isinstance(listed, list) else 0
-            count += len(calls[1:]) if isinstance(calls, list) else 0
-            for key, entry in inner.items():
-                if key in _SHAPES and isinstance(entry, list) and _largest(entry) > _MAX_SAMPLE:
-                    raise ValueError(f"{key} is {entry!r:.60}, which is more numbers than a sample has.")
-                pending.append(entry)
-        elif isinstance(inner, list):
-            pending += inner
+    count = 0
+    for inner in objects_in(value):
+        listed, calls = inner.get("layers"), inner.get("inbound_nodes")
+        count += len(listed) if isinstance(listed, list) else 0
+        count += len(calls[1:]) if isinstance(calls, list) else 0
+        for key, entry in inner.items():
+            if key in _SHAPES and isinstance(entry, list) and _largest(entry) > _MAX_SAMPLE:
+                raise ValueError(f"{key} is {entry!r:.60}, which is more numbers than a sample has.")
         if count > MAX_LAYERS:
             raise ValueError(f"The description of a model lists more than {MAX_LAYERS:,} layers or calls.")
 
@@ -208,10 +204,7 @@ def _understood(name: str, config: dict[str, Any]) -> dict[str, Any]:
     Raises:
         ValueError: it asks for something that is not there.
     """
-    try:
-        cls = lookup("layer", KNOWN, name) if name in KNOWN else None
-    except ValueError:
-        cls = None
+    cls = KNOWN.get(name)
     if cls is not None and name in ("Sequential", "Functional"):
         return {
             k: v for k, v in config.items() if k not in _MODEL_KEYS or (name == "Functional" and k != "dtype")

@@ -30,13 +30,8 @@ __all__ = [
 Node = Any  # h5py's Group or Dataset
 _MAX_DEPTH = 64
 _MAX_PACKED = 1000  # how much smaller gzip makes numbers at best
-_FILTERS = {
-    1,
-    2,
-    3,
-    4,
-    32000,
-}  # gzip, shuffle, fletcher32, szip, lzf; others would load a library of that number
+# gzip, shuffle, fletcher32, szip, lzf; others would load a library of that number
+_FILTERS = {1, 2, 3, 4, 32000}
 _KINDS = {"f": "f", "i": "iu", "u": "iu", "b": "b"}  # what may be read into a weight of that kind
 
 

@@ -6,11 +6,12 @@ where brackets are nested too deep. All of that is refused here.
 """
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 from minidl.saving.files import MAX_CONFIG, MAX_DEPTH, FilePath, refusal
 
-__all__ = ["read_json"]
+__all__ = ["objects_in", "read_json"]
 
 
 def read_json(raw: bytes, path: FilePath, part: str) -> dict[str, Any]:
@@ -41,6 +42,22 @@ def read_json(raw: bytes, path: FilePath, part: str) -> dict[str, Any]:
     if _deeper_than(found, MAX_DEPTH):
         raise refusal(path, wanted, f"more than {MAX_DEPTH} brackets inside each other")
     return found
+
+
+def objects_in(value: Any) -> Iterator[dict[str, Any]]:
+    """All JSON objects in a value, itself included, however deep; what lies inside of one comes after it.
+
+    >>> [sorted(found) for found in objects_in([{"a": [{"b": 1}]}, 2])]
+    [['a'], ['b']]
+    """
+    waiting = [value]
+    while waiting:
+        inner = waiting.pop()
+        if isinstance(inner, dict):
+            yield inner
+            waiting += inner.values()
+        elif isinstance(inner, list):
+            waiting += inner
 
 
 def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -29,12 +29,13 @@ from minidl.saving.archive import ANEW, open_archive, read_member
 from minidl.saving.files import MAX_CONFIG, MAX_FILE, FilePath, checksum, open_regular, refusal
 from minidl.saving.from_keras import check_size, plain_config
 from minidl.saving.hdf5 import open_hdf5, stored_numbers
-from minidl.saving.json_text import read_json
+from minidl.saving.json_text import objects_in, read_json
 from minidl.saving.registration import custom_object_scope, registered_objects
 from minidl.saving.to_keras import model_config
 from minidl.saving.weights_h5 import assign, encode, read_weights
 from minidl.tensor import no_grad
 from minidl.utils.atomic import atomic_write
+from minidl.utils.nested import mapped
 from minidl.utils.registry import is_described
 
 __all__ = ["built_from", "load_keras", "model_from_json", "refuse_lambdas", "save_keras", "weights_member"]
@@ -116,21 +117,14 @@ def refuse_lambdas(config: Any, path: FilePath, custom_objects: Mapping[str, Any
     """
     if "Lambda" in registered_objects(custom_objects):
         return  # a class of the caller's own
-    waiting = [config]
-    while waiting:
-        part = waiting.pop()
-        if isinstance(part, Mapping):
-            if part.get("class_name") == "Lambda":
-                raise refusal(
-                    path,
-                    "layers",
-                    "a Lambda, whose function is not in the file",
-                    "load_model(..., safe_mode=False, custom_objects={'name of the function': function}) loads it by "
-                    "the function's name; code in a file is never run.",
-                )
-            waiting += part.values()
-        elif isinstance(part, list):
-            waiting += part
+    if any(part.get("class_name") == "Lambda" for part in objects_in(config)):
+        raise refusal(
+            path,
+            "layers",
+            "a Lambda, whose function is not in the file",
+            "load_model(..., safe_mode=False, custom_objects={'name of the function': function}) loads it by "
+            "the function's name; code in a file is never run.",
+        )
 
 
 def weights_member(file: IO[bytes], path: FilePath) -> IO[bytes]:
@@ -237,10 +231,10 @@ def _compile(model: Any, told: Mapping[str, Any], own: Mapping[str, Any]) -> Non
 
 def _objects(value: Any, kind: Any, own: Mapping[str, Any]) -> Any:
     """A loss or metric, or lists and dicts of them, from their descriptions."""
-    if isinstance(value, list):
-        return [_objects(entry, kind, own) for entry in value]
-    if isinstance(value, Mapping) and not is_described(value):
-        return {name: _objects(entry, kind, own) for name, entry in value.items()}
-    if isinstance(value, str):
-        return own.get(value, value)
-    return None if value is None else kind.deserialize(value, own)
+
+    def one(described: Any) -> Any:
+        if isinstance(described, str):
+            return own.get(described, described)
+        return None if described is None else kind.deserialize(described, own)
+
+    return mapped(one, value, is_described)

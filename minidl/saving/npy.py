@@ -9,15 +9,19 @@ which leaves no room for anything but a plain array of numbers.
 import math
 import re
 import struct
+import zipfile
 from typing import IO, Any, NamedTuple
 
 import numpy as np
 
 from minidl.backend import Array
-from minidl.saving.archive import unsafe_name
+from minidl.saving.archive import open_member, unsafe_name
 from minidl.saving.files import MAX_ARRAY, MAX_HEADER, FilePath, refusal
 
-__all__ = ["ArrayHeader", "check_size", "fill", "plain_array", "read_array", "read_header"]
+__all__ = [
+    "ArrayHeader", "check_size", "fill", "plain_array", "read_array", "read_header", "read_member_array",
+    "write_member_array",
+]  # fmt: skip
 
 _MAGIC = b"\x93NUMPY"
 _HEADER = re.compile(
@@ -113,6 +117,22 @@ def fill(array: Array, file: IO[bytes], path: FilePath, name: str) -> None:
         part[:] = chunk
     if array.dtype.kind == "b" and array.size and array.view(np.uint8).max() > 1:
         raise refusal(path, f"{name:.60} to hold True and False, bytes 1 and 0", "other bytes")
+
+
+def write_member_array(archive: zipfile.ZipFile, name: str, array: Array) -> None:
+    """Add an array to an archive, as the member `<name>.npy`. It has no date: same arrays, same bytes."""
+    with archive.open(zipfile.ZipInfo(f"{name}.npy"), "w", force_zip64=True) as member:
+        np.lib.format.write_array(member, array, allow_pickle=False)
+
+
+def read_member_array(archive: zipfile.ZipFile, info: zipfile.ZipInfo, path: FilePath) -> Array:
+    """The array that a member of an archive holds.
+
+    Raises:
+        ValueError: it holds something else, or is damaged.
+    """
+    with open_member(archive, info, path) as member:
+        return read_array(member, read_header(member, path, info.filename), path, info.filename)
 
 
 def plain_array(name: str, value: Any) -> Array:

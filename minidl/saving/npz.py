@@ -24,7 +24,7 @@ from minidl.backend import Array
 from minidl.saving.archive import ANEW, open_archive, open_member, read_member
 from minidl.saving.files import MAX_CONFIG, MAX_FILE, FilePath, checksum, open_regular, refusal
 from minidl.saving.json_text import read_json
-from minidl.saving.npy import ArrayHeader, plain_array, read_array, read_header
+from minidl.saving.npy import ArrayHeader, plain_array, read_header, read_member_array, write_member_array
 from minidl.saving.pairing import Expected, convert, pair
 from minidl.utils.atomic import atomic_write
 
@@ -65,8 +65,7 @@ def save(
     needed = sum(array.nbytes + _OVERHEAD for array in arrays.values())
     with atomic_write(path, overwrite, needed) as file, zipfile.ZipFile(file, "w") as archive:
         for name, array in arrays.items():
-            with archive.open(zipfile.ZipInfo(f"{name}.npy"), "w", force_zip64=True) as member:
-                np.lib.format.write_array(member, array, allow_pickle=False)
+            write_member_array(archive, name, array)
         archive.writestr(zipfile.ZipInfo(_MANIFEST), json.dumps(manifest))
 
 
@@ -99,7 +98,7 @@ def load(path: FilePath, expected: Expected, skip_mismatch: bool = False) -> dic
         pairs = pair(path, expected, shapes, ordered=True, skip_mismatch=skip_mismatch)
         loaded = {}
         for name, other in pairs.items():
-            array = _read(archive, arrays[other], path)
+            array = read_member_array(archive, arrays[other], path)
             if manifest is not None and _sha256(array) != manifest[other]["sha256"]:
                 raise refusal(path, f"{other:.60} as it was saved", "other values (wrong SHA-256)", ANEW)
             loaded[name] = convert(array, expected[name][1], path, other)
@@ -155,8 +154,3 @@ def _header(archive: zipfile.ZipFile, info: zipfile.ZipInfo, path: FilePath) -> 
             path, f"{header.size:,} bytes in {name:.60}, as its header says", f"{info.file_size:,}", ANEW
         )
     return header
-
-
-def _read(archive: zipfile.ZipFile, info: zipfile.ZipInfo, path: FilePath) -> Array:
-    with open_member(archive, info, path) as member:
-        return read_array(member, read_header(member, path, info.filename), path, info.filename)

@@ -15,6 +15,7 @@ from minidl.saving.numbering import renumbered
 from minidl.saving.operations import operation_to_keras
 from minidl.saving.places import places
 from minidl.saving.registration import registered_name
+from minidl.utils.nested import mapped
 from minidl.utils.registry import is_described, serialize_object
 
 __all__ = ["compile_config", "model_config"]
@@ -153,11 +154,7 @@ def compile_config(model: Any) -> dict[str, Any]:
 
 def _objects(value: Any, module: str) -> Any:
     """A loss or metric, or lists and dicts of them."""
-    if isinstance(value, list | tuple):
-        return [_objects(entry, module) for entry in value]
-    if isinstance(value, Mapping) and not is_described(value):
-        return {name: _objects(entry, module) for name, entry in value.items()}
-    return _object(value, module)
+    return mapped(lambda one: _object(one, module), value, is_described)
 
 
 def _object(value: Any, module: str) -> Any:
