@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from minidl import backend, config, primitives
 from minidl.backend import kernels_off, kernels_on
+from minidl.messages import say
 from minidl.tensor import Function, Tensor, no_grad
 from minidl.variable import Variable
 
@@ -57,7 +58,7 @@ _HOMES = {
 def __getattr__(name: str) -> Any:
     """The public part or class called `name`, imported now."""
     if name not in __all__:
-        raise AttributeError(f"module 'minidl' has no attribute {name!r}")
+        raise AttributeError(say(f"module 'minidl' has no attribute {name!r}"))
     home = f"minidl.{_HOMES.get(name, name)}"
     __import__(home)
     value = getattr(sys.modules[home], name) if name in _HOMES else sys.modules[home]

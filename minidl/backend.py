@@ -35,6 +35,8 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from minidl.messages import say
+
 __all__ = [
     "Array", "Pair", "available", "implementation", "kernels_enabled", "kernels_off", "kernels_on",
 ]  # fmt: skip
@@ -43,7 +45,7 @@ Array: TypeAlias = NDArray[Any]
 
 
 def _no_backward(dy: Any, cache: Any) -> Sequence[Any]:
-    raise TypeError("This has no gradient: it is an update rule, not an op on the graph.")
+    raise TypeError(say("This has no gradient: it is an update rule, not an op on the graph."))
 
 
 class Pair(NamedTuple):
@@ -90,7 +92,7 @@ def kernels_on() -> AbstractContextManager[None]:
     """
     kernels, about = _cpu_kernels()
     if not kernels:
-        raise ImportError(f"kernels_on() found no kernels, cpu is {about}")
+        raise ImportError(say(f"kernels_on() found no kernels, cpu is {about}"))
     return _using(_Use.ALWAYS)
 
 

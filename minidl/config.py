@@ -4,6 +4,8 @@ from typing import Any
 
 import numpy as np
 
+from minidl.messages import say
+
 __all__ = ["epsilon", "floatx", "set_epsilon", "set_floatx"]
 
 _FLOAT_TYPES = ("float16", "float32", "float64")
@@ -29,7 +31,7 @@ def set_floatx(value: str) -> None:
     """
     name = str(np.dtype(value)) if not isinstance(value, str) else value
     if name not in _FLOAT_TYPES:
-        raise ValueError(f"set_floatx expects one of {', '.join(_FLOAT_TYPES)}, got {value!r}.")
+        raise ValueError(say(f"set_floatx expects one of {', '.join(_FLOAT_TYPES)}, got {value!r}."))
     _settings["floatx"] = name
 
 
@@ -49,5 +51,5 @@ def set_epsilon(value: float) -> None:
         ValueError: `value` is not a positive number.
     """
     if not value > 0:
-        raise ValueError(f"set_epsilon expects a positive number, got {value!r}.")
+        raise ValueError(say(f"set_epsilon expects a positive number, got {value!r}."))
     _settings["epsilon"] = float(value)

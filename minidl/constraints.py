@@ -18,6 +18,7 @@ import numpy as np
 
 from minidl import config
 from minidl.backend import Array
+from minidl.messages import say
 from minidl.tensor import as_array
 from minidl.utils.checks import number, whole_number
 from minidl.utils.registry import Configurable, deserialize_object, get_object, serialize_object
@@ -143,7 +144,7 @@ def _norms(owner: str, w: Array, axis: int | list[int]) -> Array:
     """The norms of the vectors along `axis`, in float64, with `axis` kept as ones."""
     axes = tuple(np.atleast_1d(axis).tolist())
     if any(not -w.ndim <= a < w.ndim for a in axes) or len({a % w.ndim for a in axes}) < len(axes):
-        raise ValueError(f"{owner} has axis={axis}, which does not fit a weight of shape {w.shape}.")
+        raise ValueError(say(f"{owner} has axis={axis}, which does not fit a weight of shape {w.shape}."))
     return np.sqrt(np.sum(np.square(w, dtype=np.float64), axis=axes, keepdims=True))
 
 

@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from minidl.backend import Array
+from minidl.messages import say
 
 __all__ = [
     "Applied",
@@ -93,7 +94,7 @@ def no_gradient(dtype: np.dtype[Any], where: str) -> TypeError:
     mend = "Convert it first: Tensor(x.astype('float32'), requires_grad=True)."
     if dtype.kind == "c":
         mend = "Keep real and imaginary part in two tensors, or compute under no_grad()."
-    return TypeError(f"Only floats have gradients, {where} {dtype}. {mend}")
+    return TypeError(say(f"Only floats have gradients, {where} {dtype}. {mend}"))
 
 
 class Node:
@@ -129,8 +130,10 @@ class Node:
         """
         if self.cache is _RELEASED:
             raise RuntimeError(
-                f"backward() has run through this graph before ({self.name}), and what it had saved was "
-                "released. Compute the output again, or call backward(retain_graph=True) the first time."
+                say(
+                    f"backward() has run through this graph before ({self.name}), and what it had saved was "
+                    "released. Compute the output again, or call backward(retain_graph=True) the first time."
+                )
             )
         given = tuple(
             [np.zeros(*output) if dy is None else dy for dy, output in zip(dys, self.outputs, strict=True)]
@@ -142,7 +145,9 @@ class Node:
             self.cache = _RELEASED
         if not isinstance(dxs, tuple | list) or len(dxs) != len(self.inputs):
             raise RuntimeError(
-                f"{self.name}.backward must return a tuple of {len(self.inputs)} gradients, one per input."
+                say(
+                    f"{self.name}.backward must return a tuple of {len(self.inputs)} gradients, one per input."
+                )
             )
         return dxs
 
@@ -191,7 +196,9 @@ class RowGradient:
 
     def __init__(self, rows: Array, values: Array, shape: tuple[int, ...]):
         if values.shape != (len(rows), *shape[1:]):
-            raise ValueError(f"{len(rows)} rows of a table {shape} have no gradient of shape {values.shape}.")
+            raise ValueError(
+                say(f"{len(rows)} rows of a table {shape} have no gradient of shape {values.shape}.")
+            )
         self.rows, self.values, self.shape = rows, values, shape
 
     def add_to(self, table: Array) -> None:
@@ -219,7 +226,9 @@ def fitted(dx: Any, x: Array, name: str = "An op", i: int = 0, is_leaf: bool = F
         dx = unbroadcast(dx, x.shape)
         if dx.shape != x.shape:
             raise RuntimeError(
-                f"{name}.backward gave a gradient of shape {dx.shape} for input {i}, which has shape {x.shape}."
+                say(
+                    f"{name}.backward gave a gradient of shape {dx.shape} for input {i}, which has shape {x.shape}."
+                )
             )
     return dx if dx.dtype == x.dtype else dx.astype(x.dtype)
 

@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from minidl.messages import say
 from minidl.tensor import Tensor
 from minidl.utils.checks import number
 from minidl.utils.registry import Configurable, deserialize_object, get_object, lookup, serialize_object
@@ -38,7 +39,7 @@ class Regularizer(Configurable):
 
     def __call__(self, x: Any) -> Tensor:
         """The penalty of `x`. Subclasses define it with operations on tensors."""
-        raise NotImplementedError(f"{type(self).__name__} must define __call__(self, x).")
+        raise NotImplementedError(say(f"{type(self).__name__} must define __call__(self, x)."))
 
 
 class L1L2(Regularizer):
@@ -116,7 +117,7 @@ class OrthogonalRegularizer(Regularizer):
     def __call__(self, x: Any) -> Tensor:
         x = _tensor(x)
         if x.ndim != 2:
-            raise ValueError(f"OrthogonalRegularizer expects a matrix, got a weight of shape {x.shape}.")
+            raise ValueError(say(f"OrthogonalRegularizer expects a matrix, got a weight of shape {x.shape}."))
         rows = x if self.mode == "rows" else x.T
         squares = np.sum(np.square(rows), axis=1, keepdims=True)
         directions = rows / np.sqrt(np.maximum(squares, np.finfo(x.dtype).tiny))

@@ -12,6 +12,7 @@ Operators, NumPy functions and `minidl.ops` work on symbolic tensors too: `x + y
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from minidl.messages import say
 from minidl.utils.nested import flatten, mapped
 
 __all__ = [
@@ -83,21 +84,25 @@ class SymbolicTensor:
         return len(self.shape)
 
     def __len__(self) -> int:
-        raise TypeError(f"{self!r} has no length yet: its batch axis is {self.shape[:1]}. Use x.shape.")
+        raise TypeError(say(f"{self!r} has no length yet: its batch axis is {self.shape[:1]}. Use x.shape."))
 
     def __iter__(self) -> Any:
-        raise TypeError(f"{self!r} cannot be looped over: its rows are data to come.")
+        raise TypeError(say(f"{self!r} cannot be looped over: its rows are data to come."))
 
     def __bool__(self) -> bool:
-        raise TypeError(f"{self!r} is neither true nor false: it holds no numbers. Use minidl.ops.where.")
+        raise TypeError(
+            say(f"{self!r} is neither true nor false: it holds no numbers. Use minidl.ops.where.")
+        )
 
     def __repr__(self) -> str:
         return f"<SymbolicTensor shape={self.shape}, dtype={self.dtype}, name={self.name}>"
 
     def __array__(self, *args: Any, **kwargs: Any) -> Any:
         raise TypeError(
-            f"{self!r} holds no numbers: it only describes data to come. Use layers on it, "
-            "or call the model on real data."
+            say(
+                f"{self!r} holds no numbers: it only describes data to come. Use layers on it, "
+                "or call the model on real data."
+            )
         )
 
     __float__ = __int__ = __array__
@@ -128,7 +133,7 @@ class SymbolicTensor:
 
     def __getattr__(self, name: str) -> Any:
         mend = "" if name.startswith("_") else f" Try minidl.ops.{name}(x), or a layer."
-        raise AttributeError(f"A symbolic tensor has no {name!r}.{mend}")
+        raise AttributeError(say(f"A symbolic tensor has no {name!r}.{mend}"))
 
 
 def _define_operators() -> None:

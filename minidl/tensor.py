@@ -24,6 +24,7 @@ import numpy as np
 from minidl import config
 from minidl.backend import Array, Pair, implementation
 from minidl.graph import Applied, Node, mode, no_grad, no_gradient, walk
+from minidl.messages import say
 from minidl.tracing import TRACED, call_traced, call_ufunc, operators, traces
 
 __all__ = ["TRACED", "Function", "Tensor", "as_array", "no_grad", "traces"]
@@ -70,8 +71,10 @@ class Function:
             raise
         if not (isinstance(made, tuple) and len(made) == 2):
             raise TypeError(
-                f"{cls.__name__}.forward must return (output, cache), got {type(made).__name__}. "
-                "If backward needs nothing, return output, None."
+                say(
+                    f"{cls.__name__}.forward must return (output, cache), got {type(made).__name__}. "
+                    "If backward needs nothing, return output, None."
+                )
             )
         (result, cache), several = made, isinstance(made[0], tuple)
         outputs = tuple([np.asarray(y) for y in (result if several else (result,))])
@@ -97,7 +100,7 @@ def as_array(value: Any) -> Array:
         return value.data
     array = np.asarray(value)
     if array.dtype.kind not in "biufc":
-        raise TypeError(f"A tensor holds numbers, got {type(value).__name__} of dtype {array.dtype}.")
+        raise TypeError(say(f"A tensor holds numbers, got {type(value).__name__} of dtype {array.dtype}."))
     if not isinstance(value, np.ndarray | np.generic) and array.dtype == np.float64:
         return array.astype(config.floatx())
     return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
@@ -187,9 +190,7 @@ class Tensor:
 
     def __len__(self) -> int:
         if not self.ndim:
-            raise TypeError(
-                "A Tensor of one number has no length and no rows: take the number with t.item()."
-            )
+            raise TypeError(say("A Tensor of one number has no rows: take the number with t.item()."))
         return len(self.data)
 
     def __iter__(self) -> Iterator["Tensor"]:
@@ -197,9 +198,7 @@ class Tensor:
 
     def __bool__(self) -> bool:
         if self.size != 1:
-            raise ValueError(
-                f"A Tensor of shape {self.shape} is not true or false: use np.any(t) or np.all(t)."
-            )
+            raise ValueError(say(f"A Tensor of shape {self.shape} has no truth: use np.any(t) or np.all(t)."))
         return bool(self.data)
 
     def __float__(self) -> float:
@@ -214,7 +213,7 @@ class Tensor:
     def __format__(self, spec: str) -> str:
         """A single element as its number; several have no format."""
         if spec and self.size != 1:
-            raise TypeError(f"A Tensor of shape {self.shape} has no format {spec!r}: format its elements.")
+            raise TypeError(say(f"A Tensor of shape {self.shape} has no format {spec!r}: take its elements."))
         return format(self.item(), spec) if spec or not self.ndim else repr(self)
 
     def __repr__(self) -> str:
@@ -244,20 +243,16 @@ class Tensor:
             ValueError: `gradient` has another shape.
         """
         if not self.requires_grad:
-            raise RuntimeError(
-                "backward() found no graph behind this tensor: no input had requires_grad=True, "
-                "or it was made under no_grad()."
-            )
+            mend = "Give an input requires_grad=True, outside of no_grad()."
+            raise RuntimeError(say(f"backward() found no graph behind this tensor. {mend}"))
         if gradient is None:
             if self.size != 1:
-                raise RuntimeError(
-                    f"backward() starts from one number, this tensor has shape {self.shape}. "
-                    "Reduce it first (for example .sum()), or pass gradient= with that shape."
-                )
+                mend = "Reduce it first (for example .sum()), or pass gradient= with that shape."
+                raise RuntimeError(say(f"backward() starts from one number, got shape {self.shape}. {mend}"))
             gradient = np.ones_like(self.data)
         gradient = np.asarray(as_array(gradient), dtype=self.dtype)
         if gradient.shape != self.shape:
-            raise ValueError(f"backward() expects gradient of shape {self.shape}, got {gradient.shape}.")
+            raise ValueError(say(f"backward() expects gradient of shape {self.shape}, got {gradient.shape}."))
         for tensor, total in walk(self, gradient, retain_graph):
             tensor._receive(total)
 
@@ -306,8 +301,10 @@ class Tensor:
 
     def __setitem__(self, index: Any, value: Any) -> None:
         raise TypeError(
-            "A Tensor does not change in place: the graph may still need its old values. "
-            "Build a new one with np.where, np.concatenate or np.stack."
+            say(
+                "A Tensor does not change in place: the graph may still need its old values. "
+                "Build a new one with np.where, np.concatenate or np.stack."
+            )
         )
 
     # The commonest functions as methods; all others as np.std(t), np.squeeze(t), minidl.ops.norm(t) ...

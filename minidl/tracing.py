@@ -8,6 +8,8 @@ import inspect
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
+from minidl.messages import say
+
 __all__ = ["TRACED", "call_traced", "call_ufunc", "operators", "traces"]
 
 Traced = TypeVar("Traced", bound=Callable[..., Any])
@@ -33,8 +35,10 @@ def call_traced(function: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -
     traced = TRACED.get(function)
     if traced is None:
         raise TypeError(
-            f"{_name_of(function)} is not traced, its gradient would be lost. Use a "
-            "function of minidl.ops, write a Function, or pass t.numpy() if no gradient is wanted."
+            say(
+                f"{_name_of(function)} is not traced, its gradient would be lost. Use a "
+                "function of minidl.ops, write a Function, or pass t.numpy() if no gradient is wanted."
+            )
         )
     if not args:  # NumPy has many names for its first argument: a, x, m, ary, arrays
         first = next(iter(inspect.signature(function).parameters))
@@ -54,7 +58,9 @@ def call_ufunc(ufunc: Any, method: str, inputs: Sequence[Any], kwargs: Mapping[s
     """
     if method != "__call__" or kwargs:
         how = f".{method}" if method != "__call__" else "(" + ", ".join(f"{k}=" for k in kwargs) + ")"
-        raise TypeError(f"np.{ufunc.__name__}{how} is not traced. Call np.{ufunc.__name__} with inputs only.")
+        raise TypeError(
+            say(f"np.{ufunc.__name__}{how} is not traced. Call np.{ufunc.__name__} with inputs only.")
+        )
     return call_traced(ufunc, inputs, {})
 
 
@@ -72,9 +78,11 @@ def _explain_misfit(function: Any, traced: Any, args: Any, kwargs: Any, error: T
         unknown = [f"{k}=" for k in kwargs if k not in signature.parameters]
         what = f"({', '.join(unknown)})" if unknown else f" of these arguments ({misfit})"
         raise TypeError(
-            f"{_name_of(function)}{what} is not traced. With tensors it takes "
-            f"{', '.join(signature.parameters)}; use other functions for the rest, "
-            "or pass t.numpy() if no gradient is wanted."
+            say(
+                f"{_name_of(function)}{what} is not traced. With tensors it takes "
+                f"{', '.join(signature.parameters)}; use other functions for the rest, "
+                "or pass t.numpy() if no gradient is wanted."
+            )
         ) from error
 
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from minidl.backend import Array
 from minidl.graph import RowGradient
+from minidl.messages import say
 from minidl.tensor import Tensor, as_array
 
 __all__ = ["FlatGroup", "FlatWeights", "Variable"]
@@ -79,7 +80,7 @@ class Variable(Tensor):
         array = _exact(value)
         if array.shape != self.shape:
             raise ValueError(
-                f"{self.path} has shape {self.shape}, cannot assign a value of shape {array.shape}."
+                say(f"{self.path} has shape {self.shape}, cannot assign a value of shape {array.shape}.")
             )
         self.data[...] = array
         return self

@@ -298,7 +298,7 @@ def test_frozen_variable_gets_no_gradient() -> None:
 @pytest.mark.parametrize(
     ("call", "error", "message"),
     [
-        (lambda x: (x * 2).backward(), RuntimeError, "starts from one number, this tensor has shape (2,)"),
+        (lambda x: (x * 2).backward(), RuntimeError, "starts from one number, got shape (2,)"),
         (lambda x: (x * 2).backward(np.ones(3)), ValueError, "gradient of shape (2,), got (3,)"),
         (lambda x: x.detach().backward(), RuntimeError, "no graph behind this tensor"),
         (lambda x: Tensor([1, 2], requires_grad=True), TypeError, "Only floats have gradients"),
@@ -309,8 +309,8 @@ def test_frozen_variable_gets_no_gradient() -> None:
         (lambda x: np.add.reduce(x), TypeError, "np.add.reduce is not traced"),
         (lambda x: np.fft.fft(x), TypeError, "np.fft.fft is not traced, its gradient would be lost"),
         (lambda x: np.heaviside(x, 0), TypeError, "np.heaviside is not traced"),
-        (lambda x: iter(x[0]), TypeError, "no length and no rows: take the number with t.item()"),
-        (lambda x: len(x[0]), TypeError, "no length and no rows: take the number with t.item()"),
+        (lambda x: iter(x[0]), TypeError, "no rows: take the number with t.item()"),
+        (lambda x: len(x[0]), TypeError, "no rows: take the number with t.item()"),
         (lambda x: f"{x:.3f}", TypeError, "A Tensor of shape (2,) has no format '.3f'"),
         (lambda x: x * 1j, TypeError, "Only floats have gradients, multiply gave complex128. Keep real"),
         (lambda x: x.astype(complex), TypeError, "AsType gave complex128"),

@@ -21,6 +21,7 @@ import numpy as np
 
 from minidl.activations.inputs import float_tensor
 from minidl.backend import Array
+from minidl.messages import say
 from minidl.tensor import Function, Tensor
 from minidl.utils.warned import warn
 
@@ -170,6 +171,6 @@ def _axis(function: str, x: Tensor, axis: int) -> int:
     """`axis` counted from the end, so that the last is −1."""
     if not -x.ndim <= axis < x.ndim:
         raise ValueError(
-            f"{function} along axis {axis} got a tensor of shape {x.shape}, which has no such axis."
+            say(f"{function} along axis {axis} got a tensor of shape {x.shape}, which has no such axis.")
         )
     return axis % x.ndim - x.ndim

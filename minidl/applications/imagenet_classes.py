@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from minidl.datasets import files
+from minidl.messages import say
 
 __all__ = ["class_names"]
 
@@ -42,26 +43,28 @@ def class_names() -> list[tuple[str, str]]:
         return _read(content)
     except (ValueError, RecursionError) as error:
         raise ValueError(
-            f"{file} is not the list of ImageNet's classes: {error}"[:300]
-            + ". Delete it to have it downloaded."
+            say(
+                f"{file} is not the list of ImageNet's classes: {error}"[:300]
+                + ". Delete it to have it downloaded."
+            )
         ) from error
 
 
 def _read(content: bytes) -> list[tuple[str, str]]:
     """The names in the bytes of the file, each entry checked."""
     if len(content) > _LARGEST:
-        raise ValueError(f"it has more than {_LARGEST:,} bytes")
+        raise ValueError(say(f"it has more than {_LARGEST:,} bytes"))
     table: Any = json.loads(content)
     if not isinstance(table, dict) or set(table) != {str(i) for i in range(_CLASSES)}:
-        raise ValueError(f"it should have the keys 0 to {_CLASSES - 1}")
+        raise ValueError(say(f"it should have the keys 0 to {_CLASSES - 1}"))
     names: list[tuple[str, str]] = []
     for i in range(_CLASSES):
         entry = table[str(i)]
         if not (isinstance(entry, list) and len(entry) == 2 and all(isinstance(e, str) and e for e in entry)):
-            raise ValueError(f"class {i} should be an id and a name, it is {entry!r:.60}")
+            raise ValueError(say(f"class {i} should be an id and a name, it is {entry!r:.60}"))
         if not re.fullmatch(r"n\d{8}", entry[0]) or (names and entry[0] <= names[-1][0]):
             raise ValueError(
-                f"class {i} should have an id like n01440764, in rising order, it has {entry[0]!r:.60}"
+                say(f"class {i} should have an id like n01440764, in rising order, it has {entry[0]!r:.60}")
             )
         names.append((entry[0], entry[1]))
     return names
@@ -77,12 +80,14 @@ def _download(file: Path) -> None:
             files.receive(url, received, _LARGEST)
             content = received.read_bytes()
         if hashlib.md5(content, usedforsecurity=False).hexdigest() != _MD5:
-            raise OSError("what was sent has another checksum")
+            raise OSError(say("what was sent has another checksum"))
         _read(content)
     except (OSError, ValueError) as error:
         raise OSError(
-            f"{_NAME} is not in {file.parent}, and no copy could be had ({files.reason(error)}). "
-            f"Get {url} with a browser and put it there."
+            say(
+                f"{_NAME} is not in {file.parent}, and no copy could be had ({files.reason(error)}). "
+                f"Get {url} with a browser and put it there."
+            )
         ) from error
     with files.replacing(file) as output:
         output.write(content)

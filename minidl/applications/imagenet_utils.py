@@ -17,6 +17,7 @@ import numpy as np
 
 from minidl import config, ops
 from minidl.applications.imagenet_classes import class_names
+from minidl.messages import say
 from minidl.symbolic import SymbolicTensor
 from minidl.tensor import Tensor
 from minidl.utils.checks import whole_number
@@ -45,11 +46,15 @@ def preprocess_input(x: Any, data_format: str | None = None, mode: str = "caffe"
     array([[[151.061, 138.221, 131.32 ]]], dtype=float32)
     """
     if mode not in ("caffe", "torch", "tf"):
-        raise ValueError(f"preprocess_input expects mode to be 'caffe', 'torch' or 'tf', got {mode!r:.60}.")
+        raise ValueError(
+            say(f"preprocess_input expects mode to be 'caffe', 'torch' or 'tf', got {mode!r:.60}.")
+        )
     if data_format not in (None, "channels_last", "channels_first"):
         raise ValueError(
-            "preprocess_input expects data_format to be None, 'channels_last' or 'channels_first', got "
-            f"{data_format!r:.60}."
+            say(
+                "preprocess_input expects data_format to be None, 'channels_last' or 'channels_first', got "
+                f"{data_format!r:.60}."
+            )
         )
     x = x if isinstance(x, Tensor | SymbolicTensor) else np.asarray(x)
     if np.dtype(x.dtype).kind != "f":
@@ -57,8 +62,10 @@ def preprocess_input(x: Any, data_format: str | None = None, mode: str = "caffe"
     last = data_format != "channels_first"
     if x.ndim not in (3, 4) or x.shape[-1 if last else -3] != 3:
         raise ValueError(
-            f"preprocess_input expects pictures with 3 channels, {'(N, H, W, 3)' if last else '(N, 3, H, W)'} or "
-            f"one without N, got shape {tuple(x.shape)}."
+            say(
+                f"preprocess_input expects pictures with 3 channels, {'(N, H, W, 3)' if last else '(N, 3, H, W)'} or "
+                f"one without N, got shape {tuple(x.shape)}."
+            )
         )
 
     def each(values: tuple[float, float, float]) -> Any:
@@ -112,8 +119,10 @@ def decode_predictions(preds: Any, top: int = 5) -> list[list[tuple[str, str, np
     preds = np.asarray(preds)
     if preds.ndim != 2 or preds.shape[1] != 1000:
         raise ValueError(
-            f"decode_predictions expects predictions of shape (N, 1000), got {preds.shape}. "
-            "Its names are those of ImageNet; a network with other classes has other names."
+            say(
+                f"decode_predictions expects predictions of shape (N, 1000), got {preds.shape}. "
+                "Its names are those of ImageNet; a network with other classes has other names."
+            )
         )
     top = whole_number("decode_predictions", "top", top, minimum=1, maximum=1000)
     names = class_names()

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from minidl import activations
 from minidl.layers import GlobalAveragePooling2D, GlobalMaxPooling2D, Input
 from minidl.layers.arguments import sizes_or_none
+from minidl.messages import say
 from minidl.models import Functional
 from minidl.symbolic import Shape, SymbolicTensor
 from minidl.utils.checks import flag, whole_number
@@ -63,7 +64,9 @@ def first(wanted: Wanted, published: Published | None, default_size: int, min_si
     flag(owner, "include_top", wanted.include_top)
     whole_number(owner, "classes", wanted.classes, minimum=1)
     if wanted.pooling not in (None, "avg", "max"):
-        raise ValueError(f"{owner} expects pooling to be None, 'avg' or 'max', got {wanted.pooling!r:.60}.")
+        raise ValueError(
+            say(f"{owner} expects pooling to be None, 'avg' or 'max', got {wanted.pooling!r:.60}.")
+        )
     activations.get(wanted.classifier_activation)  # which raises for an unknown one
     _check_weights(owner, wanted, published)
     if wanted.input_tensor is not None:
@@ -75,8 +78,10 @@ def first(wanted: Wanted, published: Published | None, default_size: int, min_si
     _check_shape(owner, "input_shape", shape, min_size)
     if wanted.include_top and None in shape:
         raise ValueError(
-            f"{owner} expects an input_shape without None, because the classifier on top is made for one size "
-            f"of pictures, got {shape}. Give the size, or include_top=False."
+            say(
+                f"{owner} expects an input_shape without None, because the classifier on top is made for one size "
+                f"of pictures, got {shape}. Give the size, or include_top=False."
+            )
         )
     if shape[2] not in (1, 3):
         warn(
@@ -92,45 +97,55 @@ def _check_weights(owner: str, wanted: Wanted, published: Published | None) -> N
     if weights is None:
         return
     if not isinstance(weights, str | os.PathLike):
-        raise TypeError(f"{owner} expects weights to be None or a path, got {type(weights).__name__}.")
+        raise TypeError(say(f"{owner} expects weights to be None or a path, got {type(weights).__name__}."))
     if weights == "imagenet":
         why, file = "Keras publishes none for this network", "a file that you have saved"
         if published:
             why, file = "minidl downloads no weights", f"a file: get {published.url(wanted.include_top)}"
         raise ValueError(
-            f"{owner} cannot have weights='imagenet': {why}. Give weights=None for random ones, or the path of {file}."
+            say(
+                f"{owner} cannot have weights='imagenet': {why}. Give weights=None for random ones, or the path of {file}."
+            )
         )
     if not os.path.exists(weights):
         raise ValueError(
-            f"{owner} expects weights to be None or the path of a file, but there is no {os.fspath(weights)!r:.150}."
+            say(
+                f"{owner} expects weights to be None or the path of a file, but there is no {os.fspath(weights)!r:.150}."
+            )
         )
     allowed = (activations.get(None), activations.get("softmax"))
     if wanted.include_top and activations.get(wanted.classifier_activation) not in allowed:
         raise ValueError(
-            f"{owner} with weights from a file expects classifier_activation to be 'softmax' or None, got "
-            f"{wanted.classifier_activation!r:.60}: the weights were trained with softmax."
+            say(
+                f"{owner} with weights from a file expects classifier_activation to be 'softmax' or None, got "
+                f"{wanted.classifier_activation!r:.60}: the weights were trained with softmax."
+            )
         )
 
 
 def _check_shape(owner: str, argument: str, shape: Shape, min_size: int) -> None:
     """The shape of a picture, (H, W, C), with H and W large enough."""
     if len(shape) != 3:
-        raise ValueError(f"{owner} expects {argument} to be (height, width, channels), got {shape}.")
+        raise ValueError(say(f"{owner} expects {argument} to be (height, width, channels), got {shape}."))
     if any(n is not None and n < min_size for n in shape[:2]):
         raise ValueError(
-            f"{owner} expects pictures of at least {min_size} x {min_size} pixels, got {argument} {shape}, which "
-            "is (height, width, channels). Enlarge them, for example with UpSampling2D."
+            say(
+                f"{owner} expects pictures of at least {min_size} x {min_size} pixels, got {argument} {shape}, which "
+                "is (height, width, channels). Enlarge them, for example with UpSampling2D."
+            )
         )
     if shape[2] is None:
-        raise ValueError(f"{owner} expects a number of channels, the last in {argument}, got {shape}.")
+        raise ValueError(say(f"{owner} expects a number of channels, the last in {argument}, got {shape}."))
 
 
 def _checked_input(owner: str, x: Any, min_size: int) -> SymbolicTensor:
     """`input_tensor`, if it stands for pictures."""
     if not isinstance(x, SymbolicTensor):
         raise TypeError(
-            f"{owner} expects input_tensor to be what Input or a layer returns for it, got {type(x).__name__}. "
-            "Call the finished model on data."
+            say(
+                f"{owner} expects input_tensor to be what Input or a layer returns for it, got {type(x).__name__}. "
+                "Call the finished model on data."
+            )
         )
     _check_shape(owner, "input_tensor of shape", x.shape[1:], min_size)
     return x

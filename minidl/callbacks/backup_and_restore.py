@@ -14,6 +14,7 @@ from minidl.callbacks.backup_file import read_state, write_state
 from minidl.callbacks.base import Callback
 from minidl.callbacks.batch_count import BatchCount
 from minidl.callbacks.model_state import check_model, model_state, set_model_state
+from minidl.messages import say
 from minidl.utils.checks import flag
 from minidl.utils.warned import warn
 
@@ -74,9 +75,9 @@ class BackupAndRestore(Callback):
     ):
         owner = "BackupAndRestore"
         if not isinstance(backup_dir, str | os.PathLike):
-            raise TypeError(f"{owner} expects backup_dir to be a path, got {backup_dir!r:.60}.")
+            raise TypeError(say(f"{owner} expects backup_dir to be a path, got {backup_dir!r:.60}."))
         if not os.fspath(backup_dir):
-            raise ValueError(f"{owner} expects backup_dir to be the path of a folder, got ''.")
+            raise ValueError(say(f"{owner} expects backup_dir to be the path of a folder, got ''."))
         self.backup_dir = os.path.abspath(backup_dir)
         self.save_freq = save_freq
         self._count = BatchCount(owner, "save_freq", save_freq)
@@ -110,8 +111,10 @@ class BackupAndRestore(Callback):
                 continue
             except NotADirectoryError as error:
                 raise ValueError(
-                    f"BackupAndRestore expects backup_dir to be a folder, or free to become one, got "
-                    f"{self.backup_dir[-120:]!r}, which is a file or inside of one. Choose another name."
+                    say(
+                        f"BackupAndRestore expects backup_dir to be a folder, or free to become one, got "
+                        f"{self.backup_dir[-120:]!r}, which is a file or inside of one. Choose another name."
+                    )
                 ) from error
             except ValueError as error:
                 if path == self._previous or not os.path.exists(self._previous):
@@ -137,8 +140,10 @@ class BackupAndRestore(Callback):
             problem = check_model(self.model, found["model"])
         if problem is not None:
             raise ValueError(
-                f"{path[-120:]} is a backup of another run: it has {problem}. Give each fit a backup_dir of its own, "
-                "or remove the file to begin anew."
+                say(
+                    f"{path[-120:]} is a backup of another run: it has {problem}. Give each fit a backup_dir of its own, "
+                    "or remove the file to begin anew."
+                )
             )
 
     def on_train_begin(self, logs: dict[str, Any] | None = None) -> None:

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from minidl.backend import Array
+from minidl.messages import say
 from minidl.saving.archive import open_archive, read_member
 from minidl.saving.files import MAX_ARRAY, MAX_CONFIG, MAX_FILE, FilePath, open_regular, refusal
 from minidl.saving.json_text import read_json
@@ -48,8 +49,10 @@ def write_state(path: FilePath, state: dict[str, Any]) -> None:
     needed = len(text) + sum(array.nbytes + 512 for array in arrays)
     if needed > MAX_FILE or len(text) > MAX_CONFIG or any(array.nbytes > MAX_ARRAY for array in arrays):
         raise ValueError(
-            f"The state is too large for one file: {needed:,} bytes. At most {MAX_FILE:,} bytes can be read again, "
-            f"{MAX_ARRAY:,} of them in one array, {MAX_CONFIG:,} besides arrays."
+            say(
+                f"The state is too large for one file: {needed:,} bytes. At most {MAX_FILE:,} bytes can be read again, "
+                f"{MAX_ARRAY:,} of them in one array, {MAX_CONFIG:,} besides arrays."
+            )
         )
     with atomic_write(path, needed=needed) as file, zipfile.ZipFile(file, "w") as archive:
         archive.writestr(_STATE, text)
@@ -79,8 +82,10 @@ def _encoded(value: Any, arrays: list[Array], where: str) -> Any:
             ]
         }
     raise TypeError(
-        f"{where:.200} is of type {type(value).__name__}, which cannot be saved. A state consists of numbers, texts, "
-        "None, lists, tuples, dicts and arrays of numbers."
+        say(
+            f"{where:.200} is of type {type(value).__name__}, which cannot be saved. A state consists of numbers, texts, "
+            "None, lists, tuples, dicts and arrays of numbers."
+        )
     )
 
 

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from minidl.messages import say
+
 __all__ = ["Callback", "CallbackList", "History"]
 
 
@@ -119,7 +121,7 @@ class CallbackList:
                     if isinstance(callback, type)
                     else " Derive it from Callback."
                 )
-                raise TypeError(f"callbacks expects Callback objects, got {callback!r:.80}.{mend}")
+                raise TypeError(say(f"callbacks expects Callback objects, got {callback!r:.80}.{mend}"))
         given.sort(key=lambda callback: callback.comes_last)
         self.callbacks: list[Callback] = given
         for callback in given:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from minidl.messages import say
 from minidl.utils.checks import whole_number
 
 __all__ = ["BatchCount"]
@@ -26,7 +27,7 @@ class BatchCount:
     def __init__(self, owner: str, argument: str, every: Any):
         if isinstance(every, str) and every != "epoch":
             raise ValueError(
-                f"{owner} expects {argument} to be 'epoch' or a number of batches, got {every!r:.60}."
+                say(f"{owner} expects {argument} to be 'epoch' or a number of batches, got {every!r:.60}.")
             )
         self.every: int | None = None if every == "epoch" else whole_number(owner, argument, every, 1)
         self.passed = 0  # batches since it was due

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from minidl.callbacks.base import Callback
+from minidl.messages import say
 from minidl.utils.checks import flag
 from minidl.utils.warned import warn
 
@@ -43,12 +44,14 @@ class CSVLogger(Callback):
 
     def __init__(self, filename: str | os.PathLike[str], separator: str = ",", append: bool = False):
         if not isinstance(filename, str | os.PathLike):
-            raise TypeError(f"CSVLogger expects filename to be a path, got {filename!r:.60}.")
+            raise TypeError(say(f"CSVLogger expects filename to be a path, got {filename!r:.60}."))
         if not isinstance(separator, str):
-            raise TypeError(f"CSVLogger expects separator to be one character, got {separator!r:.60}.")
+            raise TypeError(say(f"CSVLogger expects separator to be one character, got {separator!r:.60}."))
         if len(separator) != 1 or separator in '\r\n"\0':
             raise ValueError(
-                f"CSVLogger expects separator to be one character, such as ',' or ';', got {separator!r:.60}."
+                say(
+                    f"CSVLogger expects separator to be one character, such as ',' or ';', got {separator!r:.60}."
+                )
             )
         self.filename, self.sep = os.fspath(filename), separator
         self.append = flag("CSVLogger", "append", append)
@@ -66,8 +69,10 @@ class CSVLogger(Callback):
             header = next(csv.reader(text.splitlines(), delimiter=self.sep))
             if header[:1] != ["epoch"]:
                 raise ValueError(
-                    f"CSVLogger cannot append to {self.filename!r:.120}: its first line does not begin with 'epoch' "
-                    f"and a {self.sep!r}, but is {self.sep.join(header)!r:.80}. Pass its separator, or another file."
+                    say(
+                        f"CSVLogger cannot append to {self.filename!r:.120}: its first line does not begin with 'epoch' "
+                        f"and a {self.sep!r}, but is {self.sep.join(header)!r:.80}. Pass its separator, or another file."
+                    )
                 )
             self.keys = header[1:]
             if text[-1] not in "\r\n":  # a last line that was left without its end

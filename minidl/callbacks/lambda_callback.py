@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from minidl.callbacks.base import Callback
+from minidl.messages import say
 
 __all__ = ["LambdaCallback"]
 
@@ -46,7 +47,9 @@ class LambdaCallback(Callback):
         for name in others:
             if name not in moments:
                 close = difflib.get_close_matches(name, moments, 1) or ["on_epoch_end"]
-                raise TypeError(f"LambdaCallback knows no moment {name!r:.60}: did you mean {close[0]!r}?")
+                raise TypeError(
+                    say(f"LambdaCallback knows no moment {name!r:.60}: did you mean {close[0]!r}?")
+                )
         given = {
             "on_epoch_begin": on_epoch_begin,
             "on_epoch_end": on_epoch_end,
@@ -59,5 +62,5 @@ class LambdaCallback(Callback):
             if function is None:
                 continue
             if not callable(function):
-                raise TypeError(f"LambdaCallback expects {name} to be a function, got {function!r:.60}.")
+                raise TypeError(say(f"LambdaCallback expects {name} to be a function, got {function!r:.60}."))
             setattr(self, name, function)

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from minidl.callbacks.base import Callback
+from minidl.messages import say
 from minidl.utils.checks import number, whole_number
 from minidl.variable import Variable
 
@@ -54,8 +55,10 @@ class LearningRateScheduler(Callback):
         )
         if not isinstance(rate, float | np.floating):
             raise ValueError(
-                f"LearningRateScheduler expects schedule to return a float, got {type(rate).__name__} "
-                f"{rate!r:.60} in epoch {epoch + 1}. Write return float(...)."
+                say(
+                    f"LearningRateScheduler expects schedule to return a float, got {type(rate).__name__} "
+                    f"{rate!r:.60} in epoch {epoch + 1}. Write return float(...)."
+                )
             )
         optimizer.learning_rate = number("LearningRateScheduler", "what schedule returns", rate, minimum=0)
         if self.verbose:
@@ -74,9 +77,11 @@ def expect_settable_rate(owner: str, optimizer: Any) -> None:
     """
     if not isinstance(optimizer._rate, Variable):
         raise TypeError(
-            f"{owner} sets the learning rate, but that of {optimizer.name} follows "
-            f"{type(optimizer._rate).__name__}. Make the optimizer with a number, "
-            f"{type(optimizer).__name__}(learning_rate=0.01), or leave {owner} out."
+            say(
+                f"{owner} sets the learning rate, but that of {optimizer.name} follows "
+                f"{type(optimizer._rate).__name__}. Make the optimizer with a number, "
+                f"{type(optimizer).__name__}(learning_rate=0.01), or leave {owner} out."
+            )
         )
 
 
@@ -94,5 +99,7 @@ def _takes_rate(schedule: Any) -> bool:
                 continue
             return len(arguments) == 2
     raise TypeError(
-        f"LearningRateScheduler expects schedule to be a function of (epoch, rate) or (epoch), got {schedule!r:.60}."
+        say(
+            f"LearningRateScheduler expects schedule to be a function of (epoch, rate) or (epoch), got {schedule!r:.60}."
+        )
     )

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from minidl.callbacks.base import Callback
+from minidl.messages import say
 from minidl.utils.atomic import atomic_write
 from minidl.utils.checks import number, whole_number
 
@@ -57,18 +58,18 @@ class LivePlot(Callback):
         width: float = 10.0,
     ):
         if filepath is not None and not isinstance(filepath, str | os.PathLike):
-            raise TypeError(f"LivePlot expects filepath to be a path or None, got {filepath!r:.60}.")
+            raise TypeError(say(f"LivePlot expects filepath to be a path or None, got {filepath!r:.60}."))
         self.filepath = None if filepath is None else os.path.abspath(filepath)
         self._kind = "png" if self.filepath is None else os.path.splitext(self.filepath)[1].lower()[1:]
         if self._kind not in ("png", "svg", "pdf"):
             raise ValueError(
-                f"LivePlot expects filepath to end in .png, .svg or .pdf, got {filepath!r:.120}."
+                say(f"LivePlot expects filepath to end in .png, .svg or .pdf, got {filepath!r:.120}.")
             )
         self.every = whole_number("LivePlot", "every", every, 1)
         names = [metrics] if isinstance(metrics, str) else metrics
         if names is not None and not isinstance(names, list | tuple):
             raise TypeError(
-                f"LivePlot expects metrics to be a list of keys of the logs, got {metrics!r:.60}."
+                say(f"LivePlot expects metrics to be a list of keys of the logs, got {metrics!r:.60}.")
             )
         self.metrics = None if names is None else [str(name).removeprefix("val_") for name in names]
         self.width = number("LivePlot", "width", width, above=0, maximum=100)
@@ -132,7 +133,7 @@ class LivePlot(Callback):
             )  # not pyplot: no window, and no figure that others may draw into
         except ImportError as error:
             raise ImportError(
-                'LivePlot draws with matplotlib. Install it: pip install "minidl[plot]".'
+                say('LivePlot draws with matplotlib. Install it: pip install "minidl[plot]".')
             ) from error
         names = self._names()
         columns = min(len(names), 3) or 1
@@ -150,7 +151,9 @@ class LivePlot(Callback):
         missing = [name for name in self.metrics if name not in there]
         if missing:
             raise ValueError(
-                f"LivePlot has no {missing[0]!r:.60} to draw. The logs have {', '.join(map(repr, there)):.200}."
+                say(
+                    f"LivePlot has no {missing[0]!r:.60} to draw. The logs have {', '.join(map(repr, there)):.200}."
+                )
             )
         return self.metrics
 

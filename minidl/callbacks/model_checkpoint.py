@@ -7,6 +7,7 @@ import numpy as np
 
 from minidl.callbacks.batch_count import BatchCount
 from minidl.callbacks.monitor import Monitor
+from minidl.messages import say
 from minidl.utils.checks import flag, number, whole_number
 from minidl.utils.warned import warn
 
@@ -58,7 +59,7 @@ class ModelCheckpoint(Monitor):
         super().__init__(monitor, mode)
         owner = "ModelCheckpoint"
         if not isinstance(filepath, str | os.PathLike):
-            raise TypeError(f"{owner} expects filepath to be a path, got {filepath!r:.60}.")
+            raise TypeError(say(f"{owner} expects filepath to be a path, got {filepath!r:.60}."))
         self.filepath = os.fspath(filepath)
         verbose = int(verbose) if isinstance(verbose, bool) else verbose
         self.verbose = whole_number(owner, "verbose", verbose, 0)
@@ -67,8 +68,10 @@ class ModelCheckpoint(Monitor):
         endings = (".weights.h5", ".npz", ".safetensors") if self.save_weights_only else (".keras",)
         if not self.filepath.endswith(endings):
             raise ValueError(
-                f"{owner} expects filepath to end in {' or '.join(endings)} with save_weights_only="
-                f"{self.save_weights_only}, got {self.filepath!r:.120}."
+                say(
+                    f"{owner} expects filepath to end in {' or '.join(endings)} with save_weights_only="
+                    f"{self.save_weights_only}, got {self.filepath!r:.120}."
+                )
             )
         self.save_freq = save_freq
         self._count = BatchCount(owner, "save_freq", save_freq)
@@ -108,13 +111,17 @@ class ModelCheckpoint(Monitor):
             return self.filepath.format(**names)
         except KeyError as error:
             raise ValueError(
-                f"ModelCheckpoint cannot make a name of {self.filepath!r:.120}: there is no {error.args[0]!r:.60} at "
-                f"this moment, but {', '.join(map(repr, names))}."
+                say(
+                    f"ModelCheckpoint cannot make a name of {self.filepath!r:.120}: there is no {error.args[0]!r:.60} at "
+                    f"this moment, but {', '.join(map(repr, names))}."
+                )
             ) from None
         except (AttributeError, IndexError, TypeError, ValueError) as error:
             raise ValueError(
-                f"ModelCheckpoint cannot make a name of {self.filepath!r:.120}: {error!s:.100}. Write, for example, "
-                "'{epoch:02d}-{loss:.2f}.keras'."
+                say(
+                    f"ModelCheckpoint cannot make a name of {self.filepath!r:.120}: {error!s:.100}. Write, for example, "
+                    "'{epoch:02d}-{loss:.2f}.keras'."
+                )
             ) from None
 
     def _is_due(self, logs: dict[str, Any]) -> bool:

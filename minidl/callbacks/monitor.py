@@ -3,6 +3,7 @@
 from typing import Any
 
 from minidl.callbacks.base import Callback
+from minidl.messages import say
 from minidl.utils.checks import number
 from minidl.utils.warned import warn
 
@@ -26,10 +27,12 @@ class Monitor(Callback):
         owner = type(self).__name__
         if not isinstance(monitor, str):
             raise TypeError(
-                f"{owner} expects monitor to be a key of the logs, such as 'val_loss', got {monitor!r:.60}."
+                say(
+                    f"{owner} expects monitor to be a key of the logs, such as 'val_loss', got {monitor!r:.60}."
+                )
             )
         if mode not in ("auto", "min", "max"):
-            raise ValueError(f"{owner} expects mode to be 'auto', 'min' or 'max', got {mode!r:.60}.")
+            raise ValueError(say(f"{owner} expects mode to be 'auto', 'min' or 'max', got {mode!r:.60}."))
         self.monitor, self.mode = monitor, mode
         self.min_delta = abs(number(owner, "min_delta", min_delta))
         self._warned = False
@@ -48,8 +51,10 @@ class Monitor(Callback):
         if direction is not None:
             return direction == "up"
         raise ValueError(
-            f"{type(self).__name__} cannot tell whether {self.monitor!r} should become more or less. "
-            "Say mode='max' or mode='min'."
+            say(
+                f"{type(self).__name__} cannot tell whether {self.monitor!r} should become more or less. "
+                "Say mode='max' or mode='min'."
+            )
         )
 
     def better(self, value: float, reference: float | None) -> bool:

@@ -19,6 +19,7 @@ import numpy as np
 from minidl.backend import Array
 from minidl.callbacks.base import Callback
 from minidl.callbacks.batch_count import BatchCount
+from minidl.messages import say
 from minidl.utils.checks import flag, whole_number
 
 __all__ = ["TensorBoard"]
@@ -68,12 +69,14 @@ class TensorBoard(Callback):
         embeddings_metadata: Any = None,
     ):
         if not isinstance(log_dir, str | os.PathLike):
-            raise TypeError(f"TensorBoard expects log_dir to be a path, got {log_dir!r:.60}.")
+            raise TypeError(say(f"TensorBoard expects log_dir to be a path, got {log_dir!r:.60}."))
         given = locals()
         for argument, mend in _REFUSED.items():
             if given[argument]:
                 raise ValueError(
-                    f"TensorBoard does not serve {argument}={given[argument]!r:.60}. Leave it out, and {mend}."
+                    say(
+                        f"TensorBoard does not serve {argument}={given[argument]!r:.60}. Leave it out, and {mend}."
+                    )
                 )
         self.log_dir = os.path.abspath(log_dir)
         self.histogram_freq = whole_number("TensorBoard", "histogram_freq", histogram_freq, 0)
@@ -186,7 +189,7 @@ class _EventFile:
             from tensorboardX.proto.event_pb2 import Event
         except ImportError as error:
             raise ImportError(
-                'TensorBoard writes with tensorboardX. Install it: pip install "minidl[tensorboard]".'
+                say('TensorBoard writes with tensorboardX. Install it: pip install "minidl[tensorboard]".')
             ) from error
         os.makedirs(folder, exist_ok=True)
         name = f"events.out.tfevents.{time.time():.0f}.{socket.gethostname()}.{os.getpid()}.{time.monotonic_ns()}"

@@ -4,6 +4,7 @@ import math
 from typing import Any
 
 from minidl.callbacks.base import Callback
+from minidl.messages import say
 from minidl.utils.checks import flag
 
 __all__ = ["TerminateOnNaN"]
@@ -43,8 +44,10 @@ class TerminateOnNaN(Callback):
             return
         if self.raise_error:
             raise RuntimeError(
-                f"Batch {batch + 1}: the loss is {loss}, training ends. A smaller learning rate or clipnorm=1.0 in the "
-                "optimizer may help; look for NaN in the data too."
+                say(
+                    f"Batch {batch + 1}: the loss is {loss}, training ends. A smaller learning rate or clipnorm=1.0 in the "
+                    "optimizer may help; look for NaN in the data too."
+                )
             )
         print(f"Batch {batch + 1}: the loss is {loss}, training ends.")
         self.model.stop_training = True

@@ -18,6 +18,7 @@ from minidl.backend import Array
 from minidl.datasets import files
 from minidl.datasets.cifar10_archive import SIDE, read_archive
 from minidl.datasets.formats import Split, read_arrays, stored_shapes
+from minidl.messages import say
 
 __all__ = ["CLASS_NAMES", "load_data"]
 
@@ -69,7 +70,7 @@ def load_data(path: str | os.PathLike[str] | None = None) -> Split:
 def _part(file: Path) -> dict[str, Array]:
     """The arrays of a file with any number of images, up to those there are, and labels (N,) or (N, 1)."""
     if not file.exists():
-        raise OSError(f"There is no file {file}. load_data() without a path finds CIFAR-10 by itself.")
+        raise OSError(say(f"There is no file {file}. load_data() without a path finds CIFAR-10 by itself."))
     stored = stored_shapes(file)
     layout: dict[str, tuple[tuple[int, ...], np.dtype[np.uint8]]] = {}
     for split, largest in _COUNTS.items():
@@ -127,9 +128,11 @@ def _from_site(file: Path) -> dict[str, Any]:
         except OSError as error:
             refused.append(error)
     raise OSError(
-        f"{file.name} is not in {file.parent}, and no copy could be had ({files.reason(refused[-1])}). "
-        f"Put it there by hand, or get {_SITES[-1]}{_PUBLISHED.name} with a browser and put that into "
-        f"{files.folder()}."
+        say(
+            f"{file.name} is not in {file.parent}, and no copy could be had ({files.reason(refused[-1])}). "
+            f"Put it there by hand, or get {_SITES[-1]}{_PUBLISHED.name} with a browser and put that into "
+            f"{files.folder()}."
+        )
     ) from refused[-1]
 
 
@@ -139,9 +142,9 @@ def _from_archive(path: Path, called: str) -> dict[str, Any]:
         arrays: dict[str, Any] = read_archive(path)
         problem = _problem(arrays)
     except Exception as error:  # whatever gzip, zlib, tarfile or NumPy make of a damaged file
-        raise OSError(f"{called} cannot be read: {error}"[:300]) from error
+        raise OSError(say(f"{called} cannot be read: {error}"[:300])) from error
     if problem is None and files.checksum(path) != _PUBLISHED.sha256:
         problem = "its checksum is not that of the published file"
     if problem is not None:
-        raise OSError(f"{called} is not the data set: {problem}")
+        raise OSError(say(f"{called} is not the data set: {problem}"))
     return arrays

@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from minidl.backend import Array
+from minidl.messages import say
 
 __all__ = ["SIDE", "TEST_FILES", "TRAINING_FILES", "read_archive"]
 
@@ -46,7 +47,7 @@ def read_archive(path: Path) -> dict[str, Array]:
     with gzip.open(path) as file:
         content = file.read(largest + 1)
     if len(content) > largest:
-        raise ValueError(f"it unpacks to more than {largest:,} bytes")
+        raise ValueError(say(f"it unpacks to more than {largest:,} bytes"))
     with tarfile.open(fileobj=io.BytesIO(content), mode="r:") as archive:
         members = {member.name: member for member in archive}
         arrays = {}
@@ -64,9 +65,9 @@ def _records(archive: tarfile.TarFile, members: dict[str, tarfile.TarInfo], name
     if member is None or file is None:
         other = next((m.split("/")[0] for m in members if m.startswith("cifar-10-batches-")), "")
         hint = f": this is the version in {other}" if other and other + "/" != _FOLDER else ""
-        raise ValueError(f"it has no file {_FOLDER}{name}{hint}")
+        raise ValueError(say(f"it has no file {_FOLDER}{name}{hint}"))
     if member.size != _IMAGES * _RECORD:
-        raise ValueError(f"{name} has {member.size:,} bytes, {_IMAGES * _RECORD:,} are expected")
+        raise ValueError(say(f"{name} has {member.size:,} bytes, {_IMAGES * _RECORD:,} are expected"))
     with file:
         return np.frombuffer(file.read(), np.uint8).reshape(_IMAGES, _RECORD)
 

@@ -9,6 +9,7 @@ boot.
 
 from minidl.datasets import files
 from minidl.datasets.formats import SHAPES, Split, read_idx, read_npz
+from minidl.messages import say
 
 __all__ = ["load_data"]
 
@@ -50,6 +51,6 @@ def load_data() -> Split:
         if not file.exists():
             files.download(published, file, wanted="fashion_mnist.npz")
         elif files.checksum(file) != published.sha256:
-            raise OSError(f"{file} is damaged (wrong checksum). Delete it to have it downloaded anew.")
+            raise OSError(say(f"{file} is damaged (wrong checksum). Delete it to have it downloaded anew."))
         arrays[key] = read_idx(file, SHAPES[key])
     return (arrays["x_train"], arrays["y_train"]), (arrays["x_test"], arrays["y_test"])

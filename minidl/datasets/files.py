@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
+from minidl.messages import say
 from minidl.utils.atomic import atomic_write
 
 __all__ = ["Published", "checksum", "download", "folder", "locate", "reason", "receive", "replacing"]
@@ -43,7 +44,7 @@ def locate(name: str | os.PathLike[str]) -> Path:
     """
     path = folder() / name
     if path.exists() and not path.is_file():
-        raise OSError(f"{path} should be a data file, but it is a folder or a device. Move it away.")
+        raise OSError(say(f"{path} should be a data file, but it is a folder or a device. Move it away."))
     return path
 
 
@@ -78,8 +79,10 @@ def download(file: Published, path: Path, wanted: str) -> None:
         )
     except (OSError, ValueError) as error:  # ValueError is what pooch says of a wrong checksum
         raise OSError(
-            f"{wanted} is not in {folder()} and could not be downloaded from {url} ({reason(error)}). "
-            f"Put it there by hand, or set MINIDL_HOME to a folder that has datasets/{wanted}."
+            say(
+                f"{wanted} is not in {folder()} and could not be downloaded from {url} ({reason(error)}). "
+                f"Put it there by hand, or set MINIDL_HOME to a folder that has datasets/{wanted}."
+            )
         ) from error
 
 
@@ -109,7 +112,7 @@ def receive(url: str, output: Any, limit: int) -> None:
         with tqdm(total=total, unit="B", unit_scale=True, ncols=79) as bar:
             for chunk in response.iter_content(1 << 16):
                 if file.tell() + len(chunk) > limit:
-                    raise OSError("the server sends more bytes than the published file has")
+                    raise OSError(say("the server sends more bytes than the published file has"))
                 file.write(chunk)
                 bar.update(len(chunk))
         file.flush()

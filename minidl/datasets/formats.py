@@ -15,6 +15,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from minidl.backend import Array
+from minidl.messages import say
 
 __all__ = ["SHAPES", "Layout", "Split", "read_arrays", "read_idx", "read_npz", "stored_shapes"]
 
@@ -75,8 +76,10 @@ def read_arrays(
     if problem is not None:
         otherwise = "or delete the file to have it downloaded" if downloaded else "or name another file"
         raise ValueError(
-            f"{path} is not the data set: {problem}. Store what its documentation says with np.savez, "
-            f"{otherwise}."
+            say(
+                f"{path} is not the data set: {problem}. Store what its documentation says with np.savez, "
+                f"{otherwise}."
+            )
         )
     return arrays
 
@@ -155,11 +158,13 @@ def read_idx(path: Path, shape: tuple[int, ...]) -> Array:
     except Exception as error:  # whatever gzip and zlib make of a damaged file
         raise _unreadable(path, error) from error
     if len(content) != expected or not content.startswith(header):
-        raise ValueError(f"{path} should hold unsigned bytes of shape {shape} in IDX format, and does not.")
+        raise ValueError(
+            say(f"{path} should hold unsigned bytes of shape {shape} in IDX format, and does not.")
+        )
     return np.frombuffer(bytearray(content), np.uint8, offset=len(header)).reshape(shape)
 
 
 def _unreadable(path: Path, error: Exception, downloaded: bool = True) -> OSError:
     reason = f"{type(error).__name__}: {error}"[:150]
     advice = " If it is damaged, delete it to have it downloaded anew." if downloaded else ""
-    return OSError(f"{path} cannot be read ({reason}).{advice}")
+    return OSError(say(f"{path} cannot be read ({reason}).{advice}"))

@@ -28,6 +28,7 @@ from minidl.backend import Array
 from minidl.datasets import files
 from minidl.datasets.formats import Layout, Split, read_arrays
 from minidl.datasets.uci_har_archive import read_archive
+from minidl.messages import say
 
 __all__ = ["CHANNEL_NAMES", "CLASS_NAMES", "load_data", "load_subjects"]
 
@@ -147,8 +148,10 @@ def _make(file: Path) -> None:
                 arrays = _from_archive(archive, "the archive sent")
         except OSError as error:
             raise OSError(
-                f"{file.name} is not in {file.parent}, and no copy could be had ({files.reason(error)}). "
-                f"Put it there by hand, or get {url} with a browser and put that into {files.folder()}."
+                say(
+                    f"{file.name} is not in {file.parent}, and no copy could be had ({files.reason(error)}). "
+                    f"Put it there by hand, or get {url} with a browser and put that into {files.folder()}."
+                )
             ) from error
     with files.replacing(file) as output:
         np.savez_compressed(output, **arrays)
@@ -162,7 +165,7 @@ def _from_archive(path: Path, called: str) -> dict[str, Any]:
         arrays |= {"class_names": np.array(CLASS_NAMES), "channel_names": np.array(CHANNEL_NAMES)}
         problem = _problem(arrays)
     except Exception as error:  # whatever zipfile, zlib or NumPy make of a damaged file
-        raise OSError(f"{called} cannot be read: {error}"[:250]) from error
+        raise OSError(say(f"{called} cannot be read: {error}"[:250])) from error
     if problem is not None:
-        raise OSError(f"{called} is not the data set: {problem}")
+        raise OSError(say(f"{called} is not the data set: {problem}"))
     return arrays

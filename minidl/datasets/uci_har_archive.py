@@ -20,6 +20,7 @@ from pathlib import Path
 import numpy as np
 
 from minidl.backend import Array
+from minidl.messages import say
 
 __all__ = ["read_archive"]
 
@@ -83,13 +84,13 @@ def _table(archive: zipfile.ZipFile, name: str, shape: tuple[int, int], dtype: n
     """The numbers in a text file: one row a line, blanks between the columns."""
     content = _content(archive, name, shape[0] * (shape[1] * _LONGEST + 2))
     if not content.strip():
-        raise ValueError(f"{name} is empty")
+        raise ValueError(say(f"{name} is empty"))
     try:
         table = np.loadtxt(io.BytesIO(content), dtype, comments=None, encoding="ascii", ndmin=2)
     except ValueError as error:
         raise ValueError(f"{name}: {error}"[:200]) from error
     if table.shape != shape:
-        raise ValueError(f"{name} should have {shape[0]} rows of {shape[1]}, it has {table.shape}")
+        raise ValueError(say(f"{name} should have {shape[0]} rows of {shape[1]}, it has {table.shape}"))
     return table
 
 
@@ -99,9 +100,9 @@ def _content(archive: zipfile.ZipFile, name: str, largest: int) -> bytes:
     `zipfile` reads no more than the size that is said, whatever follows.
     """
     if name not in archive.namelist():
-        raise ValueError(f"it has no file {name}")
+        raise ValueError(say(f"it has no file {name}"))
     size = archive.getinfo(name).file_size
     if size > largest:
-        raise ValueError(f"{name} unpacks to {size:,} bytes, at most {largest:,} are expected")
+        raise ValueError(say(f"{name} unpacks to {size:,} bytes, at most {largest:,} are expected"))
     with archive.open(name) as file:
         return file.read(size)

@@ -8,6 +8,7 @@ from minidl.backend import Array
 from minidl.gradcheck.compare import REST, Comparison, Settings, backward_slopes, compared, projections
 from minidl.gradcheck.report import GradcheckError, GradcheckReport
 from minidl.gradcheck.target import Target, prepared
+from minidl.messages import say
 
 __all__ = ["gradcheck"]
 
@@ -62,28 +63,34 @@ def gradcheck(
             tuple(notes),
         )
     if raise_on_failure and not report.ok:
-        raise GradcheckError("\n" + str(report))
+        raise GradcheckError(say("\n" + str(report)))
     return report
 
 
 def _refuse_unfit(target: Target) -> list[str]:
     """Raise where no slope could be trusted; the notes made so far."""
     if not target.leaves:
-        raise GradcheckError("gradcheck found nothing to check: no input or weight holds floats.")
+        raise GradcheckError(say("gradcheck found nothing to check: no input or weight holds floats."))
     before = [leaf.tensor.data.copy() for leaf in target.leaves]
     first, second = target.values(), target.values()
     for leaf, x in zip(target.leaves, before, strict=True):
         if not np.array_equal(leaf.tensor.data, x, equal_nan=True):
-            raise GradcheckError(f"gradcheck found {leaf.name} changed by the target. Let it work on a copy.")
+            raise GradcheckError(
+                say(f"gradcheck found {leaf.name} changed by the target. Let it work on a copy.")
+            )
     if first.shape != second.shape or not np.array_equal(first, second, equal_nan=True):
         raise GradcheckError(
-            "gradcheck ran the target twice and got different outputs: it is not deterministic. Draw random "
-            "numbers from a SeedGenerator or with a fixed seed."
+            say(
+                "gradcheck ran the target twice and got different outputs: it is not deterministic. Draw random "
+                "numbers from a SeedGenerator or with a fixed seed."
+            )
         )
     if not first.size:
         return [*target.notes, "there is no float output, and so no slope."]
     if not np.isfinite(first).all():
-        raise GradcheckError("gradcheck got NaN or infinite outputs at this point, where no slope exists.")
+        raise GradcheckError(
+            say("gradcheck got NaN or infinite outputs at this point, where no slope exists.")
+        )
     return list(target.notes)
 
 

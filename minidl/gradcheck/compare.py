@@ -17,6 +17,7 @@ from minidl.gradcheck.differences import Line, Slopes, refined, rounding, slopes
 from minidl.gradcheck.report import GradcheckError, GradcheckRow
 from minidl.gradcheck.target import Leaf, Target
 from minidl.graph import walk
+from minidl.messages import say
 from minidl.tensor import Tensor
 
 __all__ = ["REST", "Comparison", "Settings", "backward_slopes", "compared", "projections"]
@@ -116,8 +117,10 @@ def backward_slopes(target: Target, sums: Array) -> list[Array]:
                 table[row] = total.ravel() / sizes[row]
             elif not np.array_equal(table[0], total.ravel() / sizes[0], equal_nan=True):
                 raise GradcheckError(
-                    "gradcheck ran backward twice through one graph and got different gradients: a backward "
-                    "function changes its cache. Let it work on a copy."
+                    say(
+                        "gradcheck ran backward twice through one graph and got different gradients: a backward "
+                        "function changes its cache. Let it work on a copy."
+                    )
                 )
     return found
 
@@ -130,8 +133,10 @@ def _walk(y: Tensor, dy: Array) -> list[tuple[Any, Array]]:
         if "read-only" not in str(error):
             raise
         raise GradcheckError(
-            "gradcheck found a backward function that writes to an array which is not its own: dy, which may be "
-            "another tensor's gradient as well, or a view. Let it work on a copy: dy = dy * 2, not dy *= 2."
+            say(
+                "gradcheck found a backward function that writes to an array which is not its own: dy, which may be "
+                "another tensor's gradient as well, or a view. Let it work on a copy: dy = dy * 2, not dy *= 2."
+            )
         ) from error
 
 

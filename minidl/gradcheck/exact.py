@@ -22,6 +22,7 @@ from minidl.gradcheck.differences import slopes
 from minidl.gradcheck.report import GradcheckError
 from minidl.gradcheck.target import Leaf, Target
 from minidl.graph import walk
+from minidl.messages import say
 from minidl.tensor import Tensor, as_array, no_grad
 
 __all__ = ["complex_step", "inner_product"]
@@ -65,7 +66,7 @@ def _run(function: Callable[..., Any], points: list[Array]) -> Array:
         y = as_array(function(*points))
     if y.dtype.kind != "c":
         raise GradcheckError(
-            f"complex_step got {y.dtype} back from complex input: the function drops the imaginary part."
+            say(f"complex_step got {y.dtype} back from complex input: the function drops the imaginary part.")
         )
     return y
 

@@ -14,6 +14,7 @@ import numpy as np
 from minidl import random
 from minidl.backend import Array
 from minidl.gradcheck.report import GradcheckError
+from minidl.messages import say
 from minidl.tensor import Tensor, as_array, no_grad
 
 __all__ = ["Leaf", "Target", "prepared"]
@@ -49,13 +50,17 @@ class Target:
         for i, y in enumerate(found):
             if not isinstance(y, Tensor):
                 raise GradcheckError(
-                    f"gradcheck expects output {i} of the target to be a Tensor, got {type(y).__name__}: "
-                    "a gradient cannot flow back through it. Use operators, NumPy functions or minidl.ops."
+                    say(
+                        f"gradcheck expects output {i} of the target to be a Tensor, got {type(y).__name__}: "
+                        "a gradient cannot flow back through it. Use operators, NumPy functions or minidl.ops."
+                    )
                 )
             if y.dtype.kind == "f" and y.dtype != np.float64:
                 raise GradcheckError(
-                    f"gradcheck got output {i} as {y.dtype} though all inputs are float64. The target converts "
-                    "to a narrower type inside, so no slope can be measured to more than a few digits."
+                    say(
+                        f"gradcheck got output {i} as {y.dtype} though all inputs are float64. The target converts "
+                        "to a narrower type inside, so no slope can be measured to more than a few digits."
+                    )
                 )
         return [y for y in found if y.dtype.kind == "f"]
 
@@ -84,7 +89,7 @@ def prepared(target: Any, inputs: Sequence[Any], training: bool) -> Iterator[Tar
     """
     if not callable(target):
         raise TypeError(
-            f"gradcheck expects a function, layer or model to check, got {type(target).__name__}."
+            say(f"gradcheck expects a function, layer or model to check, got {type(target).__name__}.")
         )
     leaves: list[Leaf] = []
     notes: list[str] = []
@@ -95,7 +100,9 @@ def prepared(target: Any, inputs: Sequence[Any], training: bool) -> Iterator[Tar
     is_loss = hasattr(target, "compute_loss") and len(inputs) > 1
     if is_loss and getattr(target, "optimizer", True) is None:
         raise GradcheckError(
-            "gradcheck of a model with x and y checks its loss: compile the model first, or pass x alone."
+            say(
+                "gradcheck of a model with x and y checks its loss: compile the model first, or pass x alone."
+            )
         )
     arguments = _arguments(inputs[:1] if is_loss else inputs, leaves, notes)
     if not getattr(target, "built", True):

@@ -9,6 +9,7 @@ import numpy as np
 from minidl import config, random
 from minidl.backend import Array
 from minidl.initializers.fixed import Initializer
+from minidl.messages import say
 from minidl.random import OUTSIDE, SeedGenerator
 from minidl.utils.checks import number, sizes
 from minidl.utils.registry import deserialize_object, serialize_object
@@ -104,7 +105,7 @@ class Orthogonal(RandomInitializer):
     def __call__(self, shape: Sequence[int], dtype: Any = None) -> Array:
         shape = sizes("Orthogonal", shape)
         if len(shape) < 2:
-            raise ValueError(f"Orthogonal makes matrices, got the shape {shape} of rank {len(shape)}.")
+            raise ValueError(say(f"Orthogonal makes matrices, got the shape {shape} of rank {len(shape)}."))
         rows, columns = math.prod(shape[:-1]), shape[-1]
         tall = (max(rows, columns), min(rows, columns))
         q, r = np.linalg.qr(random.normal(tall, dtype="float64", seed=self._generator()).numpy())

@@ -7,6 +7,7 @@ import numpy as np
 
 from minidl import config
 from minidl.backend import Array
+from minidl.messages import say
 from minidl.tensor import Tensor, as_array
 from minidl.utils.checks import number
 from minidl.utils.registry import Configurable
@@ -19,7 +20,9 @@ class Initializer(Configurable):
 
     def __call__(self, shape: Sequence[int], dtype: Any = None) -> Array:
         """An array of `shape`; `dtype` is `config.floatx()` unless given."""
-        raise NotImplementedError(f"{type(self).__name__} must define __call__(self, shape, dtype=None).")
+        raise NotImplementedError(
+            say(f"{type(self).__name__} must define __call__(self, shape, dtype=None).")
+        )
 
 
 class Zeros(Initializer):
@@ -58,8 +61,10 @@ class Constant(Initializer):
             values = np.broadcast_to(self.value, shape)
         except ValueError:
             raise ValueError(
-                f"Constant has a value of shape {self.value.shape}, which does not fit a weight of shape "
-                f"{tuple(shape)}."
+                say(
+                    f"Constant has a value of shape {self.value.shape}, which does not fit a weight of shape "
+                    f"{tuple(shape)}."
+                )
             ) from None
         return values.astype(dtype or config.floatx())
 
@@ -75,7 +80,9 @@ class Identity(Initializer):
 
     def __call__(self, shape: Sequence[int], dtype: Any = None) -> Array:
         if len(shape) != 2:
-            raise ValueError(f"Identity makes matrices, got the shape {tuple(shape)} of rank {len(shape)}.")
+            raise ValueError(
+                say(f"Identity makes matrices, got the shape {tuple(shape)} of rank {len(shape)}.")
+            )
         return (self.gain * np.eye(shape[0], shape[1])).astype(dtype or config.floatx())
 
     def get_config(self) -> dict[str, Any]:

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
+from minidl.messages import say
+
 __all__ = ["allowance", "spend"]
 
 _left: ContextVar[list[int] | None] = ContextVar("minidl_allowance", default=None)
@@ -40,6 +42,8 @@ def spend(owner: object, name: str, shape: tuple[int, ...], numbers: int) -> Non
         left[0] -= numbers
         if left[0] < 0:
             raise ValueError(
-                f"{owner} asks for {name} of shape {shape}, which is more than the file holds. "
-                "The description of the model and its weights do not belong together."
+                say(
+                    f"{owner} asks for {name} of shape {shape}, which is more than the file holds. "
+                    "The description of the model and its weights do not belong together."
+                )
             )

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from minidl import constraints, initializers, regularizers
+from minidl.messages import say
 from minidl.symbolic import Shape
 from minidl.utils.checks import did_you_mean
 from minidl.utils.registry import serialize_object
@@ -77,7 +78,7 @@ def read_shape_hints(cls: type, root: type, hints: Mapping[str, Any]) -> Shape |
         if name not in _SHAPE_HINTS:
             known = constructor_arguments(cls, root)
             mend = did_you_mean(name, [*known, *_SHAPE_HINTS]) or f"It takes {', '.join(known)}."
-            raise TypeError(f"{owner} has no argument {name!r:.60}. {mend:.320}")
+            raise TypeError(say(f"{owner} has no argument {name!r:.60}. {mend:.320}"))
     for name in ("batch_input_shape", "batch_shape"):
         if hints.get(name) is not None:
             return sizes_or_none(owner, name, hints[name])
@@ -106,8 +107,10 @@ def sizes_or_none(owner: str, argument: str, shape: Any) -> Shape:
     if not good:
         error = ValueError if all(n is None or isinstance(n, int) for n in sizes) else TypeError
         raise error(
-            f"{owner} expects {argument} to be made of whole numbers > 0, or None where a size may vary, "
-            f"such as (28, 28, 1) or (4,), got {shape!r:.80}."
+            say(
+                f"{owner} expects {argument} to be made of whole numbers > 0, or None where a size may vary, "
+                f"such as (28, 28, 1) or (4,), got {shape!r:.80}."
+            )
         )
     return tuple(None if n is None else int(n) for n in sizes)
 
@@ -124,7 +127,7 @@ def data_type(owner: str, dtype: Any, kinds: str) -> str:
         found = np.dtype(object)
     if found.kind not in kinds:
         numbers = "a float type, such as 'float32' or 'float64'" if kinds == "f" else "a type of numbers"
-        raise ValueError(f"{owner} expects dtype to be {numbers}, got {dtype!r:.60}.")
+        raise ValueError(say(f"{owner} expects dtype to be {numbers}, got {dtype!r:.60}."))
     return str(found)
 
 

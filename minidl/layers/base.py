@@ -33,6 +33,7 @@ from minidl.layers.holder import WeightHolder
 from minidl.layers.known import KNOWN, layer_from
 from minidl.layers.laying_out import any_symbolic, lay_out, run_on_zeros, snapshot
 from minidl.layers.masks import attach, given_masks, masks_of, warn_dropped
+from minidl.messages import say
 from minidl.symbolic import Call, Shape, SymbolicTensor, is_shape, shapes_of
 from minidl.tensor import Tensor
 from minidl.utils.naming import unique_name
@@ -74,10 +75,10 @@ class Layer(WeightHolder):
         kind = type(self).__name__
         self.input_shape_hint = read_shape_hints(type(self), Layer, shape_hints)
         if name is not None and not (isinstance(name, str) and name):
-            raise TypeError(f"{kind} expects name to be a non-empty string, got {name!r:.60}.")
+            raise TypeError(say(f"{kind} expects name to be a non-empty string, got {name!r:.60}."))
         if name is not None and "/" in name:
             raise ValueError(
-                f"{kind} expects a name without '/', which parts the paths of weights, got {name!r:.60}."
+                say(f"{kind} expects a name without '/', which parts the paths of weights, got {name!r:.60}.")
             )
         self.name = name if name is not None else unique_name(kind)
         self.dtype = (
@@ -109,7 +110,7 @@ class Layer(WeightHolder):
 
     def call(self, inputs: Any) -> Any:
         """The output for `inputs`, a tensor (or a list of them)."""
-        raise NotImplementedError(f"{type(self).__name__} does not define call(self, inputs).")
+        raise NotImplementedError(say(f"{type(self).__name__} does not define call(self, inputs)."))
 
     def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
         """The mask of the output, or a list of them for several outputs; None for none.
@@ -179,7 +180,7 @@ class Layer(WeightHolder):
     def _first_call(self, end: str) -> Call:
         if not self._calls:
             raise AttributeError(
-                f"{self} has no {end} yet: it was not called on the output of an Input or another layer."
+                say(f"{self} has no {end} yet: it was not called on the output of an Input or another layer.")
             )
         return self._calls[0]
 
@@ -201,7 +202,7 @@ class Layer(WeightHolder):
             mask: which time steps count; by default what `inputs` carries (see `minidl.layers.masks`).
         """
         if "name" not in self.__dict__:
-            raise TypeError(f"{type(self).__name__}.__init__ must call super().__init__(), and has not.")
+            raise TypeError(say(f"{type(self).__name__}.__init__ must call super().__init__(), and has not."))
         if any_symbolic(inputs, args, kwargs):
             return lay_out(self, (inputs, *args), kwargs, training, mask)
         inputs = self._as_tensors(inputs)
@@ -237,7 +238,7 @@ class Layer(WeightHolder):
             x = inputs if isinstance(inputs, Tensor) else Tensor(inputs)
         except (TypeError, ValueError) as error:
             rows = " in rows of equal length" if isinstance(inputs, list | tuple) else ""
-            raise type(error)(f"{self} expects numbers{rows}, got {inputs!r:.60}. {error}") from None
+            raise type(error)(say(f"{self} expects numbers{rows}, got {inputs!r:.60}. {error}")) from None
         if self.autocast and x.data.dtype != self.dtype and x.data.dtype.kind != "c":
             converted = x.astype(self.dtype)
             converted.mask = x.mask
@@ -258,8 +259,10 @@ class Layer(WeightHolder):
         for name in names:
             if not hasattr(self, name):
                 raise ValueError(
-                    f"{self} does not keep its argument {name!r}, so get_config() cannot tell its value. "
-                    f"Write self.{name} = {name} in __init__, or define get_config()."
+                    say(
+                        f"{self} does not keep its argument {name!r}, so get_config() cannot tell its value. "
+                        f"Write self.{name} = {name} in __init__, or define get_config()."
+                    )
                 )
         return {name: plain(getattr(self, name)) for name in names}
 
@@ -293,7 +296,9 @@ def _all_or_nothing(build: Callable[..., None]) -> Callable[..., None]:
         if input_shape is None:
             if self.built:
                 return
-            raise ValueError(f"{self} expects input_shape, such as build((None, 4)), or an Input in front.")
+            raise ValueError(
+                say(f"{self} expects input_shape, such as build((None, 4)), or an Input in front.")
+            )
         shape = _normal_shape(input_shape)
         if self.input_spec is not None:
             self.input_spec.check(self, shape)

@@ -6,6 +6,7 @@ A message names the layer and the argument, says what was expected and what came
 from collections.abc import Mapping
 from typing import Any
 
+from minidl.messages import say
 from minidl.symbolic import Shape
 from minidl.utils import checks
 from minidl.utils.checks import whole_number
@@ -33,28 +34,34 @@ class InputSpec:
         """Raise ValueError unless an input of `shape` fits `layer`."""
         if isinstance(shape, list):
             raise ValueError(
-                f"{layer} expects one input, got a list of {len(shape)} arrays. "
-                "Make one of them with np.stack or np.concatenate."
+                say(
+                    f"{layer} expects one input, got a list of {len(shape)} arrays. "
+                    "Make one of them with np.stack or np.concatenate."
+                )
             )
         n = len(shape)
         if self.axes is not None and n != len(self.axes):
             raise ValueError(
-                f"{layer} expects {len(self.axes)}-D input ({', '.join(self.axes)}), got shape {shape}."
-                f"{self._rank_hint(n)}"
+                say(
+                    f"{layer} expects {len(self.axes)}-D input ({', '.join(self.axes)}), got shape {shape}."
+                    f"{self._rank_hint(n)}"
+                )
             )
         if n < self.min_ndim:
             mend = " For one sample use x[None], for one feature per sample x[:, None]." if n == 1 else ""
             raise ValueError(
-                f"{layer} expects input of at least {self.min_ndim} axes, got shape {shape}.{mend}"
+                say(f"{layer} expects input of at least {self.min_ndim} axes, got shape {shape}.{mend}")
             )
         if 0 in shape[1:]:
-            raise ValueError(f"{layer} got input of shape {shape}: only the batch axis may be empty.")
+            raise ValueError(say(f"{layer} got input of shape {shape}: only the batch axis may be empty."))
         for axis, size in self.sizes.items():
             if shape[axis] is not None and shape[axis] != size:
                 name = self.axes[axis] if self.axes is not None else "features"
                 raise ValueError(
-                    f"{layer} was built for {size} {name} (axis {axis}), got {shape[axis]} in shape {shape}. "
-                    "Give it data of that size, or build a new layer for this one."
+                    say(
+                        f"{layer} was built for {size} {name} (axis {axis}), got {shape[axis]} in shape {shape}. "
+                        "Give it data of that size, or build a new layer for this one."
+                    )
                 )
 
     def _rank_hint(self, n: int) -> str:
@@ -78,7 +85,9 @@ def size_tuple(layer: Any, argument: str, value: Any, n: int, least: int = 1) ->
     entries = tuple(value) if isinstance(value, list | tuple) else (value,) * n
     if len(entries) != n:
         raise ValueError(
-            f"{type(layer).__name__} expects {argument} to be one whole number or {n} of them, got {value!r}."
+            say(
+                f"{type(layer).__name__} expects {argument} to be one whole number or {n} of them, got {value!r}."
+            )
         )
     return tuple(whole_number(type(layer).__name__, argument, v, least) for v in entries)
 
@@ -88,8 +97,10 @@ def side_pairs(layer: Any, argument: str, value: Any) -> tuple[tuple[int, ...], 
     sides = tuple(value) if isinstance(value, list | tuple) else (value, value)
     if len(sides) != 2:
         raise ValueError(
-            f"{type(layer).__name__} expects {argument} to be a number, (rows, columns) or "
-            f"((top, bottom), (left, right)), got {value!r}."
+            say(
+                f"{type(layer).__name__} expects {argument} to be a number, (rows, columns) or "
+                f"((top, bottom), (left, right)), got {value!r}."
+            )
         )
     down, across = (size_tuple(layer, argument, side, 2, least=0) for side in sides)
     return down, across
@@ -100,7 +111,9 @@ def choice(layer: Any, argument: str, value: Any, *allowed: str) -> str:
     word = value.lower() if isinstance(value, str) else value
     if word not in allowed:
         raise ValueError(
-            f"{type(layer).__name__} expects {argument} to be {' or '.join(map(repr, allowed))}, got {value!r}."
+            say(
+                f"{type(layer).__name__} expects {argument} to be {' or '.join(map(repr, allowed))}, got {value!r}."
+            )
         )
     return str(word)
 
@@ -113,7 +126,9 @@ def flag(layer: Any, argument: str, value: Any) -> bool:
 def last_size(layer: Any, shape: Shape, what: str = "features") -> int:
     """The size of the last axis, on which weights depend."""
     if shape[-1] is None:
-        raise ValueError(f"{layer} needs to know its number of {what}: the last axis of {shape} is None.")
+        raise ValueError(
+            say(f"{layer} needs to know its number of {what}: the last axis of {shape} is None.")
+        )
     return shape[-1]
 
 
@@ -121,7 +136,9 @@ def channels_last(layer: Any, data_format: str | None) -> str:
     """Refuse any layout but (batch, ..., channels)."""
     if data_format not in (None, "channels_last"):
         raise ValueError(
-            f"{type(layer).__name__} expects data_format to be 'channels_last', (batch, ..., channels), "
-            f"got {data_format!r}. Move the channels of your data to the end with np.moveaxis(x, 1, -1)."
+            say(
+                f"{type(layer).__name__} expects data_format to be 'channels_last', (batch, ..., channels), "
+                f"got {data_format!r}. Move the channels of your data to the end with np.moveaxis(x, 1, -1)."
+            )
         )
     return "channels_last"

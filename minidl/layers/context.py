@@ -13,6 +13,7 @@ import threading
 import numpy as np
 
 from minidl.backend import Array
+from minidl.messages import say
 from minidl.tensor import Tensor
 from minidl.variable import Variable
 
@@ -61,7 +62,9 @@ def update(variable: Variable, value: Array) -> None:
     """
     if np.shape(value) != variable.shape:
         raise ValueError(
-            f"{variable.path} has shape {variable.shape}, cannot take a value of shape {np.shape(value)}."
+            say(
+                f"{variable.path} has shape {variable.shape}, cannot take a value of shape {np.shape(value)}."
+            )
         )
     if mode.context is not None:
         mode.context.updates[id(variable)] = variable, value

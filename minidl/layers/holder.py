@@ -14,6 +14,7 @@ import numpy as np
 from minidl import constraints, initializers, regularizers
 from minidl.backend import Array
 from minidl.layers.allowance import spend
+from minidl.messages import say
 from minidl.tensor import as_array
 from minidl.utils.checks import sizes
 from minidl.variable import Variable
@@ -113,11 +114,11 @@ class WeightHolder:
             value = as_array(initialize(shape, dtype=dtype))
         except MemoryError as error:
             raise MemoryError(
-                f"{self} has no room for {name} of shape {shape}: {needed / 2**30:.1f} GiB."
+                say(f"{self} has no room for {name} of shape {shape}: {needed / 2**30:.1f} GiB.")
             ) from error
         if value.shape != shape:
             raise ValueError(
-                f"{self} expects the initializer of {name} to give shape {shape}, got {value.shape}."
+                say(f"{self} expects the initializer of {name} to give shape {shape}, got {value.shape}.")
             )
         variable = Variable(
             value,
@@ -202,8 +203,10 @@ class WeightHolder:
 
     def _not_built(self) -> ValueError:
         return ValueError(
-            f"{self} has no weights yet: they are made when the shape of its input is known. "
-            "Call it on data or build(input_shape) first."
+            say(
+                f"{self} has no weights yet: they are made when the shape of its input is known. "
+                "Call it on data or build(input_shape) first."
+            )
         )
 
     def get_weights(self) -> list[Array]:
@@ -220,13 +223,17 @@ class WeightHolder:
         own = self.weights
         if len(weights) != len(own):
             mend = "" if self.built else " Build it first, by calling it on data or with build(input_shape)."
-            raise ValueError(f"{self} has {len(own)} weight arrays, set_weights got {len(weights)}.{mend}")
+            raise ValueError(
+                say(f"{self} has {len(own)} weight arrays, set_weights got {len(weights)}.{mend}")
+            )
         values = [as_array(value) for value in weights]
         for variable, value in zip(own, values, strict=True):
             if variable.shape != value.shape:
-                raise ValueError(f"{self}: {variable.path} has shape {variable.shape}, got {value.shape}.")
+                raise ValueError(
+                    say(f"{self}: {variable.path} has shape {variable.shape}, got {value.shape}.")
+                )
             if value.dtype.kind == "c":
-                raise TypeError(f"{self}: {variable.path} holds real numbers, got {value.dtype}.")
+                raise TypeError(say(f"{self}: {variable.path} holds real numbers, got {value.dtype}."))
         for variable, value in zip(own, values, strict=True):
             variable.assign(value)
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from minidl.layers.holder import all_layers
+from minidl.messages import say
 from minidl.symbolic import Call, SymbolicTensor, is_shape, is_symbolic, shapes_of
 from minidl.tensor import Tensor, no_grad
 from minidl.utils.nested import flatten, mapped, packed
@@ -34,10 +35,10 @@ def lay_out(
     try:
         inspect.signature(layer.call).bind(*args, **kwargs)
     except TypeError as error:
-        raise TypeError(f"{layer} cannot be called like this: {error}.") from None
+        raise TypeError(say(f"{layer} cannot be called like this: {error}.")) from None
     if not all(isinstance(x, SymbolicTensor) for x in flatten(args[0])):
         raise TypeError(
-            f"{layer} expects symbolic tensors as its input here, or data everywhere. Got a mixture."
+            say(f"{layer} expects symbolic tensors as its input here, or data everywhere. Got a mixture.")
         )
     restore = snapshot(layer)
     try:

@@ -11,6 +11,7 @@ output, with the functions below.
 
 from typing import Any
 
+from minidl.messages import say
 from minidl.tensor import Tensor, as_array
 from minidl.utils.nested import flatten, mapped
 from minidl.utils.warned import warn
@@ -38,7 +39,7 @@ def given_masks(layer: Any, mask: Any, inputs: Any) -> Any:
             return given_masks(layer, mask, inputs[0])
         if len(mask) != len(inputs):
             raise ValueError(
-                f"{layer} expects a mask or None for each of {len(inputs)} inputs, got {len(mask)}."
+                say(f"{layer} expects a mask or None for each of {len(inputs)} inputs, got {len(mask)}.")
             )
         return [None if m is None else given_masks(layer, m, x) for m, x in zip(mask, inputs, strict=True)]
     array = as_array(mask)
@@ -87,5 +88,7 @@ def widened(mask: Any, ndim: int) -> Any:
 def wrong_mask(layer: Any, mask: Any, inputs: Any) -> ValueError:
     """The error for a mask whose sizes are not those of the first axes of the input."""
     return ValueError(
-        f"{layer} expects mask of shape {inputs.shape[:2]}, true for the steps that count, got {mask.shape}."
+        say(
+            f"{layer} expects mask of shape {inputs.shape[:2]}, true for the steps that count, got {mask.shape}."
+        )
     )

@@ -48,6 +48,7 @@ from minidl.losses.regression import (
     mean_squared_error,
     mean_squared_logarithmic_error,
 )
+from minidl.messages import say
 from minidl.utils.registry import deserialize_object, lookup, serialize_object
 
 mse = MSE = mean_squared_error
@@ -142,14 +143,18 @@ def get(identifier: Any) -> Any:
     if identifier is None or isinstance(identifier, Loss):
         return identifier
     if isinstance(identifier, type):
-        raise TypeError(f"A loss is an object, not a class: write {identifier.__name__}() with parentheses.")
+        raise TypeError(
+            say(f"A loss is an object, not a class: write {identifier.__name__}() with parentheses.")
+        )
     if isinstance(identifier, str | Mapping):
         return deserialize(identifier)
     if callable(identifier):
         return identifier
     raise TypeError(
-        f"A loss is a name, a Loss, or a function f(y_true, y_pred); got {type(identifier).__name__} "
-        f"{identifier!r:.80}."
+        say(
+            f"A loss is a name, a Loss, or a function f(y_true, y_pred); got {type(identifier).__name__} "
+            f"{identifier!r:.80}."
+        )
     )
 
 

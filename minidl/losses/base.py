@@ -22,6 +22,7 @@ from minidl.activations.inputs import float_tensor
 from minidl.backend import Array
 from minidl.losses.inputs import changed, same_rank, target_tensor
 from minidl.losses.reduction import reduced, reduction_name, total_weights
+from minidl.messages import say
 from minidl.tensor import Tensor, as_array
 from minidl.utils.naming import unique_name
 
@@ -56,12 +57,12 @@ class Loss:
         self.name = name or unique_name(type(self).__name__)
         self.reduction = reduction_name(reduction)
         if dtype is not None and np.dtype(dtype).kind != "f":
-            raise ValueError(f"{type(self).__name__} expects a float type as dtype, got {dtype!r}.")
+            raise ValueError(say(f"{type(self).__name__} expects a float type as dtype, got {dtype!r}."))
         self.dtype = None if dtype is None else np.dtype(dtype).name
 
     def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
         """Losses (N, ...) of targets and predictions (N, ..., U)."""
-        raise NotImplementedError(f"{type(self).__name__} must define call(self, y_true, y_pred).")
+        raise NotImplementedError(say(f"{type(self).__name__} must define call(self, y_true, y_pred)."))
 
     def _valid(self, y_true: Tensor, losses: Tensor) -> Array | None:
         """Which of the losses count at all; None for all of them."""
@@ -89,7 +90,7 @@ class Loss:
         target = target_tensor(y_true, dtype if self._float_targets else as_array(y_true).dtype)
         losses = self.call(target, prediction)
         if losses is None:
-            raise TypeError(f"The loss {self.name} returned None. Does its function end with a return?")
+            raise TypeError(say(f"The loss {self.name} returned None. Does its function end with a return?"))
         losses = float_tensor(losses)
         valid = self._valid(target, losses)
         if mask is not None and valid is not None:
@@ -138,7 +139,9 @@ class LossFunctionWrapper(Loss):
         **kwargs: Any,
     ):
         if not callable(fn):
-            raise TypeError(f"{type(self).__name__} expects a function f(y_true, y_pred), got {fn!r:.80}.")
+            raise TypeError(
+                say(f"{type(self).__name__} expects a function f(y_true, y_pred), got {fn!r:.80}.")
+            )
         super().__init__(name or getattr(fn, "__name__", type(fn).__name__), reduction, dtype)
         self.fn = fn
         self._arguments = kwargs

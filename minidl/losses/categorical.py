@@ -28,6 +28,7 @@ from minidl.losses.inputs import (
     smoothing,
     within,
 )
+from minidl.messages import say
 from minidl.tensor import Tensor
 from minidl.utils.checks import whole_number
 from minidl.utils.warned import warn
@@ -115,7 +116,7 @@ def sparse_categorical_crossentropy(
     name = "sparse_categorical_crossentropy"
     p = _classes_last(float_tensor(y_pred), axis)
     if p.ndim == 0:
-        raise ValueError(f"{name} expects predictions with an axis of classes, got one number.")
+        raise ValueError(say(f"{name} expects predictions with an axis of classes, got one number."))
     labels, counts = class_labels(name, y_true, p.shape, ignore_class)
     logits = logits_behind(name, "softmax", p, from_logits)
     losses: Any

@@ -12,6 +12,7 @@ import numpy as np
 
 from minidl.activations.inputs import float_tensor
 from minidl.backend import Array
+from minidl.messages import say
 from minidl.tensor import Tensor, as_array
 from minidl.utils.checks import number
 
@@ -76,9 +77,11 @@ def pair(loss: str, y_true: Any, y_pred: Any) -> tuple[Tensor, Tensor]:
     target, prediction = same_rank(target_tensor(y_true, prediction.dtype), prediction)
     if target.shape != prediction.shape:
         raise ValueError(
-            f"{loss} compares targets and predictions element by element, got y_true of shape "
-            f"{target.shape} and y_pred of shape {prediction.shape}. Reshape the targets, or change the units "
-            "of the last layer, until the two agree."
+            say(
+                f"{loss} compares targets and predictions element by element, got y_true of shape "
+                f"{target.shape} and y_pred of shape {prediction.shape}. Reshape the targets, or change the units "
+                "of the last layer, until the two agree."
+            )
         )
     return target, prediction
 
@@ -92,8 +95,10 @@ def one_hot_pair(loss: str, y_true: Any, y_pred: Any) -> tuple[Tensor, Tensor]:
     shape, given = np.shape(as_array(y_pred)), np.shape(as_array(y_true))
     if len(shape) > 1 and shape[-1] > 1 and given in (shape[:-1], (*shape[:-1], 1)):
         raise ValueError(
-            f"{loss} expects one-hot targets of the predictions' shape {shape}, got labels of shape "
-            f"{given}. Use sparse_categorical_crossentropy, or to_categorical(y, {shape[-1]})."
+            say(
+                f"{loss} expects one-hot targets of the predictions' shape {shape}, got labels of shape "
+                f"{given}. Use sparse_categorical_crossentropy, or to_categorical(y, {shape[-1]})."
+            )
         )
     return pair(loss, y_true, y_pred)
 
@@ -102,8 +107,10 @@ def refuse_gradient(loss: str, y_true: Tensor) -> None:
     """Raise a ValueError if a gradient is asked of the targets, which the loss would silently leave out."""
     if y_true.requires_grad:
         raise ValueError(
-            f"{loss} has a gradient for the predictions only, but y_true requires one too. "
-            "Pass y_true.detach() if the targets are constants."
+            say(
+                f"{loss} has a gradient for the predictions only, but y_true requires one too. "
+                "Pass y_true.detach() if the targets are constants."
+            )
         )
 
 
@@ -132,14 +139,16 @@ def class_labels(loss: str, y_true: Any, shape: tuple[int, ...], ignored: int | 
         if labels.shape == shape:
             mend = "One-hot targets go with categorical_crossentropy; or give y.argmax(axis=-1)."
         raise ValueError(
-            f"{loss} expects labels of shape {shape[:-1]} for predictions of shape {shape}, got {labels.shape}. {mend}"
+            say(
+                f"{loss} expects labels of shape {shape[:-1]} for predictions of shape {shape}, got {labels.shape}. {mend}"
+            )
         )
     counts = np.ones(labels.shape, bool) if ignored is None else labels != ignored
     labels = np.where(counts, labels, 0) if ignored is not None else labels
     if labels.dtype.kind == "f":
         _refuse(loss, labels, ~(np.isfinite(labels) & (labels == np.floor(labels))), classes)
     elif labels.dtype.kind == "c":
-        raise TypeError(f"{loss} expects whole numbers as labels, got complex numbers.")
+        raise TypeError(say(f"{loss} expects whole numbers as labels, got complex numbers."))
     if labels.size and (labels.min() < 0 or labels.max() >= classes):
         _refuse(loss, labels, (labels < 0) | (labels >= classes), classes)
     return labels.astype(np.intp, copy=False), counts
@@ -155,7 +164,9 @@ def _refuse(loss: str, labels: Array, wrong: Array, classes: int) -> None:
         mend = "For two classes and one unit use sigmoid with binary_crossentropy."
     units = "unit" if classes == 1 else "units"
     raise ValueError(
-        f"{loss} got label {labels[index]} at {place(index)}, but {classes} {units} (0..{classes - 1}). {mend}"
+        say(
+            f"{loss} got label {labels[index]} at {place(index)}, but {classes} {units} (0..{classes - 1}). {mend}"
+        )
     )
 
 
@@ -184,7 +195,9 @@ def within(
     if values.size and (values.min() < low or values.max() > high):
         index = tuple(np.argwhere((values < low) | (values > high))[0])
         bounds = ">= 0" if largest == np.inf else f"from 0 to {largest}"
-        raise ValueError(f"{loss} expects {what} {bounds}, got {values[index]:.7g} at {place(index)}. {mend}")
+        raise ValueError(
+            say(f"{loss} expects {what} {bounds}, got {values[index]:.7g} at {place(index)}. {mend}")
+        )
 
 
 def logits_behind(loss: str, kind: str, y_pred: Tensor, from_logits: bool) -> Tensor | None:
@@ -201,8 +214,10 @@ def logits_behind(loss: str, kind: str, y_pred: Tensor, from_logits: bool) -> Te
     origin = y_pred.origin
     if from_logits and origin is not None:
         raise ValueError(
-            f"{loss}(from_logits=True) expects raw scores, but these predictions went through {origin[0]} "
-            f"already. Drop activation={origin[0]!r} from the last layer, or from_logits=True from the loss."
+            say(
+                f"{loss}(from_logits=True) expects raw scores, but these predictions went through {origin[0]} "
+                f"already. Drop activation={origin[0]!r} from the last layer, or from_logits=True from the loss."
+            )
         )
     if from_logits:
         return y_pred

@@ -15,6 +15,7 @@ import numpy as np
 
 from minidl.backend import Array
 from minidl.losses.inputs import place
+from minidl.messages import say
 from minidl.tensor import Tensor, as_array
 from minidl.utils.registry import lookup
 
@@ -64,7 +65,9 @@ def total_weights(
         given = _aligned("sample_weight", sample_weight, shape)
         if not np.isfinite(given.sum(dtype=np.float64)):
             index = tuple(np.argwhere(~np.isfinite(given))[0])
-            raise ValueError(f"sample_weight expects finite numbers, got {given[index]} at {place(index)}.")
+            raise ValueError(
+                say(f"sample_weight expects finite numbers, got {given[index]} at {place(index)}.")
+            )
         weights = given if weights is None else given * weights
     return weights
 
@@ -85,7 +88,7 @@ def _aligned(what: str, values: Any, shape: tuple[int, ...]) -> Array:
             mend += f", or shape {(shape[0], *(1 for _ in shape[1:]))} for one number a sample"
         elif not shape:
             mend = "Give the predictions a last axis: (N, 1) instead of (N,)"
-        raise ValueError(f"{what} of shape {array.shape} does not fit losses of shape {shape}. {mend}.")
+        raise ValueError(say(f"{what} of shape {array.shape} does not fit losses of shape {shape}. {mend}."))
     return array
 
 

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from minidl.backend import Array
+from minidl.messages import say
 from minidl.metrics.base import MeanMetricWrapper
 from minidl.metrics.inputs import aligned, one_column_per_class, to_array
 from minidl.utils.checks import number, whole_number
@@ -123,8 +124,10 @@ def sparse_top_k_categorical_accuracy(
     wrong = y[(y < 0) | (y >= p.shape[-1])]
     if wrong.size:
         raise ValueError(
-            "sparse_top_k_categorical_accuracy expects class numbers "
-            f"0 ... {p.shape[-1] - 1}, got {wrong[0]}."
+            say(
+                "sparse_top_k_categorical_accuracy expects class numbers "
+                f"0 ... {p.shape[-1] - 1}, got {wrong[0]}."
+            )
         )
     return _in_top_k(y.astype(np.intp), p, k)
 
@@ -133,8 +136,10 @@ def _one_hot_pair(owner: str, y_true: Any, y_pred: Any) -> tuple[Array, Array]:
     y, p = to_array(y_true), to_array(y_pred)
     if y.shape != p.shape or not p.ndim:
         raise ValueError(
-            f"{owner} expects one-hot y_true of y_pred's shape {p.shape}, got {y.shape}. "
-            f"For class numbers use to_categorical(y, {p.shape[-1] if p.ndim else 'C'}) or sparse_{owner}."
+            say(
+                f"{owner} expects one-hot y_true of y_pred's shape {p.shape}, got {y.shape}. "
+                f"For class numbers use to_categorical(y, {p.shape[-1] if p.ndim else 'C'}) or sparse_{owner}."
+            )
         )
     return y, p
 

@@ -17,6 +17,7 @@ import numpy as np
 
 from minidl import config
 from minidl.backend import Array
+from minidl.messages import say
 from minidl.metrics.base import Metric
 from minidl.metrics.counts import Counts, confusion_counts, questions, ratio
 from minidl.metrics.inputs import to_array
@@ -86,7 +87,7 @@ class AUC(Metric):
             "summation_method of AUC", {name: name for name in _HEIGHTS}, summation_method
         )
         if num_labels is not None and not multi_label:
-            raise ValueError("AUC expects num_labels only together with multi_label=True.")
+            raise ValueError(say("AUC expects num_labels only together with multi_label=True."))
         self.multi_label = bool(multi_label)
         self.num_labels = (
             None if num_labels is None else whole_number("AUC", "num_labels", num_labels, minimum=1)
@@ -123,12 +124,18 @@ class AUC(Metric):
 
     def _check_columns(self, scores: Array, columns: int) -> None:
         if self.multi_label and scores.ndim != 2:
-            raise ValueError(f"AUC(multi_label=True) expects predictions (N, L), got shape {scores.shape}.")
+            raise ValueError(
+                say(f"AUC(multi_label=True) expects predictions (N, L), got shape {scores.shape}.")
+            )
         if self._state and columns != self._state[0].shape[1]:
-            raise ValueError(f"AUC expects {self._state[0].shape[1]} labels, got predictions {scores.shape}.")
+            raise ValueError(
+                say(f"AUC expects {self._state[0].shape[1]} labels, got predictions {scores.shape}.")
+            )
         if self.label_weights is not None and scores.shape[-1:] != self.label_weights.shape:
             raise ValueError(
-                f"AUC has {self.label_weights.size} label_weights, got predictions of shape {scores.shape}."
+                say(
+                    f"AUC has {self.label_weights.size} label_weights, got predictions of shape {scores.shape}."
+                )
             )
 
     def result(self) -> float:
@@ -166,7 +173,7 @@ class AUC(Metric):
 def _label_weights(values: Any) -> Array:
     weights = np.asarray(to_array(values), dtype=np.float64)
     if weights.ndim != 1 or not (weights >= 0).all():
-        raise ValueError(f"AUC expects label_weights to be a list of numbers >= 0, got {values!r:.80}.")
+        raise ValueError(say(f"AUC expects label_weights to be a list of numbers >= 0, got {values!r:.80}."))
     return weights
 
 

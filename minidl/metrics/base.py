@@ -27,6 +27,7 @@ import numpy as np
 
 from minidl import config
 from minidl.backend import Array
+from minidl.messages import say
 from minidl.metrics.inputs import spread_weights, to_array
 from minidl.tensor import no_grad
 from minidl.utils.naming import snake_case
@@ -70,7 +71,9 @@ class Metric:
         except TypeError:
             self.dtype = ""
         if not self.dtype.startswith("float"):
-            raise TypeError(f"{type(self).__name__} expects dtype to be a float type, got {dtype!r:.60}.")
+            raise TypeError(
+                say(f"{type(self).__name__} expects dtype to be a float type, got {dtype!r:.60}.")
+            )
         self.name = name or snake_case(type(self).__name__)
         self._variables: list[Variable] = []
 
@@ -89,7 +92,7 @@ class Metric:
             RuntimeError: `super().__init__()` was forgotten.
         """
         if not hasattr(self, "_variables"):
-            raise RuntimeError(f"{type(self).__name__}.__init__ must call super().__init__() first.")
+            raise RuntimeError(say(f"{type(self).__name__}.__init__ must call super().__init__() first."))
         if not callable(initializer):
             initializer = lookup("initializer of a metric", _INITIAL, initializer or "zeros")
         value = np.asarray(initializer(shape), dtype=dtype or np.float64)
@@ -107,11 +110,13 @@ class Metric:
 
     def update_state(self, *args: Any, **kwargs: Any) -> None:
         """Take in a batch."""
-        raise NotImplementedError(f"{type(self).__name__} must define update_state(y_true, y_pred, ...).")
+        raise NotImplementedError(
+            say(f"{type(self).__name__} must define update_state(y_true, y_pred, ...).")
+        )
 
     def result(self) -> Any:
         """The value over all batches since the last reset."""
-        raise NotImplementedError(f"{type(self).__name__} must define result().")
+        raise NotImplementedError(say(f"{type(self).__name__} must define result()."))
 
     def reset_state(self) -> None:
         """Forget all batches."""
@@ -234,7 +239,7 @@ class MeanMetricWrapper(Mean):
 
     def __init__(self, fn: Callable[..., Any], name: str | None = None, dtype: Any = None, **kwargs: Any):
         if not callable(fn):
-            raise TypeError(f"MeanMetricWrapper expects fn(y_true, y_pred), got {fn!r:.80}.")
+            raise TypeError(say(f"MeanMetricWrapper expects fn(y_true, y_pred), got {fn!r:.80}."))
         super().__init__(name or snake_case(getattr(fn, "__name__", type(fn).__name__).strip("<>")), dtype)
         self._fn = fn
         self._kwargs = kwargs

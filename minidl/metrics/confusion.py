@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from minidl.backend import Array
+from minidl.messages import say
 from minidl.metrics.base import Metric
 from minidl.metrics.counts import confusion_counts, questions, ratio, top_k_only
 from minidl.utils.checks import number, whole_number
@@ -60,7 +61,7 @@ class ConfusionMetric(Metric):
         else:
             self.thresholds = [number(owner, "thresholds", t, minimum=0, maximum=1) for t in several]
         if not self.thresholds:
-            raise ValueError(f"{owner} expects at least one threshold, got none.")
+            raise ValueError(say(f"{owner} expects at least one threshold, got none."))
         self._order = np.argsort(self.thresholds)
         self._state = [self.add_variable((len(self.thresholds),), name=n) for n in self.state_names]
 
@@ -74,8 +75,10 @@ class ConfusionMetric(Metric):
         if self.class_id is not None:
             if scores.ndim < 2 or self.class_id >= scores.shape[-1]:
                 raise ValueError(
-                    f"{owner}(class_id={self.class_id}) expects predictions with a column for that class, "
-                    f"got shape {scores.shape}."
+                    say(
+                        f"{owner}(class_id={self.class_id}) expects predictions with a column for that class, "
+                        f"got shape {scores.shape}."
+                    )
                 )
             one = (..., slice(self.class_id, self.class_id + 1))
             labels, scores, weights = labels[one], scores[one], None if weights is None else weights[one]

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from minidl.backend import Array
+from minidl.messages import say
 from minidl.metrics.base import Metric
 from minidl.metrics.inputs import float_pair, spread_weights
 from minidl.utils.checks import number
@@ -54,7 +55,7 @@ class FBetaScore(Metric):
     ):
         owner = type(self).__name__
         if average not in _AVERAGES:
-            raise ValueError(f"{owner} expects average to be one of {_AVERAGES}, got {average!r:.60}.")
+            raise ValueError(say(f"{owner} expects average to be one of {_AVERAGES}, got {average!r:.60}."))
         super().__init__(dtype, name)
         self.average = average
         self.beta = number(owner, "beta", beta, above=0)
@@ -68,15 +69,19 @@ class FBetaScore(Metric):
         owner = type(self).__name__
         y, p = float_pair(owner, y_true, y_pred)
         if p.ndim != 2:
-            raise ValueError(f"{owner} expects y_true and y_pred of shape (N, C), got {p.shape}.")
+            raise ValueError(say(f"{owner} expects y_true and y_pred of shape (N, C), got {p.shape}."))
         if self._state and self._state[0].shape != p.shape[1:]:
-            raise ValueError(f"{owner} has counted {self._state[0].size} classes, got predictions {p.shape}.")
+            raise ValueError(
+                say(f"{owner} has counted {self._state[0].size} classes, got predictions {p.shape}.")
+            )
         if self.threshold is not None:
             yes = p > self.threshold
         elif p.shape[1] == 1:
             raise ValueError(
-                f"{owner} of one output needs a threshold: without one the largest of a row says yes, which "
-                f"in one column is always. Use {owner}(threshold=0.5)."
+                say(
+                    f"{owner} of one output needs a threshold: without one the largest of a row says yes, which "
+                    f"in one column is always. Use {owner}(threshold=0.5)."
+                )
             )
         else:
             yes = (p >= p.max(axis=1, keepdims=True)) & (np.abs(p) > 1e-9)

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from minidl.backend import Array
+from minidl.messages import say
 from minidl.tensor import Tensor
 
 __all__ = [
@@ -34,7 +35,9 @@ def to_array(value: Any) -> Array:
     """
     array: Array = value.data if isinstance(value, Tensor) else np.asarray(value)
     if array.dtype.kind not in "fiub":
-        raise TypeError(f"A metric compares real numbers, got {type(value).__name__} of dtype {array.dtype}.")
+        raise TypeError(
+            say(f"A metric compares real numbers, got {type(value).__name__} of dtype {array.dtype}.")
+        )
     return array
 
 
@@ -63,7 +66,7 @@ def aligned(owner: str, y_true: Any, y_pred: Any) -> tuple[Array, Array]:
     if y.shape == p.shape[:-1] or (y.shape == (*p.shape[:-1], 1)):
         hint = "For class numbers use one-hot targets: to_categorical(y), or a Sparse... metric."
     raise ValueError(
-        f"{owner} expects y_true and y_pred of one shape, got y_true {y.shape}, y_pred {p.shape}. {hint}"
+        say(f"{owner} expects y_true and y_pred of one shape, got y_true {y.shape}, y_pred {p.shape}. {hint}")
     )
 
 
@@ -86,8 +89,10 @@ def one_column_per_class(owner: str, y_true: Any, y_pred: Any) -> tuple[Array, A
         return y[..., 0], p
     hint = " They look one-hot: use the metric without 'sparse'." if y.shape == p.shape else ""
     raise ValueError(
-        f"{owner} expects one class number per row of y_pred {p.shape}, so y_true of shape {p.shape[:-1]}, "
-        f"got {y.shape}.{hint}"
+        say(
+            f"{owner} expects one class number per row of y_pred {p.shape}, so y_true of shape {p.shape[:-1]}, "
+            f"got {y.shape}.{hint}"
+        )
     )
 
 
@@ -115,8 +120,10 @@ def spread_weights(sample_weight: Any, shape: tuple[int, ...]) -> Array:
         return np.broadcast_to(weights.reshape(weights.shape + (1,) * max(missing, 0)), shape)
     except ValueError:
         raise ValueError(
-            f"sample_weight has shape {weights.shape}, the values to weigh have shape {shape}. "
-            f"Give one weight per sample, shape {shape[:1]}, or one per value."
+            say(
+                f"sample_weight has shape {weights.shape}, the values to weigh have shape {shape}. "
+                f"Give one weight per sample, shape {shape[:1]}, or one per value."
+            )
         ) from None
 
 
@@ -130,4 +137,4 @@ def check_unit_interval(owner: str, argument: str, values: Array, hint: str) -> 
         low, high = values.min(), values.max()
         if low < -1e-6 or high > 1 + 1e-6:
             worst = high if high - 1 > -low else low
-            raise ValueError(f"{owner} expects {argument} in [0, 1], got {float(worst):g}. {hint}")
+            raise ValueError(say(f"{owner} expects {argument} in [0, 1], got {float(worst):g}. {hint}"))

@@ -16,6 +16,7 @@ import numpy as np
 
 from minidl import config
 from minidl.backend import Array
+from minidl.messages import say
 from minidl.metrics.base import Mean, MeanMetricWrapper
 from minidl.metrics.inputs import float_pair, one_column_per_class, spread_weights, to_array
 from minidl.utils.checks import number, whole_number
@@ -69,7 +70,9 @@ def sparse_categorical_crossentropy(y_true: Any, y_pred: Any, from_logits: bool 
     wrong = y[(y < 0) | (y >= p.shape[-1])]
     if wrong.size:
         raise ValueError(
-            f"sparse_categorical_crossentropy expects class numbers 0 ... {p.shape[-1] - 1}, got {wrong[0]}."
+            say(
+                f"sparse_categorical_crossentropy expects class numbers 0 ... {p.shape[-1] - 1}, got {wrong[0]}."
+            )
         )
     log_p = log_probabilities(p.astype(np.float64), from_logits)
     return -np.take_along_axis(log_p, y.astype(np.intp)[..., None], axis=-1)[..., 0]
@@ -86,7 +89,7 @@ def poisson(y_true: Any, y_pred: Any) -> Array:
     y, p = float_pair("poisson", y_true, y_pred)
     if (p < 0).any():
         raise ValueError(
-            f"poisson expects predicted rates >= 0, got {p.min():g}. End the model with softplus or exp."
+            say(f"poisson expects predicted rates >= 0, got {p.min():g}. End the model with softplus or exp.")
         )
     return p - y * np.log(p + config.epsilon())
 

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from minidl.backend import Array
+from minidl.messages import say
 from minidl.metrics.base import Metric
 from minidl.metrics.inputs import float_pair, spread_weights
 from minidl.utils.checks import whole_number
@@ -59,8 +60,10 @@ class R2Score(Metric):
     ):
         if class_aggregation not in _AGGREGATIONS:
             raise ValueError(
-                f"R2Score expects class_aggregation to be one of {_AGGREGATIONS}, "
-                f"got {class_aggregation!r:.60}."
+                say(
+                    f"R2Score expects class_aggregation to be one of {_AGGREGATIONS}, "
+                    f"got {class_aggregation!r:.60}."
+                )
             )
         super().__init__(dtype, name)
         self.class_aggregation = class_aggregation
@@ -75,12 +78,16 @@ class R2Score(Metric):
         y, p = float_pair("R2Score", y_true, y_pred)
         if y.ndim != 2:
             raise ValueError(
-                f"R2Score expects y_true and y_pred of shape (N, F), got {y.shape}. "
-                "For one output use y[:, None]."
+                say(
+                    f"R2Score expects y_true and y_pred of shape (N, F), got {y.shape}. "
+                    "For one output use y[:, None]."
+                )
             )
         if self._sums and self._sums[0].shape != y.shape[1:]:
             raise ValueError(
-                f"R2Score has counted {self._sums[0].size} outputs so far, got y_true of shape {y.shape}."
+                say(
+                    f"R2Score has counted {self._sums[0].size} outputs so far, got y_true of shape {y.shape}."
+                )
             )
         weights = spread_weights(1.0 if sample_weight is None else sample_weight, y.shape)
         with np.errstate(over="ignore", invalid="ignore"):

@@ -13,6 +13,7 @@ So a model with several sigmoid outputs gets *categorical* accuracy, as in Keras
 from collections.abc import Mapping
 from typing import Any
 
+from minidl.messages import say
 from minidl.metrics import (
     accuracy,
     auc,
@@ -108,8 +109,10 @@ def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) ->
         if isinstance(name, str):
             if name not in (custom_objects or {}):
                 raise ValueError(
-                    f"The metric function {name[:60]!r} is not part of minidl. "
-                    f"Pass it along: custom_objects={{{name[:60]!r}: {name[:60]}}}."
+                    say(
+                        f"The metric function {name[:60]!r} is not part of minidl. "
+                        f"Pass it along: custom_objects={{{name[:60]!r}: {name[:60]}}}."
+                    )
                 )
             arguments["fn"] = (custom_objects or {})[name]
         config = {"class_name": "MeanMetricWrapper", "config": arguments}
@@ -153,7 +156,7 @@ def resolve(
     """
     if isinstance(identifier, type):
         name = identifier.__name__
-        raise TypeError(f"metrics=[...] expects an object, got the class {name}. Write {name}().")
+        raise TypeError(say(f"metrics=[...] expects an object, got the class {name}. Write {name}()."))
     if isinstance(identifier, str):
         by_shape = _BY_SHAPE.get(identifier.lower())
         names: dict[str, Any] = {**_BY_SHAPE, **_NAMES}
@@ -166,7 +169,7 @@ def resolve(
     if isinstance(metric, Metric):
         return metric
     if metric is None:
-        raise TypeError("metrics=[...] expects names, metrics or functions f(y_true, y_pred), got None.")
+        raise TypeError(say("metrics=[...] expects names, metrics or functions f(y_true, y_pred), got None."))
     given = getattr(metric, "name", None)
     return MeanMetricWrapper(metric, name=given if isinstance(given, str) else None)
 
@@ -188,5 +191,7 @@ def _called(kind: type[Metric], name: str, options: dict[str, Any]) -> Metric:
         return kind(name=name, **options)
     except TypeError:
         raise ValueError(
-            f"{kind.__name__} needs arguments, a name is not enough: put {kind.__name__}(...) into metrics."
+            say(
+                f"{kind.__name__} needs arguments, a name is not enough: put {kind.__name__}(...) into metrics."
+            )
         ) from None

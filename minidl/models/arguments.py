@@ -3,6 +3,7 @@
 from collections.abc import Callable, Collection
 from typing import Any
 
+from minidl.messages import say
 from minidl.models.data import Batch, are_samples, one_batch
 from minidl.models.sources import Source, source
 from minidl.utils.checks import whole_number
@@ -51,5 +52,5 @@ def validation_source(
         return source(x, y, weight[0] if weight else None, batch_size, steps=steps, arrange=arrange)
     if are_samples(data):
         got = f"{len(data)} entries" if isinstance(data, tuple | list) else type(data).__name__
-        raise ValueError(f"fit expects validation_data to be (x, y) or (x, y, weight), got {got}.")
+        raise ValueError(say(f"fit expects validation_data to be (x, y) or (x, y, weight), got {got}."))
     return source(data, steps=steps, arrange=arrange)

@@ -10,6 +10,7 @@ form it has, and whether a list holds several inputs or the samples of one follo
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from minidl.messages import say
 from minidl.models.data import Batch, checked, checked_array, one_batch, unlisted
 from minidl.models.outputs import Output, by_output
 from minidl.symbolic import is_shape, shapes_of
@@ -96,15 +97,16 @@ class Arrangement:
                 if key not in x:
                     hints = (did_you_mean(other, [key]) for other in x if other not in keys)
                     mend = next(filter(None, hints), "")
-                    raise ValueError(
-                        f"{self.owner} has an input {key!r}, x has {', '.join(map(repr, x)):.150}. {mend}".rstrip()
-                    )
+                    got = f"{', '.join(map(repr, x)):.150}"
+                    raise ValueError(say(f"{self.owner} has an input {key!r}, x has {got}. {mend}".rstrip()))
             return [x[key] for key in keys]
         if not isinstance(x, list | tuple) or len(x) != len(names):
             got = f"{len(x)} entries" if isinstance(x, list | tuple) else f"one {type(x).__name__}"
             raise ValueError(
-                f"{self.owner} expects x to be a list of {len(names)} arrays, one for each input "
-                f"({', '.join(names):.150}), got {got}."
+                say(
+                    f"{self.owner} expects x to be a list of {len(names)} arrays, one for each input "
+                    f"({', '.join(names):.150}), got {got}."
+                )
             )
         return list(x)
 
@@ -114,7 +116,7 @@ class Arrangement:
             for name in (*self.inputs, *(self.layer_names or ())):
                 if name in x:
                     return x[name]
-            raise ValueError(f"{self.owner} has the input {self.inputs[0]!r}, x names {list(x)!r:.100}.")
+            raise ValueError(say(f"{self.owner} has the input {self.inputs[0]!r}, x names {list(x)!r:.100}."))
         return x
 
     # --- outputs --------------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ that it no longer moves, or without state for new ones. So the choice holds, and
 from collections.abc import Sequence
 from typing import Any
 
+from minidl.messages import say
 from minidl.utils.warned import warn
 from minidl.variable import Variable
 
@@ -84,6 +85,8 @@ def _ids(weights: Sequence[Variable]) -> set[int]:
 
 def _unknown_weights(owner: str) -> ValueError:
     return ValueError(
-        f"{owner} has weights to train that its optimizer does not hold: layers were added or built since, or it "
-        "serves another model. Call compile() again, with a new optimizer."
+        say(
+            f"{owner} has weights to train that its optimizer does not hold: layers were added or built since, or it "
+            "serves another model. Call compile() again, with a new optimizer."
+        )
     )

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from minidl.messages import say
 from minidl.models.data import Batch
 from minidl.utils.checks import number
 
@@ -22,12 +23,14 @@ def checked_class_weight(weights: Any) -> dict[int, float]:
     """
     if not isinstance(weights, Mapping):
         raise TypeError(
-            f"class_weight expects a dict class -> weight, such as {{0: 1.0, 1: 5.0}}, got {weights!r:.80}."
+            say(
+                f"class_weight expects a dict class -> weight, such as {{0: 1.0, 1: 5.0}}, got {weights!r:.80}."
+            )
         )
     checked = {}
     for label, weight in weights.items():
         if not isinstance(label, int | float | np.number) or not float(label).is_integer():
-            raise TypeError(f"class_weight expects whole numbers as classes, got {label!r:.60}.")
+            raise TypeError(say(f"class_weight expects whole numbers as classes, got {label!r:.60}."))
         checked[int(label)] = number("class_weight", f"the weight of class {label}", weight, minimum=0)
     return checked
 
@@ -45,13 +48,15 @@ def class_weights(batch: Batch, weights: Mapping[int, float]) -> Batch:
     array([0.5, 4. , 1. ], dtype=float32)
     """
     if batch.y is None:
-        raise ValueError("class_weight needs y.")
+        raise ValueError(say("class_weight needs y."))
     if not isinstance(batch.y, np.ndarray):
         raise ValueError(
-            "class_weight is for models with one output. For several, pass sample_weight with an array for each."
+            say(
+                "class_weight is for models with one output. For several, pass sample_weight with an array for each."
+            )
         )
     if batch.sample_weight is not None:
-        raise ValueError("Expected class_weight or sample_weight, not both: multiply them yourself.")
+        raise ValueError(say("Expected class_weight or sample_weight, not both: multiply them yourself."))
     y: Any = batch.y
     if y.ndim > 1:
         y = y.argmax(axis=-1) if y.shape[-1] > 1 else y[..., 0]

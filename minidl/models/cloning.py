@@ -7,6 +7,7 @@ from minidl.layers.base import Layer
 from minidl.layers.core.lambda_layer import Lambda
 from minidl.layers.holder import all_layers
 from minidl.layers.known import layer_from
+from minidl.messages import say
 from minidl.models.functional import Functional
 from minidl.models.model import Model
 from minidl.models.sequential import Sequential
@@ -45,11 +46,13 @@ def clone_model(
     (False, True)
     """
     if not isinstance(model, Model):
-        raise ValueError(f"clone_model expects a model, got {model!r:.80}.")
+        raise ValueError(say(f"clone_model expects a model, got {model!r:.80}."))
     if not isinstance(model, Sequential | Functional):
         if input_tensors is not None or clone_function is not None or call_function is not None:
             raise ValueError(
-                f"{model} has its own call(), which clone_model cannot look into: it can only be made again as a whole."
+                say(
+                    f"{model} has its own call(), which clone_model cannot look into: it can only be made again as a whole."
+                )
             )
         return _from_config(model)  # type: ignore[return-value]
     make = clone_function or _from_config
@@ -60,13 +63,13 @@ def clone_model(
             return clone_model(layer, None, clone_function, wiring, True)
         new = make(layer)
         if not isinstance(new, Layer):
-            raise ValueError(f"clone_function must give a layer for {layer}, got {new!r:.60}.")
+            raise ValueError(say(f"clone_function must give a layer for {layer}, got {new!r:.60}."))
         return new
 
     if isinstance(model, Sequential):
         if call_function is not None:
             raise ValueError(
-                f"{model} is a chain: clone_model uses call_function for functional models only."
+                say(f"{model} is a chain: clone_model uses call_function for functional models only.")
             )
         return _cloned_chain(model, input_tensors, copied)
     call = call_function or (lambda layer, *args, **kwargs: layer(*args, **kwargs))
@@ -105,7 +108,7 @@ def _cloned_graph(
         else flatten(input_tensors)
     )
     if len(given) != len(model.inputs):
-        raise ValueError(f"clone_model expects {len(model.inputs)} input_tensors, got {len(given)}.")
+        raise ValueError(say(f"clone_model expects {len(model.inputs)} input_tensors, got {len(given)}."))
     layers: dict[int, Layer] = {}
 
     def call_copy(layer: Layer, *args: Any, **kwargs: Any) -> Any:

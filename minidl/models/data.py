@@ -7,6 +7,7 @@ import numpy as np
 
 from minidl import config
 from minidl.backend import Array
+from minidl.messages import say
 from minidl.tensor import Tensor
 from minidl.utils.checks import number
 from minidl.utils.nested import flatten, mapped
@@ -41,39 +42,47 @@ def checked_array(data: Any, name: str) -> Array:
         ValueError: nothing, rows of different lengths, or a single number.
     """
     if data is None:
-        raise ValueError(f"{name} is None: pass it as an array, or a generator of batches as x.")
+        raise ValueError(say(f"{name} is None: pass it as an array, or a generator of batches as x."))
     if isinstance(data, Mapping):
         raise TypeError(
-            f"{name} expects arrays, lists, pandas objects or batches, got {type(data).__name__}. A dict is for "
-            "models with several inputs or outputs, and goes by their names."
+            say(
+                f"{name} expects arrays, lists, pandas objects or batches, got {type(data).__name__}. A dict is for "
+                "models with several inputs or outputs, and goes by their names."
+            )
         )
     if isinstance(data, Tensor):
         data = data.data
     elif hasattr(data, "to_numpy"):
         data = _table_values(data)
     elif hasattr(data, "toarray"):
-        raise TypeError(f"{name} is sparse ({type(data).__name__}). Pass {name}.toarray().")
+        raise TypeError(say(f"{name} is sparse ({type(data).__name__}). Pass {name}.toarray()."))
     if isinstance(data, np.ma.MaskedArray):
         raise TypeError(
-            f"{name} is a masked array: what is hidden would be used. Pass data.filled(...) instead."
+            say(f"{name} is a masked array: what is hidden would be used. Pass data.filled(...) instead.")
         )
     try:
         array = np.asarray(data)
     except ValueError as error:
-        raise ValueError(f"{name} has rows of different lengths. Pad them to one length first.") from error
+        raise ValueError(
+            say(f"{name} has rows of different lengths. Pad them to one length first.")
+        ) from error
     if array.dtype.kind == "O":
         raise TypeError(
-            f"{name} holds Python objects, not numbers (dtype object). Convert it, for example with "
-            "np.asarray(x, dtype='float32'); rows must have equal lengths."
+            say(
+                f"{name} holds Python objects, not numbers (dtype object). Convert it, for example with "
+                "np.asarray(x, dtype='float32'); rows must have equal lengths."
+            )
         )
     if array.dtype.kind not in "biuf":
         raise TypeError(
-            f"{name} expects real numbers, got dtype {array.dtype}. "
-            f"{_MENDS.get(array.dtype.kind, 'Convert it to numbers first.')}"
+            say(
+                f"{name} expects real numbers, got dtype {array.dtype}. "
+                f"{_MENDS.get(array.dtype.kind, 'Convert it to numbers first.')}"
+            )
         )
     if array.ndim == 0:
         raise ValueError(
-            f"{name} expects at least one sample along the first axis, got the single number {array}."
+            say(f"{name} expects at least one sample along the first axis, got the single number {array}.")
         )
     return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
 
@@ -102,12 +111,14 @@ def checked(batch: Batch, inputs: Sequence[str] | None = None, outputs: Sequence
     arrays += _labelled("sample_weight", "sample_weight of", batch.sample_weight, outputs)
     label, first = arrays[0]
     if len(first) == 0:
-        raise ValueError(f"{label} has no samples (its first axis is 0 long).")
+        raise ValueError(say(f"{label} has no samples (its first axis is 0 long)."))
     for other, array in arrays[1:]:
         if array is not None and len(array) != len(first):
             raise ValueError(
-                f"{label} has {len(first)} samples and {other} has {len(array)}: each sample needs its own. "
-                f"Shapes: {label} {first.shape}, {other} {array.shape}."
+                say(
+                    f"{label} has {len(first)} samples and {other} has {len(array)}: each sample needs its own. "
+                    f"Shapes: {label} {first.shape}, {other} {array.shape}."
+                )
             )
     return batch
 
@@ -177,7 +188,7 @@ def as_batch(batch: Any, arrange: Callable[..., Batch] = one_batch) -> Batch:
     """
     parts = batch if isinstance(batch, tuple | list) else (batch,)
     if not 1 <= len(parts) <= 3:
-        raise ValueError(f"A batch is (x, y) or (x, y, sample_weight), got {len(parts)} entries.")
+        raise ValueError(say(f"A batch is (x, y) or (x, y, sample_weight), got {len(parts)} entries."))
     return arrange(*parts)
 
 
@@ -198,11 +209,13 @@ def split(
     """
     share = number("fit", "validation_split", share, above=0, below=1)
     if x is not None and not are_samples(x):
-        raise ValueError("validation_split cuts arrays. For a generator, pass validation_data.")
+        raise ValueError(say("validation_split cuts arrays. For a generator, pass validation_data."))
     data = arrange(x, y, sample_weight)
     at = int(np.floor(data.samples * (1 - share)))
     if at in (0, data.samples):
-        raise ValueError(f"validation_split={share} of {data.samples} samples leaves one side without any.")
+        raise ValueError(
+            say(f"validation_split={share} of {data.samples} samples leaves one side without any.")
+        )
 
     def rows(part: slice) -> Batch:
         return Batch(*(mapped(lambda a: None if a is None else a[part], arrays) for arrays in data))

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from minidl.layers.checks import InputSpec
+from minidl.messages import say
 from minidl.symbolic import Shape, is_shape
 
 __all__ = ["DeclaredShape", "DeclaredShapes", "of_rank"]
@@ -50,7 +51,9 @@ class DeclaredShape(InputSpec):
             return
         which = "inputs" if self.name is None else f"an input {self.name!r}"
         raise ValueError(
-            f"{layer} was made for {which} of shape {self.shape}, got {tuple(shape)}.{self._mend(tuple(shape))}"
+            say(
+                f"{layer} was made for {which} of shape {self.shape}, got {tuple(shape)}.{self._mend(tuple(shape))}"
+            )
         )
 
     def _mend(self, shape: Shape) -> str:
@@ -92,11 +95,13 @@ class DeclaredShapes(InputSpec):
         shapes: list[Any] = [one_or_more] if is_shape(one_or_more) else list(one_or_more)
         if len(shapes) != len(self.specs):
             raise ValueError(
-                f"{layer} expects {len(self.specs)} inputs ({', '.join(self.names):.200}), got {len(shapes)}."
+                say(
+                    f"{layer} expects {len(self.specs)} inputs ({', '.join(self.names):.200}), got {len(shapes)}."
+                )
             )
         for spec, each in zip(self.specs, shapes, strict=True):
             spec.check(layer, each)
         counts = {name: each[0] for name, each in zip(self.names, shapes, strict=True) if each[0] is not None}
         if len(set(counts.values())) > 1:
             told = ", ".join(f"{name!r} {n}" for name, n in counts.items())
-            raise ValueError(f"{layer} expects as many samples of each input, got {told:.250}.")
+            raise ValueError(say(f"{layer} expects as many samples of each input, got {told:.250}."))

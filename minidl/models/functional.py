@@ -17,6 +17,7 @@ from minidl.layers.base import Layer
 from minidl.layers.core.input import InputLayer
 from minidl.layers.core.operation import Operation
 from minidl.layers.masks import attach
+from minidl.messages import say
 from minidl.models.entrance import DeclaredShapes, of_rank
 from minidl.models.graph_config import graph_config, graph_from_config
 from minidl.models.model import Model
@@ -66,8 +67,10 @@ class Functional(Model):
         names = [layer.name for layer in layers]
         if twice := [n for n in names if names.count(n) > 1]:
             raise ValueError(
-                f"{self.name} has several layers called {twice[0]!r}, and weights and files go by the name. "
-                "Give each a name of its own, as in Dense(8, name='hidden')."
+                say(
+                    f"{self.name} has several layers called {twice[0]!r}, and weights and files go by the name. "
+                    "Give each a name of its own, as in Dense(8, name='hidden')."
+                )
             )
         self.calls = calls
         self.operations = tuple(layers)
@@ -125,7 +128,7 @@ class Functional(Model):
             keys = names if not set(keys) <= set(inputs) else keys
             if missing := [key for key in keys if key not in inputs]:
                 raise ValueError(
-                    f"{self.name} expects inputs called {names}, got {list(inputs)}: no {missing[0]!r}."
+                    say(f"{self.name} expects inputs called {names}, got {list(inputs)}: no {missing[0]!r}.")
                 )
             inputs = [inputs[key] for key in keys]
         several = isinstance(inputs, list | tuple)
@@ -134,7 +137,7 @@ class Functional(Model):
         if not several or len(inputs) != len(names):
             got = f"{len(inputs)} of them" if several else "one"
             raise ValueError(
-                f"{self.name} expects a list of {len(names)} inputs ({', '.join(names)}), got {got}."
+                say(f"{self.name} expects a list of {len(names)} inputs ({', '.join(names)}), got {got}.")
             )
         return [x if _is_tensor(x) else Tensor(x) for x in inputs]
 
@@ -191,11 +194,13 @@ def _check_end(owner: str, end: str, structure: Any) -> None:
             got = f"an array of shape {x.shape}" if _is_tensor(x) else f"{x!r:.80}"
             mend = "Data goes to predict and fit." if x is not None else "Write Model(inputs, outputs)."
             mend = "Call it first, on an Input." if isinstance(x, Layer) else mend
-            raise TypeError(f"{owner} expects {end} to be what Input and layers return, got {got}. {mend}")
+            raise TypeError(
+                say(f"{owner} expects {end} to be what Input and layers return, got {got}. {mend}")
+            )
     if not tensors:
-        raise ValueError(f"{owner} expects at least one of {end}, got {structure!r:.40}.")
+        raise ValueError(say(f"{owner} expects at least one of {end}, got {structure!r:.40}."))
     if end == "inputs" and len({id(x) for x in tensors}) < len(tensors):
-        raise ValueError(f"{owner} expects each of its inputs once, got one of them twice.")
+        raise ValueError(say(f"{owner} expects each of its inputs once, got one of them twice."))
 
 
 def _begun_there(owner: str, inputs: Any, outputs: Any) -> tuple[Any, Any]:

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from minidl.layers.known import layer_from, to_config
+from minidl.messages import say
 from minidl.symbolic import Call, SymbolicTensor
 
 __all__ = ["graph_config", "graph_from_config"]
@@ -94,7 +95,7 @@ def _described(x: Any, inner: Any) -> Any:
         return x
     if isinstance(x, type | np.dtype):
         return str(np.dtype(x))
-    raise TypeError(f"A call in this model was given {x!r:.80}, which cannot be written as plain data.")
+    raise TypeError(say(f"A call in this model was given {x!r:.80}, which cannot be written as plain data."))
 
 
 def graph_from_config(config: Any, custom_objects: Mapping[str, Any] | None = None) -> tuple[Any, Any]:
@@ -105,7 +106,7 @@ def graph_from_config(config: Any, custom_objects: Mapping[str, Any] | None = No
     """
     if not isinstance(config, Mapping) or not isinstance(config.get("layers"), list):
         raise ValueError(
-            f"Functional expects a config with name, layers and their calls, got {config!r:.120}."
+            say(f"Functional expects a config with name, layers and their calls, got {config!r:.120}.")
         )
     layers: dict[str, Any] = {}
     nodes: dict[tuple[str, int], _Node] = {}
@@ -113,7 +114,7 @@ def graph_from_config(config: Any, custom_objects: Mapping[str, Any] | None = No
     for part in config["layers"]:
         layer = layer_from(part, custom_objects)
         if layer.name in layers:
-            raise ValueError(f"The config has two layers called {layer.name!r:.60}.")
+            raise ValueError(say(f"The config has two layers called {layer.name!r:.60}."))
         layers[layer.name] = layer
         listed = part.get("inbound_nodes") or []
         nodes.update({(layer.name, i): _node(layer.name, node) for i, node in enumerate(listed)})
@@ -130,10 +131,14 @@ def graph_from_config(config: Any, custom_objects: Mapping[str, Any] | None = No
 def _node(name: str, node: Any) -> _Node:
     """A call that the config lists, in the form it must have."""
     if not isinstance(node, Mapping) or not isinstance(node.get("args"), list):
-        raise ValueError(f"The config of {name!r:.60} lists its calls as args and kwargs, got {node!r:.80}.")
+        raise ValueError(
+            say(f"The config of {name!r:.60} lists its calls as args and kwargs, got {node!r:.80}.")
+        )
     kwargs = node.get("kwargs") or {}
     if not isinstance(kwargs, Mapping):
-        raise ValueError(f"The config of {name!r:.60} lists kwargs of its calls by name, got {kwargs!r:.80}.")
+        raise ValueError(
+            say(f"The config of {name!r:.60} lists kwargs of its calls by name, got {kwargs!r:.80}.")
+        )
     return _Node(node["args"], dict(kwargs))
 
 
@@ -156,7 +161,7 @@ def _in_order(nodes: Mapping[tuple[str, int], _Node]) -> list[tuple[str, int]]:
                 order.append(key)
     if len(order) < len(nodes):
         stuck = next(key for key in nodes if waits[key])
-        raise ValueError(f"The calls in the config wait for each other: {stuck[0]!r:.60}.")
+        raise ValueError(say(f"The calls in the config wait for each other: {stuck[0]!r:.60}."))
     return order
 
 
@@ -196,19 +201,19 @@ def _read(value: Any, made: Mapping[Origin, SymbolicTensor]) -> Any:
         return Ellipsis
     if kind == "__numpy__":
         return np.array(config["value"], dtype=config["dtype"])
-    raise ValueError(f"A call in the config was given a {kind!r:.60}, which is not known.")
+    raise ValueError(say(f"A call in the config was given a {kind!r:.60}, which is not known."))
 
 
 def _tensor(history: Any, made: Mapping[Origin, SymbolicTensor]) -> SymbolicTensor:
     origin = _origin(history)
     if origin not in made:
-        raise ValueError(f"The config names a tensor at {list(origin)!r:.80}, where nothing is.")
+        raise ValueError(say(f"The config names a tensor at {list(origin)!r:.80}, where nothing is."))
     return made[origin]
 
 
 def _origin(value: Any) -> Origin:
     if not _is_origin(value):
-        raise ValueError(f"The config names a tensor as [layer, call, output], got {value!r:.80}.")
+        raise ValueError(say(f"The config names a tensor as [layer, call, output], got {value!r:.80}."))
     return tuple(value)
 
 
@@ -224,5 +229,5 @@ def _read_ends(structure: Any, made: Mapping[Origin, SymbolicTensor]) -> Any:
     if isinstance(structure, list | tuple):
         return [_read_ends(part, made) for part in structure]
     raise ValueError(
-        f"The config names the ends of the model as [layer, call, output], got {structure!r:.80}."
+        say(f"The config names the ends of the model as [layer, call, output], got {structure!r:.80}.")
     )

@@ -8,6 +8,7 @@ import numpy as np
 from minidl import random
 from minidl.callbacks.base import CallbackList, History
 from minidl.graph import Applied
+from minidl.messages import say
 from minidl.models.arguments import optional_count, validation_epochs, validation_source
 from minidl.models.arrangement import Arrangement
 from minidl.models.class_weights import checked_class_weight, class_weights
@@ -87,10 +88,10 @@ class Loops(Trainer):
             class_weight = checked_class_weight(class_weight)
             if sample_weight is not None:
                 raise ValueError(
-                    "fit expects class_weight or sample_weight, not both: multiply them yourself."
+                    say("fit expects class_weight or sample_weight, not both: multiply them yourself.")
                 )
         if not isinstance(shuffle, bool | np.bool_):
-            raise TypeError(f"fit expects shuffle to be True or False, got {shuffle!r:.60}.")
+            raise TypeError(say(f"fit expects shuffle to be True or False, got {shuffle!r:.60}."))
         arrange = self._arrangement()
         if validation_split != 0 and validation_data is None:
             x, validation_data = split(x, y, sample_weight, validation_split, arrange)

@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 from minidl import random
 from minidl.layers.base import Layer
 from minidl.layers.known import KNOWN
+from minidl.messages import say
 from minidl.models.ends import also_functional, has_ends
 from minidl.models.loops import Loops
 from minidl.models.savable import Savable
@@ -47,8 +48,10 @@ class Model(Loops, Savable, Shown, Layer):
         for hook in ("train_step", "test_step", "predict_step"):
             if hook in cls.__dict__:
                 raise TypeError(
-                    f"{cls.__name__}.{hook} would never be called: minidl has no such hook. Override compute_loss for "
-                    "a loss of your own, or write the loop with optimizer.apply(gradients, variables)."
+                    say(
+                        f"{cls.__name__}.{hook} would never be called: minidl has no such hook. Override compute_loss for "
+                        "a loss of your own, or write the loop with optimizer.apply(gradients, variables)."
+                    )
                 )
 
     def __new__(cls, *args: Any, **kwargs: Any) -> "Model":
@@ -100,19 +103,21 @@ class Model(Loops, Savable, Shown, Layer):
         """
         if name is None and index is None:
             raise ValueError(
-                "get_layer expects a name or an index, as in get_layer('dense') or get_layer(index=0)."
+                say("get_layer expects a name or an index, as in get_layer('dense') or get_layer(index=0).")
             )
         if isinstance(name, int):
             raise TypeError(
-                f"get_layer expects a name first, got {name}. By number: get_layer(index={name})."
+                say(f"get_layer expects a name first, got {name}. By number: get_layer(index={name}).")
             )
         if index is not None:
             if not -len(self.layers) <= index < len(self.layers):
-                raise ValueError(f"{self.name} has {len(self.layers)} layers, there is no number {index}.")
+                raise ValueError(
+                    say(f"{self.name} has {len(self.layers)} layers, there is no number {index}.")
+                )
             return self.layers[index]
         for layer in self.layers:
             if layer.name == name:
                 return layer
         names = [layer.name for layer in self.layers]
         mend = did_you_mean(name, names) or f"Its layers: {', '.join(names):.250}."
-        raise ValueError(f"{self.name} has no layer {name!r:.60}. {mend}")
+        raise ValueError(say(f"{self.name} has no layer {name!r:.60}. {mend}"))

@@ -6,6 +6,7 @@ total = Σ_i weight_i · loss_i(y_i, y_pred_i) + penalties
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from minidl.messages import say
 from minidl.models.outputs import Output, by_output, check_all, outputs_of
 from minidl.tensor import Tensor
 from minidl.utils.nested import flatten
@@ -77,15 +78,17 @@ class Objective:
             owner = self.owner if output.name is None else f"{self.owner}, output {output.name!r},"
             if y is None:
                 raise ValueError(
-                    f"{owner} is compiled with loss {output.loss.name!r}, which needs y. Pass y to fit."
+                    say(f"{owner} is compiled with loss {output.loss.name!r}, which needs y. Pass y to fit.")
                 )
             if not isinstance(y_pred, Tensor):
-                raise TypeError(f"{owner} returns {type(y_pred).__name__}, its loss needs one tensor.")
+                raise TypeError(say(f"{owner} returns {type(y_pred).__name__}, its loss needs one tensor."))
             loss = output.loss(y, y_pred, sample_weight=weights)
             if loss.ndim:
                 raise ValueError(
-                    f"{owner} needs one number as its loss, but {output.loss.name!r} gives an array of shape "
-                    f"{loss.shape}. Make it with reduction='sum_over_batch_size'."
+                    say(
+                        f"{owner} needs one number as its loss, but {output.loss.name!r} gives an array of shape "
+                        f"{loss.shape}. Make it with reduction='sum_over_batch_size'."
+                    )
                 )
             found.append((loss, output.weight))
         return found

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from minidl import losses
 from minidl.losses import Loss
+from minidl.messages import say
 from minidl.metrics import resolve
 from minidl.models.data import checked_array
 from minidl.utils.checks import did_you_mean, number
@@ -80,7 +81,9 @@ def outputs_of(
         ]
     if _is_number(loss_weights) and _is_several(loss):
         raise ValueError(
-            f"compile expects loss_weights for {len(names)} outputs as a list or a dict, got {loss_weights!r}."
+            say(
+                f"compile expects loss_weights for {len(names)} outputs as a list or a dict, got {loss_weights!r}."
+            )
         )
     columns = (
         _per_output("loss", loss, names),
@@ -134,7 +137,9 @@ def by_output(
         if part == "y" and (
             missing := [k for k, want in zip(known, needed, strict=True) if want and k not in given]
         ):
-            raise ValueError(f"y has no targets for {missing[0]!r}. The outputs: {', '.join(known):.200}.")
+            raise ValueError(
+                say(f"y has no targets for {missing[0]!r}. The outputs: {', '.join(known):.200}.")
+            )
         return [given.get(name) for name in known]
     if isinstance(given, list | tuple):
         if len(given) == n:
@@ -146,13 +151,17 @@ def by_output(
         weights = checked_array(given, part)
         if weights.ndim != 1 and weights.shape[1:] != (1,):
             raise ValueError(
-                f"sample_weight for {n} outputs expects one weight for each sample, (N,), got shape {weights.shape}. "
-                "For other weights pass a list with one array for each output."
+                say(
+                    f"sample_weight for {n} outputs expects one weight for each sample, (N,), got shape {weights.shape}. "
+                    "For other weights pass a list with one array for each output."
+                )
             )
         return [weights] * n
     shown = f" ({', '.join(known)})" if any(names) else ""
     count = f"{len(given)} entries" if isinstance(given, list | tuple) else f"one {type(given).__name__}"
-    raise ValueError(f"{part} expects a list of {n} arrays, one for each output{shown:.150}, got {count}.")
+    raise ValueError(
+        say(f"{part} expects a list of {n} arrays, one for each output{shown:.150}, got {count}.")
+    )
 
 
 def _of_only(argument: str, value: Any) -> Any:
@@ -167,7 +176,7 @@ def _of_only(argument: str, value: Any) -> Any:
     if not _is_several(value):
         return value
     if len(value) != 1:
-        raise ValueError(f"compile expects {argument} for one output, got {len(value)}.")
+        raise ValueError(say(f"compile expects {argument} for one output, got {len(value)}."))
     return next(iter(value.values() if isinstance(value, Mapping) else value))
 
 
@@ -192,8 +201,10 @@ def _per_output(argument: str, value: Any, names: Sequence[str | None]) -> list[
         return [value] * len(names)
     if len(value) != len(names):
         raise ValueError(
-            f"compile expects {argument} for {len(names)} outputs, got {len(value)}. None stands for an output "
-            "without one."
+            say(
+                f"compile expects {argument} for {len(names)} outputs, got {len(value)}. None stands for an output "
+                "without one."
+            )
         )
     return list(value)
 
@@ -203,8 +214,10 @@ def _metrics_per_output(argument: str, value: Any, names: Sequence[str | None]) 
         return [None] * len(names)
     if not _is_several(value) or (isinstance(value, list | tuple) and len(value) != len(names)):
         raise ValueError(
-            f"compile expects {argument} for {len(names)} outputs as a list with a list for each, or a dict by their "
-            f"names, got {value!r:.80}. For example {argument}={[['mae']] * len(names)!r:.60}."
+            say(
+                f"compile expects {argument} for {len(names)} outputs as a list with a list for each, or a dict by their "
+                f"names, got {value!r:.80}. For example {argument}={[['mae']] * len(names)!r:.60}."
+            )
         )
     return _per_output(argument, value, names)
 
@@ -214,7 +227,7 @@ def _check_names(argument: str, given: Mapping[Any, Any], names: Sequence[str | 
     for key in given:
         if key not in known:
             mend = did_you_mean(key, known) or f"The outputs: {', '.join(known) or 'no names':.200}."
-            raise ValueError(f"{argument} names {key!r:.60}, which is no output. {mend}")
+            raise ValueError(say(f"{argument} names {key!r:.60}, which is no output. {mend}"))
 
 
 def _weight(value: Any) -> float:

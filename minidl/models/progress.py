@@ -21,6 +21,8 @@ from typing import Any, TextIO
 
 import numpy as np
 
+from minidl.messages import say
+
 __all__ = ["Progress"]
 
 _BAR = 20  # columns of the bar; less where the line gets too long
@@ -53,7 +55,7 @@ class Progress:
 
     def __init__(self, verbose: int | str, epochs: int, steps: int | None, file: TextIO | None = None):
         if verbose != "auto" and not isinstance(verbose, Integral):
-            raise ValueError(f"verbose expects 'auto', 0, 1, 2 or 3, got {verbose!r:.80}.")
+            raise ValueError(say(f"verbose expects 'auto', 0, 1, 2 or 3, got {verbose!r:.80}."))
         self.verbose = 1 if verbose == "auto" else int(verbose)
         self.epochs = epochs
         self.steps = steps

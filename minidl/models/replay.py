@@ -25,6 +25,7 @@ from minidl.backend import Array
 from minidl.graph import Applied, fitted
 from minidl.layers.core.operation import Operation
 from minidl.layers.known import KNOWN
+from minidl.messages import say
 from minidl.models.data import Batch
 from minidl.tensor import Tensor
 from minidl.variable import Variable
@@ -83,7 +84,7 @@ class Replay:
     ):
         self.shapes = _shapes(batch)
         if self.shapes is None:
-            raise LookupError("samples have weights, or there are no targets")
+            raise LookupError(say("samples have weights, or there are no targets"))
         self.data = _arrays(batch)
         self.values: list[Any] = [None] * len(self.data)
         self.weights: list[tuple[int, Variable]] = []
@@ -97,12 +98,12 @@ class Replay:
                 needed.update(op.inputs)
         self.ops = [op for op in ops if needed.intersection(op.outputs)]
         if not set(range(len(self.data))) <= {place for op in ops for place in op.inputs}:
-            raise LookupError("an input or y came in by another way")
+            raise LookupError(say("an input or y came in by another way"))
         del self.places, self.data
 
     def _op(self, applied: Applied, constants: bool) -> _Op:
         if any(isinstance(option, np.ndarray) for option in applied.options.values()):
-            raise LookupError("an option holds numbers")
+            raise LookupError(say("an option holds numbers"))
         pairs = zip(applied.inputs, applied.arrays, strict=True)
         inputs = [self._place(x, array, constants) for x, array in pairs]
         outputs = [self._new_place(y) for y in applied.outputs]
@@ -121,7 +122,7 @@ class Replay:
             if array is given:
                 return place
         if isinstance(array, np.ndarray) and not constants:
-            raise LookupError("the loss has made something of y")
+            raise LookupError(say("the loss has made something of y"))
         self.values.append(array)
         return len(self.values) - 1
 

@@ -6,6 +6,7 @@ from typing import Any
 from minidl.layers.base import Layer
 from minidl.layers.core.input import InputLayer
 from minidl.layers.known import layer_from, to_config
+from minidl.messages import say
 from minidl.models.entrance import DeclaredShape, of_rank
 from minidl.models.model import Model
 from minidl.symbolic import Call, Shape, SymbolicTensor, shapes_of
@@ -39,7 +40,7 @@ class Sequential(Model):
         self._front: SymbolicTensor | None = None
         self._chain: list[Call] = []  # the calls of the layers in this model, once the input shape is known
         if layers is not None and not isinstance(layers, Iterable):
-            raise TypeError(f"{self.name} expects a list of layers, got {layers!r:.80}. Put it in [].")
+            raise TypeError(say(f"{self.name} expects a list of layers, got {layers!r:.80}. Put it in []."))
         for layer in layers or ():
             self.add(layer)
         if not trainable:
@@ -56,22 +57,24 @@ class Sequential(Model):
             layer = layer.maker
         if not isinstance(layer, Layer):
             mend = f" Make an instance: {layer.__name__}(...)." if isinstance(layer, type) else ""
-            raise TypeError(f"{self.name} expects layers, got {layer!r:.80}.{mend}")
+            raise TypeError(say(f"{self.name} expects layers, got {layer!r:.80}.{mend}"))
         if isinstance(layer, InputLayer):
             if self._front is not None or self._layers:
                 raise ValueError(
-                    f"{self.name} already has its first layer: an Input goes in front of all others."
+                    say(f"{self.name} already has its first layer: an Input goes in front of all others.")
                 )
             self._front, self.input_spec = layer.output, DeclaredShape(layer.output.shape)
             return
         if any(layer is other for other in self._layers):
             raise ValueError(
-                f"{self.name} has {layer} already. A Sequential uses a layer once; to use its weights twice, "
-                "write a model with call()."
+                say(
+                    f"{self.name} has {layer} already. A Sequential uses a layer once; to use its weights twice, "
+                    "write a model with call()."
+                )
             )
         if any(layer.name == other.name for other in self._layers):
             raise ValueError(
-                f"{self.name} has a layer called {layer.name!r} already. Give this one another name."
+                say(f"{self.name} has a layer called {layer.name!r} already. Give this one another name.")
             )
         front, declared = self._front, self.input_spec
         if front is None and not self._layers:
@@ -102,7 +105,7 @@ class Sequential(Model):
             ValueError: there is none.
         """
         if not self._layers:
-            raise ValueError(f"{self.name} has no layer to remove.")
+            raise ValueError(say(f"{self.name} has no layer to remove."))
         layer = self._layers.pop()
         del self._chain[len(self._layers) :]
         self.built = bool(self._layers) and self.built
@@ -116,7 +119,7 @@ class Sequential(Model):
                 layer is built then.
         """
         if not self._layers:
-            raise ValueError(f"{self.name} has no layers. Add some with add().")
+            raise ValueError(say(f"{self.name} has no layers. Add some with add()."))
         if self._front is None:
             self._front = InputLayer(batch_shape=input_shape).output
         chain: list[Call] = []
@@ -189,7 +192,7 @@ class Sequential(Model):
     def _known(self, end: str) -> Any:
         if not self._chain or not self.built:
             raise AttributeError(
-                f"{self.name} does not know its {end} shape yet: begin with an Input, or build it."
+                say(f"{self.name} does not know its {end} shape yet: begin with an Input, or build it.")
             )
         return self._front if end == "input" else self._chain[-1].output
 
@@ -215,7 +218,9 @@ class Sequential(Model):
             ValueError: `config` is not of that form, or names a layer that is not known.
         """
         if not isinstance(config, Mapping) or not isinstance(config.get("layers"), list | tuple):
-            raise ValueError(f"{cls.__name__} expects a config with name and layers, got {config!r:.120}.")
+            raise ValueError(
+                say(f"{cls.__name__} expects a config with name and layers, got {config!r:.120}.")
+            )
         model = cls(name=config.get("name"))
         for part in config["layers"]:
             model.add(layer_from(part, custom_objects))

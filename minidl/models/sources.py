@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from minidl.backend import Array
+from minidl.messages import say
 from minidl.models.data import Batch, are_samples, as_batch, one_batch
 from minidl.random import SeedGenerator
 from minidl.utils.nested import mapped
@@ -151,13 +152,17 @@ class GeneratorSource(Source):
             if batch is None:
                 if self.steps is not None:
                     raise ValueError(
-                        f"The generator ended after {taken} of {self.steps} batches of this epoch. Make it yield "
-                        "for ever, or lower steps_per_epoch or epochs."
+                        say(
+                            f"The generator ended after {taken} of {self.steps} batches of this epoch. Make it yield "
+                            "for ever, or lower steps_per_epoch or epochs."
+                        )
                     )
                 if taken == 0:
                     raise ValueError(
-                        "The generator has no batch for this epoch: an earlier one used it up. Pass an object "
-                        "that can be iterated again, or an endless generator with steps_per_epoch."
+                        say(
+                            "The generator has no batch for this epoch: an earlier one used it up. Pass an object "
+                            "that can be iterated again, or an endless generator with steps_per_epoch."
+                        )
                     )
                 self.drawn_at = (number or 0) + taken  # what comes next begins anew
                 return
@@ -168,7 +173,7 @@ class GeneratorSource(Source):
         if not self.ahead:
             first = self._next()
             if first is None:
-                raise ValueError("The generator yields no batch.")
+                raise ValueError(say("The generator yields no batch."))
             self.ahead.append(first)
         return self.ahead[0]
 
@@ -198,7 +203,7 @@ class SequenceSource(_Numbered):
         self.sequence = sequence
         self.arrange = arrange
         if len(sequence) == 0:
-            raise ValueError(f"{type(sequence).__name__} has length 0: no batches to train on.")
+            raise ValueError(say(f"{type(sequence).__name__} has length 0: no batches to train on."))
         super().__init__(len(sequence), len(sequence), shuffler, steps)
 
     def epoch(self, number: int | None = None, done: int = 0) -> Iterator[Batch]:
@@ -237,10 +242,14 @@ def source(
     indexed = hasattr(x, "__getitem__") and hasattr(x, "__len__")
     if isinstance(x, str | bytes) or not (indexed or hasattr(x, "__iter__")):
         mend = " Call it, and pass what it returns." if callable(x) else ""
-        raise TypeError(f"x expects arrays, lists, pandas objects or batches, got {type(x).__name__}.{mend}")
+        raise TypeError(
+            say(f"x expects arrays, lists, pandas objects or batches, got {type(x).__name__}.{mend}")
+        )
     if y is not None or sample_weight is not None or batch_size is not None:
         raise ValueError(
-            f"{type(x).__name__} yields whole batches (x, y, sample_weight): "
-            "leave out y, sample_weight and batch_size."
+            say(
+                f"{type(x).__name__} yields whole batches (x, y, sample_weight): "
+                "leave out y, sample_weight and batch_size."
+            )
         )
     return SequenceSource(x, shuffler, steps, arrange) if indexed else GeneratorSource(x, steps, arrange)

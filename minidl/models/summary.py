@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from minidl.layers.holder import all_layers
+from minidl.messages import say
 from minidl.models.shapes import calls_of, is_chain, kind_of, output_shapes, shape_text
 from minidl.models.table import table
 from minidl.symbolic import Call, SymbolicTensor
@@ -73,13 +74,15 @@ def _between(model: Any, layer_range: Sequence[str]) -> list[Any]:
     found = [_named(end, names) for end in ends]
     if len(found) != 2 or not all(found):
         raise ValueError(
-            "summary expects layer_range to be the names of the first and the last layer, or patterns of them, got "
-            f"{layer_range!r:.80}. The layers: {', '.join(names):.200}."
+            say(
+                "summary expects layer_range to be the names of the first and the last layer, or patterns of them, got "
+                f"{layer_range!r:.80}. The layers: {', '.join(names):.200}."
+            )
         )
     first, last = found[0][0], found[1][-1]
     if first > last:
         raise ValueError(
-            f"summary expects the first layer of layer_range before the last, got {layer_range!r:.80}."
+            say(f"summary expects the first layer of layer_range before the last, got {layer_range!r:.80}.")
         )
     return layers[first : last + 1]
 

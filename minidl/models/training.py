@@ -19,6 +19,7 @@ from typing import Any, ClassVar
 from minidl import optimizers, random
 from minidl.graph import Applied, taken_down
 from minidl.layers.context import CallContext, mode
+from minidl.messages import say
 from minidl.models.arrangement import names_of_outputs
 from minidl.models.chosen import ChosenWeights
 from minidl.models.data import Batch
@@ -78,7 +79,7 @@ class Trainer:
         """
         chosen = optimizers.get(optimizer)
         if chosen is None:
-            raise ValueError("compile expects an optimizer, such as 'adam' or SGD(0.1), got None.")
+            raise ValueError(say("compile expects an optimizer, such as 'adam' or SGD(0.1), got None."))
         names = [None] if self.one_to_one else names_of_outputs(self)
         keyed = isinstance(getattr(self, "output", None), Mapping)
         objective = Objective(self.name, names, (loss, loss_weights, metrics, weighted_metrics), keyed)
@@ -125,7 +126,7 @@ class Trainer:
         terms = [] if objective is None else objective.terms(y, y_pred, sample_weight)
         terms += self.losses
         if not terms:
-            raise ValueError(f"{self.name} has no loss. Choose one: compile(loss='mse') or another.")
+            raise ValueError(say(f"{self.name} has no loss. Choose one: compile(loss='mse') or another."))
         total = terms[0]
         for term in terms[1:]:
             total = total + term
@@ -160,8 +161,10 @@ class Trainer:
                 loss.backward()
             elif weights:  # where all are frozen, there is nothing to learn
                 raise ValueError(
-                    f"{self.name} cannot learn: no operation connects its loss with a weight. In your own loss or "
-                    "layer use operators, NumPy functions or minidl.ops on the tensors, not .numpy() or .data."
+                    say(
+                        f"{self.name} cannot learn: no operation connects its loss with a weight. In your own loss or "
+                        "layer use operators, NumPy functions or minidl.ops on the tensors, not .numpy() or .data."
+                    )
                 )
         self._score(loss, batch, y_pred)
         with postponed_interrupt():
@@ -209,7 +212,9 @@ class Trainer:
     def _prepare(self, peek: Callable[[], Batch], training: bool) -> None:
         """Build the model from a first batch, and make sure the optimizer holds its weights."""
         if self.scores is None:
-            raise ValueError(f"{self.name} is not compiled. Call compile(optimizer=..., loss=...) first.")
+            raise ValueError(
+                say(f"{self.name} is not compiled. Call compile(optimizer=..., loss=...) first.")
+            )
         if not self.built:
             with no_grad(), CallContext():
                 self(peek().x, training=training)  # type: ignore[operator]

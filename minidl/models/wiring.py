@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from minidl.layers.core.input import InputLayer
+from minidl.messages import say
 from minidl.symbolic import Call, SymbolicTensor
 from minidl.utils.nested import flatten, mapped
 
@@ -74,8 +75,10 @@ def _disconnected(owner: str, tensor: SymbolicTensor, inputs: list[SymbolicTenso
     names = ", ".join(str(x.name) for x in inputs)
     what = f"{tensor.name!r}" if tensor.call is None else f"the input {tensor.name!r}"
     return ValueError(
-        f"{owner} is not connected: its outputs depend on {what}, of shape {tensor.shape}, which is not among its "
-        f"inputs ({names}). Add it to inputs, or build the outputs from these inputs."
+        say(
+            f"{owner} is not connected: its outputs depend on {what}, of shape {tensor.shape}, which is not among its "
+            f"inputs ({names}). Add it to inputs, or build the outputs from these inputs."
+        )
     )
 
 

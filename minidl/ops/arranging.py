@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+from minidl.messages import say
 from minidl.ops.inputs import alike, tensor
 from minidl.primitives import joining, linear_algebra, shaping
 from minidl.symbolic import SymbolicTensor
@@ -119,7 +120,7 @@ def pad(x: Any, pad_width: Any, mode: str = "constant", constant_values: float |
         ValueError: an unknown mode, or `constant_values` for another mode than "constant".
     """
     if mode != "constant" and constant_values is not None:
-        raise ValueError(f"pad takes constant_values with mode='constant' only, got mode={mode!r}.")
+        raise ValueError(say(f"pad takes constant_values with mode='constant' only, got mode={mode!r}."))
     return joining.pad(tensor(x), pad_width, mode, constant_values or 0)
 
 
@@ -149,7 +150,9 @@ def unstack(x: Any, num: int | None = None, axis: int = 0) -> list[Tensor]:
     """
     x = tensor(x)
     if num is not None and num != x.shape[axis]:
-        raise ValueError(f"unstack expects num to be the size of axis {axis}, {x.shape[axis]}, got {num}.")
+        raise ValueError(
+            say(f"unstack expects num to be the size of axis {axis}, {x.shape[axis]}, got {num}.")
+        )
     return list(joining.unstack(x, axis))
 
 

@@ -6,6 +6,7 @@ import numpy as np
 
 from minidl import config
 from minidl.backend import Array
+from minidl.messages import say
 from minidl.ops.inputs import alike, floats, tensor
 from minidl.primitives import joining, reductions, shaping
 from minidl.tensor import TRACED, Tensor
@@ -146,7 +147,7 @@ def top_k(x: Any, k: int) -> tuple[Tensor, Tensor]:
     """
     x = tensor(x)
     if not 0 <= k <= x.shape[-1]:
-        raise ValueError(f"top_k expects k from 0 to the size of the last axis, {x.shape[-1]}, got {k}.")
+        raise ValueError(say(f"top_k expects k from 0 to the size of the last axis, {x.shape[-1]}, got {k}."))
     best_first: Array = np.flip(np.argsort(np.flip(x.data, -1), -1, kind="stable"), -1)[..., :k]
     indices = x.shape[-1] - 1 - best_first  # sorted from behind, so that the first of equals comes first
     return shaping.take_along_axis(x, indices, -1), Tensor(indices)

@@ -20,6 +20,7 @@ Adam(name='adam...', learning_rate=0.001, ...)
 from collections.abc import Mapping
 from typing import Any
 
+from minidl.messages import say
 from minidl.optimizers import schedules as schedules
 from minidl.optimizers.adadelta import Adadelta
 from minidl.optimizers.adagrad import Adagrad
@@ -58,10 +59,12 @@ def get(identifier: Any) -> Optimizer | None:
         return deserialize(identifier)
     if isinstance(identifier, type):
         name = identifier.__name__
-        raise TypeError(f"Expected an optimizer, got the class {name}. Make one of it: {name}().")
+        raise TypeError(say(f"Expected an optimizer, got the class {name}. Make one of it: {name}()."))
     raise TypeError(
-        "Expected an optimizer: a name such as 'adam', an instance such as Adam(0.001), or a config dict; "
-        f"got {type(identifier).__name__} {identifier!r:.80}."
+        say(
+            "Expected an optimizer: a name such as 'adam', an instance such as Adam(0.001), or a config dict; "
+            f"got {type(identifier).__name__} {identifier!r:.80}."
+        )
     )
 
 

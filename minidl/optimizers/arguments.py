@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, TypedDict
 
+from minidl.messages import say
 from minidl.utils.checks import did_you_mean
 
 __all__ = ["ClippingAndName", "SharedArguments", "refuse_unknown"]
@@ -49,8 +50,8 @@ def refuse_unknown(owner: str, arguments: Mapping[str, Any]) -> None:
         if name in _NOT_HERE:
             default, mend = _NOT_HERE[name]
             if value != default:
-                raise ValueError(f"{owner}({name}={value!r:.40}) is not part of minidl. {mend}")
+                raise ValueError(say(f"{owner}({name}={value!r:.40}) is not part of minidl. {mend}"))
             continue
         close = did_you_mean(name, [*SharedArguments.__annotations__, "learning_rate"])
         hint = _RENAMED.get(name) or close or "Its docstring lists them."
-        raise ValueError(f"{owner} got an unknown argument {name}={value!r:.40}. {hint}")
+        raise ValueError(say(f"{owner} got an unknown argument {name}={value!r:.40}. {hint}"))

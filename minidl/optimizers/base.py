@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from minidl.backend import Array
+from minidl.messages import say
 from minidl.optimizers.one_step import Step, clipped_gradients, new_values
 from minidl.optimizers.settings import Settings
 from minidl.optimizers.state import State
@@ -87,16 +88,18 @@ class Optimizer(Settings, ABC):
         if self._state is not None:
             if [id(v) for v in variables] != [id(v) for v in self.flat.variables]:
                 raise ValueError(
-                    f"{self.name} was built for other variables and keeps state for them. Build a new one: "
-                    f"{type(self).__name__}.from_config(optimizer.get_config())."
+                    say(
+                        f"{self.name} was built for other variables and keeps state for them. Build a new one: "
+                        f"{type(self).__name__}.from_config(optimizer.get_config())."
+                    )
                 )
             self.rehome()
             return
         for v in variables:
             if not isinstance(v, Variable) or v.dtype.kind != "f":
-                raise TypeError(f"{self.name} trains variables of floats, got {v!r:.100}.")
+                raise TypeError(say(f"{self.name} trains variables of floats, got {v!r:.100}."))
         if len({id(v) for v in variables}) < len(variables):
-            raise ValueError(f"{self.name} expects each variable once, got one twice.")
+            raise ValueError(say(f"{self.name} expects each variable once, got one twice."))
         self._state = State(FlatWeights(variables), self.slots())
 
     @property
@@ -115,7 +118,7 @@ class Optimizer(Settings, ABC):
 
     def _taken(self) -> State:
         if self._state is None:
-            raise ValueError(f"{self.name} has no variables yet. Call optimizer.build(variables) first.")
+            raise ValueError(say(f"{self.name} has no variables yet. Call optimizer.build(variables) first."))
         return self._state
 
     @property
@@ -165,15 +168,17 @@ class Optimizer(Settings, ABC):
         grads = list(grads)
         variables = self.flat.variables if trainable_variables is None else list(trainable_variables)
         if len(grads) != len(variables):
-            raise ValueError(f"{self.name} got {len(grads)} gradients for {len(variables)} variables.")
+            raise ValueError(say(f"{self.name} got {len(grads)} gradients for {len(variables)} variables."))
         if not self.built:
             self.build(variables)
         known = {id(v) for v in self.flat.variables}
         for v in variables:
             if id(v) not in known:
                 raise ValueError(
-                    f"{self.name} was built for other variables, not for {getattr(v, 'path', v)!s:.80}. "
-                    "Build a new optimizer for a new set of variables."
+                    say(
+                        f"{self.name} was built for other variables, not for {getattr(v, 'path', v)!s:.80}. "
+                        "Build a new optimizer for a new set of variables."
+                    )
                 )
         arrays = [_gradient_of(v, g) for g, v in zip(grads, variables, strict=True)]
         self.flat.clear_gradients()
@@ -201,7 +206,9 @@ class Optimizer(Settings, ABC):
         flat, slots_of = self.flat, self._taken().groups
         if flat.variables and all(v.grad is None for v in flat.variables):
             raise ValueError(
-                f"{self.name} found no gradients. Call loss.backward() on a loss that depends on the variables."
+                say(
+                    f"{self.name} found no gradients. Call loss.backward() on a loss that depends on the variables."
+                )
             )
         flat.complete_gradients()
         step = Step(int(self._iterations) + 1, self.learning_rate, self.weight_decay or 0.0)
@@ -226,6 +233,6 @@ def _gradient_of(variable: Variable, gradient: Any) -> Array | None:
         array = np.array(as_array(np.asarray(gradient)), dtype=variable.dtype)
     if array.shape != variable.shape:
         raise ValueError(
-            f"{variable.path} has shape {variable.shape}, got a gradient of shape {array.shape}."
+            say(f"{variable.path} has shape {variable.shape}, got a gradient of shape {array.shape}.")
         )
     return array

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from minidl.backend import Array
+from minidl.messages import say
 from minidl.optimizers.arithmetic import decayed
 from minidl.optimizers.clipping import clip_by_global_norm, clip_by_norm
 from minidl.optimizers.settings import Settings
@@ -76,8 +77,10 @@ def new_values(
     new = rule(w, g, tuple(rest), step)
     if [np.shape(after) for after in new] != [before.shape for before in old]:
         raise ValueError(
-            f"{settings.name}: update must return the new weights and {len(slots)} slots, arrays of shape "
-            f"{w.shape}; got shapes {[np.shape(after) for after in new]!s:.100}."
+            say(
+                f"{settings.name}: update must return the new weights and {len(slots)} slots, arrays of shape "
+                f"{w.shape}; got shapes {[np.shape(after) for after in new]!s:.100}."
+            )
         )
     for part in absent:
         for after, before in zip(new, old, strict=True):
@@ -92,6 +95,8 @@ def _projected(variable: Variable, value: Array) -> Array:
     projected = as_array(variable.constraint(value))
     if projected.shape != value.shape:
         raise ValueError(
-            f"The constraint of {variable.path} must keep its shape {value.shape}, got {projected.shape}."
+            say(
+                f"The constraint of {variable.path} must keep its shape {value.shape}, got {projected.shape}."
+            )
         )
     return projected

@@ -6,6 +6,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
+from minidl.messages import say
 from minidl.optimizers.arguments import refuse_unknown
 from minidl.optimizers.schedules import LearningRateSchedule
 from minidl.optimizers.schedules import deserialize as deserialize_schedule
@@ -39,7 +40,7 @@ class Settings(Configurable):
         clips = {"clipnorm": clipnorm, "clipvalue": clipvalue, "global_clipnorm": global_clipnorm}
         given = {k: self._number(k, v, above=0) for k, v in clips.items() if v is not None}
         if len(given) > 1:
-            raise ValueError(f"{owner} expects one way to clip at most, got {' and '.join(given)}.")
+            raise ValueError(say(f"{owner} expects one way to clip at most, got {' and '.join(given)}."))
         self.clipnorm = given.get("clipnorm")
         self.clipvalue = given.get("clipvalue")
         self.global_clipnorm = given.get("global_clipnorm")
@@ -74,8 +75,10 @@ class Settings(Configurable):
         rate = float(self._rate(step))
         if not 0 <= rate < math.inf:
             raise ValueError(
-                f"{self.name} expects a learning rate >= 0 from {type(self._rate).__name__}, "
-                f"got {rate} at step {step}."
+                say(
+                    f"{self.name} expects a learning rate >= 0 from {type(self._rate).__name__}, "
+                    f"got {rate} at step {step}."
+                )
             )
         return rate
 
@@ -83,9 +86,11 @@ class Settings(Configurable):
     def learning_rate(self, value: float | LearningRateSchedule) -> None:
         if not isinstance(self._rate, Variable) and not isinstance(value, LearningRateSchedule):
             raise TypeError(
-                f"The learning rate of {self.name} follows {type(self._rate).__name__} and cannot be set to a "
-                f"number. Make the optimizer with a number, {type(self).__name__}(learning_rate=0.01), or "
-                "assign another schedule."
+                say(
+                    f"The learning rate of {self.name} follows {type(self._rate).__name__} and cannot be set to a "
+                    f"number. Make the optimizer with a number, {type(self).__name__}(learning_rate=0.01), or "
+                    "assign another schedule."
+                )
             )
         self._rate = self._as_rate(value)
 
@@ -94,9 +99,11 @@ class Settings(Configurable):
             return value
         if callable(value):
             raise TypeError(
-                f"{type(self).__name__} expects learning_rate to be a number or an instance of a "
-                f"LearningRateSchedule, got {value!r:.60}. Derive a class from "
-                "optimizers.schedules.LearningRateSchedule and pass an instance."
+                say(
+                    f"{type(self).__name__} expects learning_rate to be a number or an instance of a "
+                    f"LearningRateSchedule, got {value!r:.60}. Derive a class from "
+                    "optimizers.schedules.LearningRateSchedule and pass an instance."
+                )
             )
         rate = self._number("learning_rate", value, minimum=0)
         return Variable(np.float64(rate), trainable=False, name="learning_rate")
@@ -115,7 +122,9 @@ class Settings(Configurable):
         """
         if isinstance(var_names, str):
             raise TypeError(
-                f"{self.name} expects var_names to be a list, got {var_names!r:.60}. Write [{var_names!r:.60}]."
+                say(
+                    f"{self.name} expects var_names to be a list, got {var_names!r:.60}. Write [{var_names!r:.60}]."
+                )
             )
         self._spared_variables = list(var_list or ())
         self._spared_names = list(var_names or ())

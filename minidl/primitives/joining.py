@@ -11,6 +11,7 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_index
 
 from minidl.backend import Array
+from minidl.messages import say
 from minidl.primitives.shaping import broadcast_to, expand_dims, ravel, reshape, split, take
 from minidl.tensor import Function, Tensor, traces
 
@@ -105,7 +106,7 @@ def pad(x: Any, pad_width: Any, mode: str = "constant", constant_values: float =
     if mode == "constant":
         return Pad.apply(x, widths=widths, value=constant_values)
     if mode not in ("edge", "reflect", "symmetric", "wrap"):
-        raise ValueError(f"pad expects mode constant, edge, reflect, symmetric or wrap, got {mode!r}.")
+        raise ValueError(say(f"pad expects mode constant, edge, reflect, symmetric or wrap, got {mode!r}."))
     for axis, (n, width) in enumerate(zip(np.shape(x), widths, strict=True)):
         if any(width):
             x = take(x, np.pad(np.arange(n), width, mode=mode), axis)  # type: ignore[call-overload]

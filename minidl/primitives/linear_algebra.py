@@ -9,6 +9,7 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
 from minidl.backend import Array
+from minidl.messages import say
 from minidl.primitives.shaping import expand_dims, reshape, squeeze, transpose
 from minidl.tensor import Function, Tensor, traces
 
@@ -105,10 +106,10 @@ def einsum(subscripts: str, *operands: Any, optimize: Any = True) -> Tensor:
         ValueError: an index twice in one operand, or a number of operands that does not fit.
     """
     if subscripts.partition("->")[0].count(",") != len(operands) - 1:
-        raise ValueError(f"einsum got {len(operands)} operands for {subscripts!r}.")
+        raise ValueError(say(f"einsum got {len(operands)} operands for {subscripts!r}."))
     terms, out = _spell_out(subscripts, [np.ndim(x) for x in operands])
     if any(len(set(term)) < len(term) for term in terms):
-        raise ValueError(f"einsum of tensors takes each index once in an operand, got {subscripts!r}.")
+        raise ValueError(say(f"einsum of tensors takes each index once in an operand, got {subscripts!r}."))
     return Einsum.apply(*operands, terms=terms, out=out)
 
 

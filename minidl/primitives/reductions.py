@@ -11,6 +11,7 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
 from minidl.backend import Array
+from minidl.messages import say
 from minidl.primitives.elementwise import Root, astype
 from minidl.tensor import Function, Tensor, traces
 
@@ -200,11 +201,11 @@ def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> T
         ValueError: a norm of matrices, which is another thing and not offered.
     """
     if ord is not None and np.ndim(x) != 1 and (axis is None or np.ndim(axis) > 0) and ord != "fro":
-        raise ValueError(f"norm with ord={ord!r} takes vectors: name one axis of shape {np.shape(x)}.")
+        raise ValueError(say(f"norm with ord={ord!r} takes vectors: name one axis of shape {np.shape(x)}."))
     if ord in (None, 2, "fro"):
         return Root.apply(sum(np.square(x), axis, keepdims))
     if ord in (np.inf, -np.inf):
         return (max if ord > 0 else min)(np.abs(x), axis, keepdims)
     if not isinstance(ord, int | float) or not ord > 0:
-        raise ValueError(f"norm expects ord to be a positive number, inf, -inf or None, got {ord!r}.")
+        raise ValueError(say(f"norm expects ord to be a positive number, inf, -inf or None, got {ord!r}."))
     return sum(np.power(np.abs(x), ord), axis, keepdims) ** (1 / ord)

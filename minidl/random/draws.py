@@ -7,6 +7,7 @@ import numpy as np
 
 from minidl import config
 from minidl.backend import Array
+from minidl.messages import say
 from minidl.primitives.shaping import take
 from minidl.random.streams import EXPLICIT, OUTSIDE, SeedGenerator, generator, unseeded_generator
 from minidl.tensor import Tensor
@@ -30,7 +31,7 @@ def _float_types(owner: str, dtype: Any) -> tuple[np.dtype[Any], Any]:
     """The type to return, and the one to draw in: float16 is drawn as float32."""
     wanted = np.dtype(dtype or config.floatx())
     if wanted not in (np.float16, np.float32, np.float64):
-        raise ValueError(f"{owner} draws float16, float32 or float64, got dtype={wanted}.")
+        raise ValueError(say(f"{owner} draws float16, float32 or float64, got dtype={wanted}."))
     return wanted, np.float64 if wanted == np.float64 else np.float32
 
 
@@ -110,7 +111,7 @@ def randint(
     """
     wanted = np.dtype(dtype)
     if wanted.kind not in "iu":
-        raise ValueError(f"randint draws whole numbers, got dtype={wanted}. Use uniform for floats.")
+        raise ValueError(say(f"randint draws whole numbers, got dtype={wanted}. Use uniform for floats."))
     most = int(np.iinfo(wanted).max) + 1
     minval = whole_number("randint", "minval", minval, int(np.iinfo(wanted).min), most - 1)
     maxval = whole_number("randint", "maxval", maxval, minval + 1, most)

@@ -11,6 +11,7 @@ import os
 import stat
 from typing import IO
 
+from minidl.messages import say
 from minidl.utils.atomic import FilePath, kind_of
 
 __all__ = [
@@ -42,7 +43,7 @@ def refusal(path: FilePath, expected: str, got: str, mend: str = "") -> ValueErr
     >>> refusal("model.npz", "an array dense/kernel", "none of that name", "Was it saved from another model?")
     ValueError('model.npz: expected an array dense/kernel, got none of that name. Was it saved from another model?')
     """
-    return ValueError(f"{_shown(path)}: expected {expected:.160}, got {got:.160}. {mend}".rstrip())
+    return ValueError(say(f"{_shown(path)}: expected {expected:.160}, got {got:.160}. {mend}".rstrip()))
 
 
 def _shown(path: FilePath) -> str:

@@ -13,6 +13,7 @@ from typing import Any
 from minidl.layers.arguments import constructor_arguments
 from minidl.layers.base import Layer
 from minidl.layers.known import KNOWN, is_a, layer_from
+from minidl.messages import say
 from minidl.saving.files import MAX_LAYERS
 from minidl.saving.json_text import objects_in
 from minidl.saving.numbering import renumbered
@@ -65,9 +66,11 @@ def check_size(value: Any) -> None:
         count += len(calls[1:]) if isinstance(calls, list) else 0
         for key, entry in inner.items():
             if key in _SHAPES and isinstance(entry, list) and _largest(entry) > _MAX_SAMPLE:
-                raise ValueError(f"{key} is {entry!r:.60}, which is more numbers than a sample has.")
+                raise ValueError(say(f"{key} is {entry!r:.60}, which is more numbers than a sample has."))
         if count > MAX_LAYERS:
-            raise ValueError(f"The description of a model lists more than {MAX_LAYERS:,} layers or calls.")
+            raise ValueError(
+                say(f"The description of a model lists more than {MAX_LAYERS:,} layers or calls.")
+            )
 
 
 def _largest(shapes: list[Any]) -> int:
@@ -104,11 +107,13 @@ def plain_config(value: Any, custom_objects: Mapping[str, Any]) -> Any:
         return {key: plain_config(entry, custom_objects) for key, entry in value.items()}
     kind, config = value["class_name"], value["config"]
     if not isinstance(kind, str) or len(kind) > _NAME_LENGTH:
-        raise ValueError(f"A description names a class by a short word, got {kind!r:.60}.")
+        raise ValueError(say(f"A description names a class by a short word, got {kind!r:.60}."))
     if kind == "__lambda__":
         raise ValueError(
-            "A function is there as Python bytecode, and minidl runs no code out of a file; safe_mode=False does not "
-            "change that. Build the model again with a named function, and take over the weights."
+            say(
+                "A function is there as Python bytecode, and minidl runs no code out of a file; safe_mode=False does not "
+                "change that. Build the model again with a named function, and take over the weights."
+            )
         )
     if kind in _MARKS:
         return value
@@ -118,12 +123,12 @@ def plain_config(value: Any, custom_objects: Mapping[str, Any]) -> Any:
         return _function_name(value, custom_objects)
     if not isinstance(config, Mapping):
         raise ValueError(
-            f"The description of {kind!r:.60} expects its arguments as a dict, got {config!r:.60}."
+            say(f"The description of {kind!r:.60} expects its arguments as a dict, got {config!r:.60}.")
         )
     if is_operation(value):
         if _numbers([entry for key, entry in config.items() if key not in _LIMITS]) > _MAX_SAMPLE:
             raise ValueError(
-                f"The operation {kind!r:.60} asks for arrays that are larger than a sample can be."
+                say(f"The operation {kind!r:.60} asks for arrays that are larger than a sample can be.")
             )
         value = operation_from_keras(value)
         kind, config = "Operation", value["config"]
@@ -155,8 +160,10 @@ def _one_type(config: Any) -> str:
     name = config.get("name") if isinstance(config, Mapping) else None
     if name not in ("float32", "float64", "float16"):
         raise ValueError(
-            f"The dtype policy {name!r:.60} is not part of minidl, where a layer computes in one float type. "
-            "Save the model with dtype_policy='float32'."
+            say(
+                f"The dtype policy {name!r:.60} is not part of minidl, where a layer computes in one float type. "
+                "Save the model with dtype_policy='float32'."
+            )
         )
     return str(name)
 
@@ -164,10 +171,10 @@ def _one_type(config: Any) -> str:
 def _function_name(value: Mapping[str, Any], custom_objects: Mapping[str, Any]) -> Any:
     registered, name = value.get("registered_name"), value["config"]
     if not isinstance(name, str) or len(name) > _NAME_LENGTH:
-        raise ValueError(f"A function is there by its name, got {name!r:.60}.")
+        raise ValueError(say(f"A function is there by its name, got {name!r:.60}."))
     found = registered if isinstance(registered, str) and registered in custom_objects else name
     if found not in custom_objects and not _is_ours(value):
-        raise ValueError(_pass_along("function", name))
+        raise ValueError(say(_pass_along("function", name)))
     return found
 
 
@@ -179,7 +186,7 @@ def _class_name(value: Mapping[str, Any], kind: str, custom_objects: Mapping[str
     if kind in custom_objects:
         return kind
     if not _is_ours(value):
-        raise ValueError(_pass_along("class", kind))
+        raise ValueError(say(_pass_along("class", kind)))
     return "Functional" if kind == "Model" else kind
 
 
@@ -214,7 +221,7 @@ def _understood(name: str, config: dict[str, Any]) -> dict[str, Any]:
     for key, value in config.items():
         if key in _NEUTRAL and key not in taken:
             if value not in _NEUTRAL[key]:
-                raise ValueError(f"{name} with {key}={value!r:.60} is not part of minidl.")
+                raise ValueError(say(f"{name} with {key}={value!r:.60} is not part of minidl."))
             continue
         left[key] = value
     return left

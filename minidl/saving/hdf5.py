@@ -18,6 +18,7 @@ from typing import IO, Any
 import numpy as np
 
 from minidl.backend import Array
+from minidl.messages import say
 from minidl.saving.archive import ANEW
 from minidl.saving.files import MAX_ARRAY, MAX_MEMBERS, FilePath, refusal
 from minidl.saving.pairing import convert
@@ -40,8 +41,10 @@ def _h5py() -> Any:
         import h5py
     except ImportError as error:
         raise ImportError(
-            'HDF5 files (.keras, .h5) need the package h5py: pip install "minidl[io]". '
-            "Without it, save_weights and load_weights work with .npz and .safetensors files."
+            say(
+                'HDF5 files (.keras, .h5) need the package h5py: pip install "minidl[io]". '
+                "Without it, save_weights and load_weights work with .npz and .safetensors files."
+            )
         ) from error
     return h5py
 

@@ -9,6 +9,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+from minidl.messages import say
 from minidl.saving.files import MAX_CONFIG, MAX_DEPTH, FilePath, refusal
 
 __all__ = ["objects_in", "read_json"]
@@ -65,12 +66,12 @@ def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(found) < len(pairs):
         keys = [key for key, _ in pairs]
         twice = next(key for key in found if keys.count(key) > 1)
-        raise ValueError(f"the key {twice!r:.60} twice")
+        raise ValueError(say(f"the key {twice!r:.60} twice"))
     return found
 
 
 def _refuse_constant(text: str) -> None:
-    raise ValueError(f"{text}, which is no JSON number")
+    raise ValueError(say(f"{text}, which is no JSON number"))
 
 
 def _deeper_than(value: Any, depth: int) -> bool:

@@ -25,6 +25,7 @@ import numpy as np
 from minidl import losses, metrics, optimizers
 from minidl.layers.allowance import allowance
 from minidl.layers.known import is_a, layer_from, shared_layers
+from minidl.messages import say
 from minidl.saving.archive import ANEW, open_archive, read_member
 from minidl.saving.files import MAX_CONFIG, MAX_FILE, FilePath, checksum, open_regular, refusal
 from minidl.saving.from_keras import check_size, plain_config
@@ -72,8 +73,10 @@ def _json(value: Any) -> bytes:
         return json.dumps(value, allow_nan=False).encode()
     except (TypeError, ValueError) as error:
         raise type(error)(
-            f"The configuration of the model cannot be written: {error}. get_config() of every layer, loss and metric "
-            "gives numbers, words, lists and dicts."
+            say(
+                f"The configuration of the model cannot be written: {error}. get_config() of every layer, loss and metric "
+                "gives numbers, words, lists and dicts."
+            )
         ) from error
 
 
@@ -157,7 +160,9 @@ def model_from_json(json_string: str, custom_objects: Mapping[str, Any] | None =
         ValueError: another form, or it names something that is not there.
     """
     if not isinstance(json_string, str):
-        raise TypeError(f"model_from_json expects the text of to_json(), got {type(json_string).__name__}.")
+        raise TypeError(
+            say(f"model_from_json expects the text of to_json(), got {type(json_string).__name__}.")
+        )
     return built_from(read_json(json_string.encode(), "the text", "model"), "the text", custom_objects)
 
 
@@ -181,7 +186,7 @@ def built_from(
         with custom_object_scope(own), shared_layers():
             model = layer_from(plain_config(config, own), own)
             if not hasattr(model, "compile"):
-                raise ValueError(f"{model} is a layer, not a model.")
+                raise ValueError(say(f"{model} is a layer, not a model."))
             _build(model, config.get("build_config"))
             if compile and config.get("compile_config"):
                 _compile(model, plain_config(config["compile_config"], own), own)
@@ -195,7 +200,9 @@ def built_from(
         MemoryError,
     ) as error:
         name = os.fspath(path)[-120:]
-        raise ValueError(f"{name}: the description of the model does not work out. {error!s:.400}") from error
+        raise ValueError(
+            say(f"{name}: the description of the model does not work out. {error!s:.400}")
+        ) from error
     return model
 
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from minidl.backend import Array
+from minidl.messages import say
 from minidl.saving import npz, safetensors_file
 from minidl.saving.files import FilePath, open_regular
 from minidl.saving.hdf5 import open_hdf5
@@ -26,7 +27,9 @@ def save_model(model: Any, filepath: FilePath, overwrite: bool = True) -> None:
     if not _name(filepath).endswith(".keras"):
         mend = " model.save_weights writes the weights alone." if _weights_format(filepath) else ""
         raise ValueError(
-            f"save expects a name that ends with .keras, such as 'model.keras', got {_name(filepath)!r:.120}.{mend}"
+            say(
+                f"save expects a name that ends with .keras, such as 'model.keras', got {_name(filepath)!r:.120}.{mend}"
+            )
         )
     _check_built(model, "save")
     save_keras(model, filepath, overwrite)
@@ -65,8 +68,10 @@ def save_weights(model: Any, filepath: FilePath, overwrite: bool = True) -> None
     suffix = _weights_format(filepath)
     if suffix is None:
         raise ValueError(
-            "save_weights expects a name that ends with .weights.h5, .npz or .safetensors, got "
-            f"{_name(filepath)!r:.120}. A whole model goes to a .keras file with model.save."
+            say(
+                "save_weights expects a name that ends with .weights.h5, .npz or .safetensors, got "
+                f"{_name(filepath)!r:.120}. A whole model goes to a .keras file with model.save."
+            )
         )
     _check_built(model, "save_weights")
     if suffix == ".weights.h5":
@@ -85,11 +90,15 @@ def load_weights(model: Any, filepath: FilePath, skip_mismatch: bool = False, by
     suffix = next((s for s in _BY_NAME if name.endswith(s)), None)
     if suffix is None and not name.endswith((".h5", ".hdf5", ".keras")):
         raise ValueError(
-            "load_weights expects a file whose name ends with .weights.h5, .npz, .safetensors, .keras or .h5, got "
-            f"{name!r:.120}."
+            say(
+                "load_weights expects a file whose name ends with .weights.h5, .npz, .safetensors, .keras or .h5, got "
+                f"{name!r:.120}."
+            )
         )
     if by_name and not name.endswith((".h5", ".hdf5")):
-        raise ValueError(f"by_name=True is for .h5 files of Keras 1 and 2, got {name!r:.120}. Leave it out.")
+        raise ValueError(
+            say(f"by_name=True is for .h5 files of Keras 1 and 2, got {name!r:.120}. Leave it out.")
+        )
     values = (
         _read_h5(model, filepath, skip_mismatch, by_name)
         if suffix is None
@@ -106,7 +115,9 @@ def _read_h5(model: Any, path: FilePath, skip_mismatch: bool, by_name: bool) -> 
                 return read_legacy_weights(root, path, model, by_name, skip_mismatch)
             if by_name:
                 raise ValueError(
-                    f"{path}: by_name=True is for files of Keras 1 and 2, this is a newer one. Leave it out."
+                    say(
+                        f"{path}: by_name=True is for files of Keras 1 and 2, this is a newer one. Leave it out."
+                    )
                 )
             return read_weights(root, path, model, skip_mismatch)
 
@@ -123,7 +134,7 @@ def _read_named(model: Any, path: FilePath, skip_mismatch: bool, suffix: str) ->
 def _name(filepath: FilePath) -> str:
     name = os.fspath(filepath) if isinstance(filepath, os.PathLike) else filepath
     if not isinstance(name, str):
-        raise TypeError(f"A file is given by its name, a str or a path, got {filepath!r:.60}.")
+        raise TypeError(say(f"A file is given by its name, a str or a path, got {filepath!r:.60}."))
     return name
 
 
@@ -134,5 +145,7 @@ def _weights_format(filepath: FilePath) -> str | None:
 def _check_built(model: Any, what: str) -> None:
     if not model.built:
         raise ValueError(
-            f"{what}: {model.name} is not built, so it has no weights yet. Call it on data or build(input_shape)."
+            say(
+                f"{what}: {model.name} is not built, so it has no weights yet. Call it on data or build(input_shape)."
+            )
         )

@@ -15,6 +15,7 @@ from typing import IO, Any, NamedTuple
 import numpy as np
 
 from minidl.backend import Array
+from minidl.messages import say
 from minidl.saving.archive import open_member, unsafe_name
 from minidl.saving.files import MAX_ARRAY, MAX_HEADER, FilePath, refusal
 
@@ -144,9 +145,11 @@ def plain_array(name: str, value: Any) -> Array:
     """
     if not isinstance(name, str) or unsafe_name(name):
         raise ValueError(
-            f"Weights are saved under names like 'dense/kernel', got {name!r:.60}. Rename the layer."
+            say(f"Weights are saved under names like 'dense/kernel', got {name!r:.60}. Rename the layer.")
         )
     array = np.asarray(value)
     if array.dtype.kind not in "biuf" or array.dtype.itemsize > 8:
-        raise TypeError(f"Weights are real numbers of at most 64 bits, {name!r:.60} has dtype {array.dtype}.")
+        raise TypeError(
+            say(f"Weights are real numbers of at most 64 bits, {name!r:.60} has dtype {array.dtype}.")
+        )
     return np.asarray(array, array.dtype.newbyteorder("<"), order="C")

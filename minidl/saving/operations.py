@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from minidl import ops
+from minidl.messages import say
 from minidl.utils.naming import snake_case
 
 __all__ = ["is_operation", "operation_from_keras", "operation_to_keras"]
@@ -96,7 +97,7 @@ def operation_from_keras(described: Mapping[str, Any]) -> dict[str, Any]:
     """
     function = snake_case(str(described.get("class_name"))[:60])
     if function not in ops.__all__ and function != "get_item":
-        raise ValueError(f"The operation {described.get('class_name')!r:.60} is not part of minidl.ops.")
+        raise ValueError(say(f"The operation {described.get('class_name')!r:.60} is not part of minidl.ops."))
     constants = dict(described["config"])
     name, known = constants.pop("name", None), _parameters(function)
     for extra in constants.keys() & _NEUTRAL.keys() - set(known):

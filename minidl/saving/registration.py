@@ -13,6 +13,7 @@ A file can only name what is in a table. `custom_objects={"MyLayer": MyLayer}` f
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
+from minidl.messages import say
 from minidl.utils.registry import custom_object_scope, objects_in_scope
 
 __all__ = ["custom_object_scope", "register_keras_serializable", "registered_name", "registered_objects"]
@@ -36,7 +37,7 @@ def register_keras_serializable(package: str = "Custom", name: str | None = None
     def register(obj: T) -> T:
         if isinstance(obj, type) and not hasattr(obj, "get_config"):
             raise TypeError(
-                f"{obj.__name__} has no get_config(), which files describe it by. Define it first."
+                say(f"{obj.__name__} has no get_config(), which files describe it by. Define it first.")
             )
         _REGISTERED[f"{package}>{name or obj.__name__}"] = obj
         return obj
@@ -66,6 +67,6 @@ def registered_objects(custom_objects: Mapping[str, Any] | None = None) -> dict[
         isinstance(n, str) for n in custom_objects or {}
     ):
         raise TypeError(
-            f"custom_objects is a dict of names to classes or functions, got {custom_objects!r:.80}."
+            say(f"custom_objects is a dict of names to classes or functions, got {custom_objects!r:.80}.")
         )
     return {**_REGISTERED, **objects_in_scope(), **(custom_objects or {})}

@@ -21,6 +21,7 @@ from typing import Any, TypeAlias
 from minidl.backend import Array
 from minidl.layers import Dense, Flatten
 from minidl.layers.base import Layer
+from minidl.messages import say
 from minidl.saving.files import FilePath, refusal
 from minidl.saving.pairing import convert
 from minidl.saving.safetensors_file import read_all
@@ -135,10 +136,10 @@ def _check_names(
         if layer not in layers:
             there = ", ".join(layers)
             raise ValueError(
-                f"names expects layers of the model, got {layer!r:.60}. There are: {there:.250}."
+                say(f"names expects layers of the model, got {layer!r:.60}. There are: {there:.250}.")
             )
     if len(set(names.values())) < len(names):
-        raise ValueError("names expects a layer of its own for every module, got one layer twice.")
+        raise ValueError(say("names expects a layer of its own for every module, got one layer twice."))
 
 
 # --- which belongs to which ---------------------------------------------------------------------------------
@@ -191,14 +192,16 @@ def _flattened_shapes(
     shapes = {}
     for module, shape in flattened.items():
         if module not in names:
-            raise ValueError(f"flattened expects modules that are loaded, got {module!r:.60}.")
+            raise ValueError(say(f"flattened expects modules that are loaded, got {module!r:.60}."))
         layer = layers[names[module]]
         if shape is None:
             continue
         if not isinstance(layer, Dense) or math.prod(shape) != layer.kernel.shape[0]:
             raise ValueError(
-                f"flattened expects for {module!r:.60} the shape (C, H, W) of the inputs of a Dense layer, "
-                f"got {tuple(shape)} for {layer}, weights {[variable.shape for variable in layer.weights]}."
+                say(
+                    f"flattened expects for {module!r:.60} the shape (C, H, W) of the inputs of a Dense layer, "
+                    f"got {tuple(shape)} for {layer}, weights {[variable.shape for variable in layer.weights]}."
+                )
             )
         shapes[module] = tuple(shape)
     for module, name in names.items():
@@ -239,7 +242,7 @@ def _converted(
     """The new value of each weight of a layer."""
     parts = parts_of(layer, flattened)
     if parts is None:
-        raise ValueError(f"{layer} has no counterpart in PyTorch whose weights could be loaded.")
+        raise ValueError(say(f"{layer} has no counterpart in PyTorch whose weights could be loaded."))
     wanted = {name: shape for part in parts for name, shape in part.parameters.items()}
     found = {name: array.shape for name, array in arrays.items()}
     if found != wanted:

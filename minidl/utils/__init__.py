@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from minidl.messages import say
 from minidl.utils.naming import clear_session as clear_session
 from minidl.utils.numerical import normalize as normalize
 from minidl.utils.numerical import to_categorical as to_categorical
@@ -20,7 +21,7 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     """`plot_model`, which is where models are: above these helpers, so it is imported when it is asked for."""
     if name != "plot_model":
-        raise AttributeError(f"module 'minidl.utils' has no attribute {name!r}")
+        raise AttributeError(say(f"module 'minidl.utils' has no attribute {name!r}"))
     from minidl.models.picture import plot_model
 
     return plot_model

@@ -13,6 +13,8 @@ import stat
 from collections.abc import Iterator
 from typing import IO, TypeAlias
 
+from minidl.messages import say
+
 try:
     import fcntl
 except ImportError:  # Windows
@@ -92,11 +94,11 @@ def _mode_of_replaced(path: FilePath, overwrite: bool) -> int | None:
     except FileNotFoundError:
         return None
     if not stat.S_ISREG(found.st_mode):
-        raise OSError(errno.EISDIR, f"{kind_of(found.st_mode)} has this name")
+        raise OSError(errno.EISDIR, say(f"{kind_of(found.st_mode)} has this name"))
     if not overwrite:
-        raise OSError(errno.EEXIST, "there is a file already, and overwrite=False keeps it")
+        raise OSError(errno.EEXIST, say("there is a file already, and overwrite=False keeps it"))
     if not os.access(path, os.W_OK):
-        raise OSError(errno.EACCES, "the file that is there is write-protected")
+        raise OSError(errno.EACCES, say("the file that is there is write-protected"))
     return stat.S_IMODE(found.st_mode)
 
 
@@ -163,12 +165,9 @@ def _explained(path: FilePath, needed: int | None) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        text = f"could not be written: {error.strerror or error}"
-        if needed is not None:
-            text += f" ({needed:,} bytes are needed)"
-        raise OSError(
-            error.errno or errno.EIO, f"{text}. What was there before is unchanged", os.fspath(path)
-        ) from error
+        room = "" if needed is None else f" {needed:,} bytes are needed."
+        text = f"Could not be written: {error.strerror or error}.{room} What was there before is unchanged."
+        raise OSError(error.errno or errno.EIO, say(text), os.fspath(path)) from error
 
 
 def kind_of(mode: int) -> str:

@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from minidl.messages import say
+
 __all__ = ["did_you_mean", "flag", "number", "sizes", "whole_number"]
 
 
@@ -49,8 +51,8 @@ def whole_number(
     )
     wanted = f"{owner} expects {argument} to be a whole number{bounds}, got "
     if not whole:
-        raise TypeError(f"{wanted}{type(value).__name__} {value!r:.60}.")
-    raise ValueError(f"{wanted}{value!s:.60}.")
+        raise TypeError(say(f"{wanted}{type(value).__name__} {value!r:.60}."))
+    raise ValueError(say(f"{wanted}{value!s:.60}."))
 
 
 def number(
@@ -92,8 +94,8 @@ def number(
     )
     wanted = f"{owner} expects {argument} to be a number{bounds}, got "
     if not real:
-        raise TypeError(f"{wanted}{type(value).__name__} {value!r:.60}.")
-    raise ValueError(f"{wanted}{value!s:.60}.")
+        raise TypeError(say(f"{wanted}{type(value).__name__} {value!r:.60}."))
+    raise ValueError(say(f"{wanted}{value!s:.60}."))
 
 
 def flag(owner: str, argument: str, value: Any) -> bool:
@@ -107,7 +109,7 @@ def flag(owner: str, argument: str, value: Any) -> bool:
     TypeError: EarlyStopping expects restore_best_weights to be True or False, got 'no'.
     """
     if not isinstance(value, bool | np.bool_ | int) or value not in (0, 1):
-        raise TypeError(f"{owner} expects {argument} to be True or False, got {value!r:.60}.")
+        raise TypeError(say(f"{owner} expects {argument} to be True or False, got {value!r:.60}."))
     return bool(value)
 
 

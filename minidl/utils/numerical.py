@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from minidl.backend import Array
+from minidl.messages import say
 from minidl.utils.checks import whole_number
 
 __all__ = ["normalize", "to_categorical"]
@@ -34,14 +35,18 @@ def to_categorical(x: Any, num_classes: int | None = None) -> Array:
     labels = np.asarray(x)
     if labels.dtype.kind not in "biuf":
         raise TypeError(
-            f"to_categorical expects whole numbers as labels, got an array of {labels.dtype}. "
-            "Number the classes first: names, labels = np.unique(x, return_inverse=True)."
+            say(
+                f"to_categorical expects whole numbers as labels, got an array of {labels.dtype}. "
+                "Number the classes first: names, labels = np.unique(x, return_inverse=True)."
+            )
         )
     if labels.ndim > 1 and labels.shape[-1] == 1:
         labels = labels[..., 0]
     if num_classes is None:
         if labels.size == 0:
-            raise ValueError("to_categorical got no labels to infer num_classes from. Pass num_classes=.")
+            raise ValueError(
+                say("to_categorical got no labels to infer num_classes from. Pass num_classes=.")
+            )
     else:
         num_classes = whole_number("to_categorical", "num_classes", num_classes, minimum=1)
     _refuse_wrong_labels(labels, num_classes)
@@ -60,7 +65,7 @@ def _refuse_wrong_labels(labels: Array, num_classes: int | None) -> None:
         at = tuple(int(i) for i in np.argwhere(~right)[0])
         allowed = "of 0 or more" if num_classes is None else f"from 0 to {num_classes - 1}"
         where = f" at index {at[0] if len(at) == 1 else at}" if at else ""
-        raise ValueError(f"to_categorical expects whole labels {allowed}, got {labels[at]}{where}.")
+        raise ValueError(say(f"to_categorical expects whole labels {allowed}, got {labels[at]}{where}."))
 
 
 def normalize(x: Any, axis: int = -1, order: float = 2) -> Array:
@@ -83,7 +88,7 @@ def normalize(x: Any, axis: int = -1, order: float = 2) -> Array:
            [0. , 0. ]])
     """
     if not order > 0:
-        raise ValueError(f"normalize expects order above 0 (1, 2, np.inf ...), got {order}.")
+        raise ValueError(say(f"normalize expects order above 0 (1, 2, np.inf ...), got {order}."))
     x = np.asarray(x)
     if x.dtype.kind not in "fc":
         x = x.astype(np.float64)

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from minidl.backend import Array
+from minidl.messages import say
 from minidl.utils.checks import whole_number
 from minidl.utils.warned import warn
 
@@ -48,15 +49,19 @@ def pad_sequences(
     """
     for argument, choice in (("padding", padding), ("truncating", truncating)):
         if choice not in ("pre", "post"):
-            raise ValueError(f"pad_sequences expects {argument} to be 'pre' or 'post', got {choice!r:.60}.")
+            raise ValueError(
+                say(f"pad_sequences expects {argument} to be 'pre' or 'post', got {choice!r:.60}.")
+            )
     wanted = np.dtype(dtype)
     if isinstance(value, str) and wanted.kind not in "OUS":
         raise ValueError(
-            f"pad_sequences cannot fill {wanted} with the string {value!r:.40}. For strings pass dtype=object."
+            say(
+                f"pad_sequences cannot fill {wanted} with the string {value!r:.40}. For strings pass dtype=object."
+            )
         )
     lengths = _lengths(sequences)
     if maxlen is None and not lengths:
-        raise ValueError("pad_sequences got no sequences to take the length from. Pass maxlen=.")
+        raise ValueError(say("pad_sequences got no sequences to take the length from. Pass maxlen=."))
     steps = max(lengths) if maxlen is None else whole_number("pad_sequences", "maxlen", maxlen, minimum=0)
     shape = next((_plain(s, i, wanted).shape[1:] for i, s in enumerate(sequences) if len(s)), ())
     rows = []
@@ -79,18 +84,22 @@ def _lengths(sequences: Any) -> list[int]:
     """
     if not hasattr(sequences, "__len__"):
         raise ValueError(
-            f"pad_sequences expects a list of sequences, got {type(sequences).__name__}. Use list(...)."
+            say(f"pad_sequences expects a list of sequences, got {type(sequences).__name__}. Use list(...).")
         )
     for i, s in enumerate(sequences):
         if isinstance(s, str | bytes):
             raise ValueError(
-                f"pad_sequences expects sequences of numbers, got the text {s!r:.40} at position {i}. "
-                "Turn texts into numbers first: Tokenizer.texts_to_sequences(texts)."
+                say(
+                    f"pad_sequences expects sequences of numbers, got the text {s!r:.40} at position {i}. "
+                    "Turn texts into numbers first: Tokenizer.texts_to_sequences(texts)."
+                )
             )
         if not hasattr(s, "__len__") or getattr(s, "ndim", 1) == 0:
             raise ValueError(
-                f"pad_sequences expects a list of sequences, got {type(s).__name__} {s!r:.40} at position {i}. "
-                "For a single sequence pass [sequence]."
+                say(
+                    f"pad_sequences expects a list of sequences, got {type(s).__name__} {s!r:.40} at position {i}. "
+                    "For a single sequence pass [sequence]."
+                )
             )
     return [len(s) for s in sequences]
 
@@ -104,7 +113,9 @@ def _plain(sequence: Any, position: int, dtype: np.dtype[Any]) -> Array:
     try:
         return np.asarray(sequence, object if dtype.kind == "O" else None)
     except ValueError as error:
-        raise ValueError(f"{_where(position)} has steps of different shapes: {sequence!r:.100}.") from error
+        raise ValueError(
+            say(f"{_where(position)} has steps of different shapes: {sequence!r:.100}.")
+        ) from error
 
 
 def _row(sequence: Any, position: int, dtype: np.dtype[Any], shape: tuple[int, ...]) -> Array:
@@ -114,16 +125,18 @@ def _row(sequence: Any, position: int, dtype: np.dtype[Any], shape: tuple[int, .
     plain = _plain(sequence, position, dtype)
     if plain.shape[1:] != shape:
         raise ValueError(
-            f"{_where(position)} has steps of shape {plain.shape[1:]}, the first one that is not empty has {shape}."
+            say(
+                f"{_where(position)} has steps of shape {plain.shape[1:]}, the first one that is not empty has {shape}."
+            )
         )
     misfit = f"{_where(position)} does not fit into {dtype}: {sequence!r:.100}. Choose another dtype=."
     try:
         with np.errstate(invalid="ignore", over="ignore"):
             row = plain.astype(dtype)
     except (TypeError, ValueError, OverflowError) as error:
-        raise ValueError(misfit) from error
+        raise ValueError(say(misfit)) from error
     if dtype.kind in "iu" and plain.dtype.kind in "iuf" and (plain != row).any():
         if not (np.isfinite(plain) & (np.abs(plain - row) < 1)).all():
-            raise ValueError(misfit)
+            raise ValueError(say(misfit))
         warn(f"pad_sequences cuts fractions off, because of dtype={dtype}. Pass dtype='float32'.")
     return row

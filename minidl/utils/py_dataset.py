@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from typing import Any
 
+from minidl.messages import say
+
 __all__ = ["PyDataset", "Sequence"]
 
 
@@ -29,11 +31,13 @@ class PyDataset:
 
     def __len__(self) -> int:
         """The number of batches."""
-        raise NotImplementedError(f"{type(self).__name__} must define __len__(self), the number of batches.")
+        raise NotImplementedError(
+            say(f"{type(self).__name__} must define __len__(self), the number of batches.")
+        )
 
     def __getitem__(self, index: int) -> Any:
         """Batch number `index`: (x, y) or (x, y, sample_weight)."""
-        raise NotImplementedError(f"{type(self).__name__} must define __getitem__(self, index).")
+        raise NotImplementedError(say(f"{type(self).__name__} must define __getitem__(self, index)."))
 
     def __iter__(self) -> Iterator[Any]:
         """The batches from the first to the last, once."""

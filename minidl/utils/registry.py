@@ -16,6 +16,8 @@ from contextvars import ContextVar
 from types import MappingProxyType
 from typing import Any, Self, TypeVar
 
+from minidl.messages import say
+
 __all__ = [
     "Configurable", "custom_object_scope", "deserialize_object", "get_object", "is_described", "lookup",
     "objects_in_scope", "serialize_object",
@@ -90,7 +92,7 @@ def lookup(kind: str, names: Mapping[str, T], identifier: str) -> T:
     """
     if not isinstance(identifier, str):
         raise TypeError(
-            f"A {kind} is chosen by its name, got {type(identifier).__name__} {identifier!r:.80}."
+            say(f"A {kind} is chosen by its name, got {type(identifier).__name__} {identifier!r:.80}.")
         )
     if identifier in names:
         return names[identifier]
@@ -103,7 +105,7 @@ def lookup(kind: str, names: Mapping[str, T], identifier: str) -> T:
     close = [repr(spellings[name]) for name in difflib.get_close_matches(wanted, spellings)]
     known = ", ".join(sorted(spellings.values(), key=str.lower)[:12])
     hint = f"Did you mean {' or '.join(close)}?" if close else f"Known names: {known} ..."
-    raise ValueError(f"Unknown {kind} {identifier[:60]!r}. {hint}")
+    raise ValueError(say(f"Unknown {kind} {identifier[:60]!r}. {hint}"))
 
 
 def serialize_object(obj: Any) -> Any:
@@ -122,7 +124,9 @@ def serialize_object(obj: Any) -> Any:
     name = getattr(obj, "__name__", "<lambda>")
     if "<" in name or isinstance(obj, type):
         raise TypeError(
-            f"Only named functions and objects with get_config() can be written to a file, got {obj!r:.120}."
+            say(
+                f"Only named functions and objects with get_config() can be written to a file, got {obj!r:.120}."
+            )
         )
     return name
 
@@ -161,17 +165,19 @@ def deserialize_object(
     arguments = config.get("config") if isinstance(config, Mapping) else None
     if not isinstance(name, str) or not isinstance(arguments, Mapping):
         raise ValueError(
-            f'The description of a {kind} is a name or {{"class_name": name, "config": arguments}}, '
-            f"got {config!r:.120}."
+            say(
+                f'The description of a {kind} is a name or {{"class_name": name, "config": arguments}}, '
+                f"got {config!r:.120}."
+            )
         )
     found = lookup(kind, table, name)
     if not hasattr(found, "from_config"):
-        raise ValueError(f"The {kind} {name!r} is a function and takes no config; write just its name.")
+        raise ValueError(say(f"The {kind} {name!r} is a function and takes no config; write just its name."))
     inner = {"custom_objects": custom_objects} if _passes_on(found.from_config) else {}
     try:
         return found.from_config(dict(arguments), **inner)
     except TypeError as error:
-        raise ValueError(f"The {kind} {name} cannot be made from its config: {error}") from error
+        raise ValueError(say(f"The {kind} {name} cannot be made from its config: {error}")) from error
 
 
 def _passes_on(from_config: Any) -> bool:
@@ -200,6 +206,8 @@ def get_object(
     if callable(identifier):
         return identifier
     raise TypeError(
-        f"Expected a {kind}: a name, a callable, a config dict or None; "
-        f"got {type(identifier).__name__} {identifier!r:.80}."
+        say(
+            f"Expected a {kind}: a name, a callable, a config dict or None; "
+            f"got {type(identifier).__name__} {identifier!r:.80}."
+        )
     )

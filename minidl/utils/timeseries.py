@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from minidl.backend import Array
+from minidl.messages import say
 from minidl.utils.checks import whole_number
 from minidl.utils.py_dataset import PyDataset
 
@@ -68,12 +69,14 @@ def timeseries_dataset_from_array(
     windows = end - start - (length - 1) * rate
     if windows < 1:
         raise ValueError(
-            f"{owner} needs {(length - 1) * rate + 1} steps for a window of sequence_length={length} at "
-            f"sampling_rate={rate}, got {end - start}."
+            say(
+                f"{owner} needs {(length - 1) * rate + 1} steps for a window of sequence_length={length} at "
+                f"sampling_rate={rate}, got {end - start}."
+            )
         )
     starts = np.arange(0, windows if y is None else min(windows, len(y)), stride)
     if len(starts) == 0:
-        raise ValueError(f"{owner} has no target at or after start_index={start}.")
+        raise ValueError(say(f"{owner} has no target at or after start_index={start}."))
     return _Windows(x[start:end], y, starts, np.arange(length) * rate, batch_size, shuffle, seed)
 
 
@@ -81,7 +84,7 @@ def _recording(owner: str, argument: str, data: Any) -> Array:
     array = np.asarray(data)
     if array.ndim == 0 or (argument == "data" and len(array) < 2):
         raise ValueError(
-            f"{owner} expects {argument} with time along its first axis, got shape {array.shape}."
+            say(f"{owner} expects {argument} with time along its first axis, got shape {array.shape}.")
         )
     return array
 

@@ -58,9 +58,7 @@ def test_the_old_file_survives_a_failure(place, error):
 def test_an_error_says_which_file_and_how_much_room(place):
     place.write_bytes(b"old")
     with (
-        pytest.raises(
-            OSError, match=r"No space.*\(1,000 bytes are needed\).*unchanged.*notes\.txt"
-        ) as caught,
+        pytest.raises(OSError, match=r"No space.*1,000 bytes are needed.*unchanged.*notes\.txt") as caught,
         atomic_write(place, needed=1000),
     ):
         raise OSError(28, "No space left on device")
@@ -120,7 +118,7 @@ def test_places_where_no_file_can_go(tmp_path):
         "/dev/null": "device",
     }
     for path, text in wanted.items():
-        with pytest.raises(OSError, match=rf"(?s)could not be written: .*{text}"), atomic_write(path):
+        with pytest.raises(OSError, match=rf"(?s)Could not be written: .*{text}"), atomic_write(path):
             pytest.fail("the block does not run")
     assert stat.S_ISCHR(os.stat("/dev/null").st_mode)
     assert sorted(os.listdir(tmp_path)) == ["loop", "pipe"]

@@ -16,6 +16,7 @@ from minidl.layers.arguments import keep_weight_arguments
 from minidl.layers.base import Layer
 from minidl.layers.checks import InputSpec, channels_last, choice, flag, last_size, size_tuple
 from minidl.layers.convolutional.windows import borders, fitting_windows, window_formulas
+from minidl.messages import say
 from minidl.symbolic import Shape
 from minidl.tensor import Function, Tensor
 from minidl.utils.checks import whole_number
@@ -69,16 +70,20 @@ class Sliding(Layer):
         self.input_spec = InputSpec(self.axes)
         if max(self.strides) > 1 and max(self.dilation_rate) > 1:
             raise ValueError(
-                f"{self} expects strides 1 where dilation_rate > 1, "
-                f"got strides {self.strides} and dilation_rate {self.dilation_rate}."
+                say(
+                    f"{self} expects strides 1 where dilation_rate > 1, "
+                    f"got strides {self.strides} and dilation_rate {self.dilation_rate}."
+                )
             )
 
     def _refuse_unequal_strides(self, instead: str) -> None:
         """Raise ValueError for strides that differ; `instead` is the layer to use then."""
         if len(set(self.strides)) > 1:
             raise ValueError(
-                f"{self} expects equal strides down and across, got {self.strides}. Use {instead}, which takes "
-                "unequal ones."
+                say(
+                    f"{self} expects equal strides down and across, got {self.strides}. Use {instead}, which takes "
+                    "unequal ones."
+                )
             )
 
     def _channels_in(self, input_shape: Shape) -> int:
@@ -146,14 +151,16 @@ class Convolution(Sliding):
         keep_weight_arguments(self, locals(), "kernel", "bias")
         if self.filters % self.groups:
             raise ValueError(
-                f"{self} expects filters divisible by groups, got {self.filters} and {self.groups}."
+                say(f"{self} expects filters divisible by groups, got {self.filters} and {self.groups}.")
             )
 
     def build(self, input_shape: Shape) -> None:
         channels = self._channels_in(input_shape)
         if channels % self.groups:
             raise ValueError(
-                f"{self} expects a number of channels that {self.groups} groups divide, got shape {input_shape}."
+                say(
+                    f"{self} expects a number of channels that {self.groups} groups divide, got shape {input_shape}."
+                )
             )
         self.kernel = self._make("kernel", (*self.kernel_size, channels // self.groups, self.filters))
         self.bias = self._make("bias", (self.filters,)) if self.use_bias else None

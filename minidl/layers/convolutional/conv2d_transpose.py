@@ -39,6 +39,7 @@ from minidl.layers.checks import size_tuple
 from minidl.layers.convolutional.base import Sliding
 from minidl.layers.convolutional.conv2d import conv2d_backward, conv2d_forward
 from minidl.layers.convolutional.windows import IMAGE_AXES, Padding, crop, tap
+from minidl.messages import say
 from minidl.symbolic import Shape
 from minidl.tensor import Function, Tensor
 from minidl.utils.checks import whole_number
@@ -173,8 +174,10 @@ class Conv2DTranspose(Sliding):
         )
         if any(p >= s for p, s in zip(self.output_padding or (), self.strides, strict=False)):
             raise ValueError(
-                f"{self} expects output_padding less than strides, got {self.output_padding} and strides "
-                f"{self.strides}. More cells than that no convolution of these strides would have skipped."
+                say(
+                    f"{self} expects output_padding less than strides, got {self.output_padding} and strides "
+                    f"{self.strides}. More cells than that no convolution of these strides would have skipped."
+                )
             )
 
     def build(self, input_shape: Shape) -> None:
@@ -211,8 +214,10 @@ class Conv2DTranspose(Sliding):
         ]
         if any(length is not None and length < 1 for length in lengths):
             raise ValueError(
-                f"{self} cuts its input of {input_shape[1:3]} (shape {input_shape}) down to nothing, with "
-                f"padding='same' and output_padding {self.output_padding}. Use output_padding=None."
+                say(
+                    f"{self} cuts its input of {input_shape[1:3]} (shape {input_shape}) down to nothing, with "
+                    f"padding='same' and output_padding {self.output_padding}. Use output_padding=None."
+                )
             )
         return (input_shape[0], *lengths, self.filters)
 

@@ -5,6 +5,7 @@ from typing import Any
 from minidl.layers.base import Layer
 from minidl.layers.checks import InputSpec, size_tuple
 from minidl.layers.convolutional.windows import SERIES_AXES
+from minidl.messages import say
 from minidl.symbolic import Shape
 from minidl.tensor import Tensor
 
@@ -37,8 +38,10 @@ class Cropping1D(Layer):
             return input_shape
         if steps <= sum(self.cropping):
             raise ValueError(
-                f"{self} takes {self.cropping[0]} + {self.cropping[1]} time steps away and nothing is left of "
-                f"{steps} (shape {input_shape}). Use a smaller cropping, or longer series."
+                say(
+                    f"{self} takes {self.cropping[0]} + {self.cropping[1]} time steps away and nothing is left of "
+                    f"{steps} (shape {input_shape}). Use a smaller cropping, or longer series."
+                )
             )
         return (batch, steps - sum(self.cropping), channels)
 

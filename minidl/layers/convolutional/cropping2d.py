@@ -5,6 +5,7 @@ from typing import Any
 from minidl.layers.base import Layer
 from minidl.layers.checks import InputSpec, channels_last, side_pairs
 from minidl.layers.convolutional.windows import IMAGE_AXES
+from minidl.messages import say
 from minidl.symbolic import Shape
 from minidl.tensor import Tensor
 
@@ -39,8 +40,10 @@ class Cropping2D(Layer):
         for n, sides in zip(input_shape[1:3], self.cropping, strict=True):
             if n is not None and n <= sum(sides):
                 raise ValueError(
-                    f"{self} takes {sides[0]} + {sides[1]} pixels away and nothing is left of {n} "
-                    f"(shape {input_shape}). Use a smaller cropping, or larger images."
+                    say(
+                        f"{self} takes {sides[0]} + {sides[1]} pixels away and nothing is left of {n} "
+                        f"(shape {input_shape}). Use a smaller cropping, or larger images."
+                    )
                 )
         batch, h, w, c = input_shape
         rows, columns = map(sum, self.cropping)

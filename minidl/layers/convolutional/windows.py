@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 
 from minidl.backend import Array
+from minidl.messages import say
 from minidl.symbolic import Shape
 
 __all__ = [
@@ -133,8 +134,10 @@ def fitting_windows(
     if not fits:
         spans = tuple((k - 1) * r + 1 for k, r in zip(windows, dilation, strict=True))
         raise ValueError(
-            f"{layer} has a window that spans {spans} cells, more than its input of {shape[1:-1]} (shape {shape}) "
-            "has. Use padding='same', a smaller window, or pool less before."
+            say(
+                f"{layer} has a window that spans {spans} cells, more than its input of {shape[1:-1]} (shape {shape}) "
+                "has. Use padding='same', a smaller window, or pool less before."
+            )
         )
     return out
 

@@ -10,6 +10,7 @@ from minidl import activations
 from minidl.layers.base import Layer
 from minidl.layers.checks import InputSpec
 from minidl.layers.masks import widened
+from minidl.messages import say
 from minidl.symbolic import Shape
 from minidl.tensor import Tensor, as_array
 from minidl.utils.checks import number, whole_number
@@ -117,7 +118,7 @@ class Softmax(_Elementwise):
         super().__init__(**kwargs)
         if isinstance(axis, list | tuple):
             if not axis:
-                raise ValueError("Softmax expects at least one axis, got none.")
+                raise ValueError(say("Softmax expects at least one axis, got none."))
             self.axis: Any = tuple(whole_number("Softmax", "every entry of axis", a) for a in axis)
         else:
             self.axis = whole_number("Softmax", "axis", axis)
@@ -161,5 +162,7 @@ class Softmax(_Elementwise):
     def _axes(self, ndim: int) -> list[int]:
         axes = [a % ndim for a in self.axis if -ndim <= a < ndim]
         if len(set(axes)) < len(self.axis):
-            raise ValueError(f"{self} expects different axes of an input of rank {ndim}, got {self.axis}.")
+            raise ValueError(
+                say(f"{self} expects different axes of an input of rank {ndim}, got {self.axis}.")
+            )
         return axes

@@ -19,6 +19,7 @@ from minidl.backend import Array
 from minidl.layers.arguments import data_type
 from minidl.layers.base import Layer
 from minidl.layers.checks import InputSpec, flag
+from minidl.messages import say
 from minidl.symbolic import Shape
 from minidl.tensor import Function, Tensor
 from minidl.utils.checks import whole_number
@@ -131,7 +132,7 @@ class Embedding(Layer):
             if expected.startswith("ids")
             else "It looks words up by id."
         )
-        return ValueError(f"{self} expects {expected}, got {given[index]} at position {index}. {mend}")
+        return ValueError(say(f"{self} expects {expected}, got {given[index]} at position {index}. {mend}"))
 
     def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
         """True where the id is not 0, if 0 is padding."""

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from minidl.messages import say
 from minidl.utils.registry import deserialize_object
 
 __all__ = ["function_name", "named_function", "refuse_bytecode", "written"]
@@ -34,8 +35,10 @@ def function_name(layer: Any, argument: str, function: Callable[..., Any]) -> st
     else:
         return str(name)
     raise TypeError(
-        f"{layer} cannot be written: its {argument} is {what}, and minidl writes no code. Use a function of a module "
-        "(def at the left margin) with the values as arguments={...}, or a subclass of Layer with get_config()."
+        say(
+            f"{layer} cannot be written: its {argument} is {what}, and minidl writes no code. Use a function of a module "
+            "(def at the left margin) with the values as arguments={...}, or a subclass of Layer with get_config()."
+        )
     )
 
 
@@ -53,8 +56,10 @@ def named_function(layer: str, argument: str, config: Any, custom_objects: Mappi
         return deserialize_object("function", {}, config, custom_objects)
     except ValueError:
         raise ValueError(
-            f"Lambda {layer!r:.60} needs the function {config!r:.60} as its {argument}, and a file has its name only. "
-            f"Pass yours along, as custom_objects={{{config!r:.60}: {config:.60}}}."
+            say(
+                f"Lambda {layer!r:.60} needs the function {config!r:.60} as its {argument}, and a file has its name only. "
+                f"Pass yours along, as custom_objects={{{config!r:.60}: {config:.60}}}."
+            )
         ) from None
 
 
@@ -67,9 +72,11 @@ def refuse_bytecode(config: Mapping[str, Any], safe_mode: bool | None) -> None:
         if code or config.get(f"{argument}_type") == "lambda":
             switch = " safe_mode=False does not change that." if safe_mode is False else ""
             raise ValueError(
-                f"The {argument} of Lambda {config.get('name')!r:.60} is there as Python bytecode, not by name, and "
-                f"minidl runs no code out of a file.{switch} Build the model again with a function def-ined in your "
-                "program, or a subclass of Layer, and take over the weights."
+                say(
+                    f"The {argument} of Lambda {config.get('name')!r:.60} is there as Python bytecode, not by name, and "
+                    f"minidl runs no code out of a file.{switch} Build the model again with a function def-ined in your "
+                    "program, or a subclass of Layer, and take over the weights."
+                )
             )
 
 
@@ -92,6 +99,8 @@ def written(layer: Any, argument: str, value: Any) -> Any:
     if value is None or isinstance(value, str | bool | int | float):
         return value
     raise TypeError(
-        f"{layer} cannot be written: its {argument} holds {value!r:.80}. Use numbers, words, and lists and dicts of "
-        "them, or a subclass of Layer with get_config()."
+        say(
+            f"{layer} cannot be written: its {argument} holds {value!r:.80}. Use numbers, words, and lists and dicts of "
+            "them, or a subclass of Layer with get_config()."
+        )
     )

@@ -5,6 +5,7 @@ from typing import Any
 
 from minidl.layers.arguments import sizes_or_none
 from minidl.layers.base import Layer
+from minidl.messages import say
 from minidl.symbolic import Call, Shape, SymbolicTensor
 
 __all__ = ["Input", "InputLayer"]
@@ -38,8 +39,10 @@ class InputLayer(Layer):
         if batch_shape is not None:
             if given is not None or batch_size is not None:
                 raise ValueError(
-                    f"Input expects batch_shape alone, as it holds the shape of a sample too, got {batch_shape!r:.60} "
-                    f"beside shape {given!r:.60} and batch_size {batch_size!r:.20}. Leave one out."
+                    say(
+                        f"Input expects batch_shape alone, as it holds the shape of a sample too, got {batch_shape!r:.60} "
+                        f"beside shape {given!r:.60} and batch_size {batch_size!r:.20}. Leave one out."
+                    )
                 )
             self.batch_shape = sizes_or_none("Input", "batch_shape", batch_shape)
         elif given is not None:
@@ -47,7 +50,7 @@ class InputLayer(Layer):
             self.batch_shape = (*sizes_or_none("Input", "batch_size", (batch_size,)), *sizes)
         else:
             raise ValueError(
-                "Input expects shape, the shape of one sample, for example Input(shape=(28, 28, 1))."
+                say("Input expects shape, the shape of one sample, for example Input(shape=(28, 28, 1)).")
             )
         self.built = True
         Call(self).give(SymbolicTensor(self.batch_shape, self.dtype, self.name))

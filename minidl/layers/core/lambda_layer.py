@@ -24,6 +24,7 @@ from minidl.layers.arguments import data_type, plain, sizes_or_none
 from minidl.layers.base import Layer
 from minidl.layers.core.function_names import function_name, named_function, refuse_bytecode, written
 from minidl.layers.holder import WeightHolder
+from minidl.messages import say
 from minidl.symbolic import is_shape, shapes_of
 from minidl.tensor import Tensor, as_array
 from minidl.utils.nested import mapped
@@ -74,7 +75,9 @@ class Lambda(Layer):
         _check_function(function)
         if not isinstance(arguments, Mapping | None) or not all(isinstance(n, str) for n in arguments or ()):
             raise TypeError(
-                f"Lambda expects arguments to be a dict of the function's arguments by name, got {arguments!r:.80}."
+                say(
+                    f"Lambda expects arguments to be a dict of the function's arguments by name, got {arguments!r:.80}."
+                )
             )
         # Not by setattr, which looks for weights: a Lambda has none.
         self.__dict__.update(function=function, arguments=dict(arguments or {}))
@@ -94,8 +97,10 @@ class Lambda(Layer):
             signature.bind(None, **{**self.arguments, **dict.fromkeys(wants)})
         except TypeError as error:
             raise TypeError(
-                f"{self} expects a function of one input, called as function(inputs, **arguments) with arguments "
-                f"{list(self.arguments)}, got one that takes {signature!s:.80}: {error}. Several inputs come as a list."
+                say(
+                    f"{self} expects a function of one input, called as function(inputs, **arguments) with arguments "
+                    f"{list(self.arguments)}, got one that takes {signature!s:.80}: {error}. Several inputs come as a list."
+                )
             ) from None
         return wants
 
@@ -115,7 +120,7 @@ class Lambda(Layer):
             return Tensor(y)
         mend = " Does it end with return?" if y is None else ""
         raise TypeError(
-            f"{self} expects a function that returns tensors, got {type(y).__name__} from it.{mend}"
+            say(f"{self} expects a function that returns tensors, got {type(y).__name__} from it.{mend}")
         )
 
     def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
@@ -147,9 +152,11 @@ class Lambda(Layer):
                 yield
         except Exception as error:
             raise ValueError(
-                f"{self} tried its function on zeros of shape {input_shape!s:.60} to find the shape of its output. If "
-                "the function is right, give output_shape=, the shape of one sample. "
-                f"{type(error).__name__}: {textwrap.shorten(str(error), 110, placeholder=' ...')}"
+                say(
+                    f"{self} tried its function on zeros of shape {input_shape!s:.60} to find the shape of its output. If "
+                    "the function is right, give output_shape=, the shape of one sample. "
+                    f"{type(error).__name__}: {textwrap.shorten(str(error), 110, placeholder=' ...')}"
+                )
             ) from error
 
     def _again(self) -> "Lambda":
@@ -215,11 +222,13 @@ def _check_function(function: Any) -> None:
         mend = (
             f" An activation by its name: Activation({function!r:.30})." if isinstance(function, str) else ""
         )
-        raise TypeError(f"Lambda expects function to be a function, got {function!r:.80}.{mend}")
+        raise TypeError(say(f"Lambda expects function to be a function, got {function!r:.80}.{mend}"))
     if isinstance(function, WeightHolder) or isinstance(getattr(function, "__self__", None), WeightHolder):
         raise TypeError(
-            f"Lambda expects function to be a function without weights, got {function!r:.100}. "
-            "Put the layer itself into the model, so that its weights are trained and saved."
+            say(
+                f"Lambda expects function to be a function without weights, got {function!r:.100}. "
+                "Put the layer itself into the model, so that its weights are trained and saved."
+            )
         )
 
 

@@ -7,6 +7,7 @@ from minidl import ops
 from minidl.layers.base import Layer
 from minidl.layers.laying_out import run_on_zeros, symbolic_tensors
 from minidl.layers.masks import warn_dropped
+from minidl.messages import say
 from minidl.symbolic import Call, is_symbolic, lays_out
 from minidl.tensor import Tensor
 from minidl.utils.naming import unique_name
@@ -68,8 +69,10 @@ class Operation(Layer):
             given = ", ".join(str(tuple(x.shape)) for x in flatten([args, kwargs]) if hasattr(x, "shape"))
             kind = TypeError if isinstance(error, TypeError) else ValueError
             raise kind(
-                f"{self} does not work on shapes {given:.120}, tried with zeros where None stands: "
-                f"{str(error).rstrip():.150}"
+                say(
+                    f"{self} does not work on shapes {given:.120}, tried with zeros where None stands: "
+                    f"{str(error).rstrip():.150}"
+                )
             ) from error
         return Call(self, args, kwargs).give(symbolic_tensors(self, shapes, dtypes))
 
@@ -83,7 +86,9 @@ def _operation(name: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     name = _OTHER_NAMES.get(name, name)
     if name not in _FUNCTIONS:  # it is no slip of the pen, so no name that comes close is meant
         raise ValueError(
-            f"Unknown operation {name!r:.60}: minidl.ops has no such function, so it cannot stand between symbolic "
-            "tensors. Make it of functions that minidl.ops has, in call() of a Layer of your own for example."
+            say(
+                f"Unknown operation {name!r:.60}: minidl.ops has no such function, so it cannot stand between symbolic "
+                "tensors. Make it of functions that minidl.ops has, in call() of a Layer of your own for example."
+            )
         )
     return Operation(name)(*args, **kwargs)

@@ -14,6 +14,7 @@ from minidl import activations
 from minidl.layers.arguments import keep_weight_arguments
 from minidl.layers.base import Layer
 from minidl.layers.checks import InputSpec
+from minidl.messages import say
 from minidl.symbolic import Shape
 from minidl.tensor import Tensor
 from minidl.utils.checks import whole_number
@@ -59,8 +60,10 @@ class PReLU(Layer):
         shared, ndim = self.shared_axes or (), len(input_shape)
         if any(axis >= ndim for axis in shared):
             raise ValueError(
-                f"{self} expects shared_axes to be axes from 1 to {ndim - 1} of an input of shape {input_shape}, "
-                f"got {self.shared_axes}."
+                say(
+                    f"{self} expects shared_axes to be axes from 1 to {ndim - 1} of an input of shape {input_shape}, "
+                    f"got {self.shared_axes}."
+                )
             )
         sizes = {axis: n for axis, n in enumerate(input_shape) if axis > 0 and axis not in shared}
         alphas = []
@@ -68,8 +71,10 @@ class PReLU(Layer):
             n = sizes.get(axis, 1)
             if n is None:
                 raise ValueError(
-                    f"{self} needs to know the size of axis {axis} of its input, got shape {input_shape}. "
-                    f"Put {axis} into shared_axes to have one alpha for all of that axis."
+                    say(
+                        f"{self} needs to know the size of axis {axis} of its input, got shape {input_shape}. "
+                        f"Put {axis} into shared_axes to have one alpha for all of that axis."
+                    )
                 )
             alphas.append(n)
         self.alpha = self._make("alpha", alphas)

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from minidl.layers.base import Layer
+from minidl.messages import say
 from minidl.symbolic import Shape
 from minidl.tensor import Tensor, as_array
 from minidl.utils.checks import number
@@ -44,8 +45,10 @@ class Rescaling(Layer):
             facing = zip(reversed(numbers.shape), reversed(input_shape), strict=False)
             if numbers.ndim > len(input_shape) or any(n not in (1, m) and m is not None for n, m in facing):
                 raise ValueError(
-                    f"{self} expects {name}, of shape {numbers.shape}, to broadcast with the last axes of its input, "
-                    f"got shape {input_shape}. Give one number, or one for each channel."
+                    say(
+                        f"{self} expects {name}, of shape {numbers.shape}, to broadcast with the last axes of its input, "
+                        f"got shape {input_shape}. Give one number, or one for each channel."
+                    )
                 )
         return input_shape
 
@@ -69,6 +72,6 @@ def _numbers(argument: str, value: Any) -> Any:
         good = False
     if not good:
         raise ValueError(
-            f"Rescaling expects {argument} to be a finite number or an array of them, got {value!r:.80}."
+            say(f"Rescaling expects {argument} to be a finite number or an array of them, got {value!r:.80}.")
         )
     return array.tolist()

@@ -6,6 +6,7 @@ from typing import Any
 
 from minidl.layers.base import Layer
 from minidl.layers.checks import InputSpec, channels_last
+from minidl.messages import say
 from minidl.symbolic import Shape
 from minidl.tensor import Tensor
 from minidl.utils.checks import whole_number
@@ -61,12 +62,12 @@ class Reshape(Layer):
         super().__init__(**kwargs)
         if not isinstance(target_shape, list | tuple):
             raise TypeError(
-                f"Reshape expects target_shape to be a tuple such as (3, -1), got {target_shape!r:.60}."
+                say(f"Reshape expects target_shape to be a tuple such as (3, -1), got {target_shape!r:.60}.")
             )
         self.target_shape = tuple(whole_number("Reshape", "target_shape", n, -1) for n in target_shape)
         if self.target_shape.count(-1) > 1 or 0 in self.target_shape:
             raise ValueError(
-                f"Reshape expects target_shape of sizes > 0 and at most one -1, got {target_shape!r}."
+                say(f"Reshape expects target_shape of sizes > 0 and at most one -1, got {target_shape!r}.")
             )
 
     def call(self, inputs: Tensor) -> Tensor:
@@ -83,8 +84,10 @@ class Reshape(Layer):
         left = total // known
         if left * known != total or (left != 1 and -1 not in self.target_shape):
             raise ValueError(
-                f"{self} cannot arrange the {total} numbers of a sample of shape {tuple(sizes)} "
-                f"as {self.target_shape}: the products of the sizes must agree."
+                say(
+                    f"{self} cannot arrange the {total} numbers of a sample of shape {tuple(sizes)} "
+                    f"as {self.target_shape}: the products of the sizes must agree."
+                )
             )
         return tuple(left if n == -1 else n for n in self.target_shape)
 
@@ -103,12 +106,14 @@ class Permute(Layer):
     def __init__(self, dims: Sequence[int], **kwargs: Any):
         super().__init__(**kwargs)
         if not isinstance(dims, list | tuple):
-            raise TypeError(f"Permute expects dims to be a tuple such as (2, 1), got {dims!r:.60}.")
+            raise TypeError(say(f"Permute expects dims to be a tuple such as (2, 1), got {dims!r:.60}."))
         self.dims = tuple(whole_number("Permute", "every entry of dims", d, 1) for d in dims)
         if sorted(self.dims) != list(range(1, len(self.dims) + 1)) or not self.dims:
             raise ValueError(
-                f"Permute expects dims to name each axis of a sample once, counted from 1, such as (2, 1), "
-                f"got {dims!r:.60}."
+                say(
+                    f"Permute expects dims to name each axis of a sample once, counted from 1, such as (2, 1), "
+                    f"got {dims!r:.60}."
+                )
             )
         self.input_spec = InputSpec(("batch", *(f"axis {d}" for d in sorted(self.dims))))
 

@@ -7,6 +7,7 @@ from minidl.backend import Array
 from minidl.layers.base import Layer
 from minidl.layers.checks import InputSpec
 from minidl.layers.masks import wrong_mask
+from minidl.messages import say
 from minidl.symbolic import Shape
 from minidl.tensor import Tensor
 
@@ -32,7 +33,7 @@ class Merge(Layer):
     exactly: int | None = None  # how many inputs it takes; None for any number
 
     def call(self, inputs: list[Tensor], mask: Any = None) -> Tensor:
-        raise NotImplementedError(f"{type(self).__name__} does not define call(self, inputs).")
+        raise NotImplementedError(say(f"{type(self).__name__} does not define call(self, inputs)."))
 
     def _shapes(self, input_shape: Any) -> list[Shape]:
         """The shapes of the inputs, if they are several and of one or more axes."""
@@ -40,18 +41,24 @@ class Merge(Layer):
         if not (several and all(isinstance(s, list | tuple) for s in input_shape)):
             got = "an empty one" if input_shape in ([], (0,)) else f"one input of shape {input_shape}"
             raise ValueError(
-                f"{self} expects a list of inputs, got {got}. "
-                "Write layer([a, b]), where each is an array or a tensor."
+                say(
+                    f"{self} expects a list of inputs, got {got}. "
+                    "Write layer([a, b]), where each is an array or a tensor."
+                )
             )
         shapes = [tuple(s) for s in input_shape]
         if self.exactly is not None and len(shapes) != self.exactly:
             raise ValueError(
-                f"{self} expects a list of {self.exactly} inputs, got {len(shapes)}, of shape {listed(shapes)}."
+                say(
+                    f"{self} expects a list of {self.exactly} inputs, got {len(shapes)}, of shape {listed(shapes)}."
+                )
             )
         if () in shapes:
             raise ValueError(
-                f"{self} expects inputs with a batch axis, got shapes {listed(shapes)}. "
-                "Make a number a batch of one with np.reshape(x, (1,))."
+                say(
+                    f"{self} expects inputs with a batch axis, got shapes {listed(shapes)}. "
+                    "Make a number a batch of one with np.reshape(x, (1,))."
+                )
             )
         return shapes
 
@@ -59,8 +66,10 @@ class Merge(Layer):
         sizes = sorted({s[0] for s in shapes if s[0] is not None})
         if len(sizes) > 1:
             raise ValueError(
-                f"{self} expects inputs with equally many samples, got shapes {listed(shapes)}: batches of "
-                f"{sizes[0]} and {sizes[-1]}. Give each input the same number of rows."
+                say(
+                    f"{self} expects inputs with equally many samples, got shapes {listed(shapes)}: batches of "
+                    f"{sizes[0]} and {sizes[-1]}. Give each input the same number of rows."
+                )
             )
 
     def _masks(self, inputs: Sequence[Tensor], mask: Any) -> list[Array | None]:
@@ -70,7 +79,9 @@ class Merge(Layer):
         if not isinstance(mask, list | tuple) or len(mask) != len(inputs):
             got = f"{len(mask)} of them" if isinstance(mask, list | tuple) else "one mask"
             raise ValueError(
-                f"{self} expects mask to be a list of {len(inputs)}, one for each input or None, got {got}."
+                say(
+                    f"{self} expects mask to be a list of {len(inputs)}, one for each input or None, got {got}."
+                )
             )
         for x, m in zip(inputs, mask, strict=True):
             if m is not None and (m.ndim == 0 or m.shape != x.shape[: m.ndim]):

@@ -15,6 +15,7 @@ from typing import Any
 from minidl.backend import Array
 from minidl.layers.masks import widened
 from minidl.layers.merge.base import Merge, listed
+from minidl.messages import say
 from minidl.symbolic import Shape
 from minidl.tensor import Tensor
 
@@ -29,7 +30,7 @@ class Elementwise(Merge):
 
     def merged(self, inputs: list[Tensor], masks: list[Array | None]) -> Tensor:
         """The output, of inputs of one rank and masks that broadcast with them, None for none."""
-        raise NotImplementedError(f"{type(self).__name__} does not define merged(self, inputs, masks).")
+        raise NotImplementedError(say(f"{type(self).__name__} does not define merged(self, inputs, masks)."))
 
     def call(self, inputs: list[Tensor], mask: Any = None) -> Tensor:
         ndim = max(x.ndim for x in inputs)
@@ -58,8 +59,10 @@ class Elementwise(Merge):
                 else "Bring them to one size first, for example with Dense, Reshape or a Concatenate instead."
             )
             raise ValueError(
-                f"{self} expects inputs of equal sizes (or 1) on each axis, got shapes {listed(shapes)}: "
-                f"{one} and {other} on axis {axis}. {ranks}"
+                say(
+                    f"{self} expects inputs of equal sizes (or 1) on each axis, got shapes {listed(shapes)}: "
+                    f"{one} and {other} on axis {axis}. {ranks}"
+                )
             )
         return None if None in sizes else max(sizes, key=lambda n: (n != 1, n))
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from minidl.layers.masks import widened
 from minidl.layers.merge.base import Merge, listed
+from minidl.messages import say
 from minidl.primitives.joining import concatenate as join
 from minidl.symbolic import Shape
 from minidl.tensor import Tensor
@@ -47,13 +48,17 @@ class Concatenate(Merge):
         ndim = len(shapes[0])
         if any(len(s) != ndim for s in shapes):
             raise ValueError(
-                f"{self} expects inputs with equally many axes, got shapes {listed(shapes)}. "
-                "Bring them to one number of axes with Reshape, Flatten or RepeatVector."
+                say(
+                    f"{self} expects inputs with equally many axes, got shapes {listed(shapes)}. "
+                    "Bring them to one number of axes with Reshape, Flatten or RepeatVector."
+                )
             )
         if not -ndim <= self.axis < ndim:
             raise ValueError(
-                f"{self} expects inputs that have an axis {self.axis}, got shapes {listed(shapes)}, with axes "
-                f"{-ndim} to {ndim - 1}. Choose axis among those."
+                say(
+                    f"{self} expects inputs that have an axis {self.axis}, got shapes {listed(shapes)}, with axes "
+                    f"{-ndim} to {ndim - 1}. Choose axis among those."
+                )
             )
         along = self.axis % ndim
         if along != 0:
@@ -62,8 +67,10 @@ class Concatenate(Merge):
             known = list(dict.fromkeys(s[axis] for s in shapes if s[axis] is not None))
             if len(known) > 1:
                 raise ValueError(
-                    f"{self} expects inputs that differ on axis {along} only, got shapes {listed(shapes)}: "
-                    f"{known[0]} and {known[1]} on axis {axis}. Make these equal, or choose another axis."
+                    say(
+                        f"{self} expects inputs that differ on axis {along} only, got shapes {listed(shapes)}: "
+                        f"{known[0]} and {known[1]} on axis {axis}. Make these equal, or choose another axis."
+                    )
                 )
         parts = [s[along] for s in shapes]
         joined = None if None in parts else sum(n for n in parts if n is not None)

@@ -16,6 +16,7 @@ import numpy as np
 from minidl import config
 from minidl.layers.checks import flag
 from minidl.layers.merge.base import Merge, listed
+from minidl.messages import say
 from minidl.primitives.linear_algebra import einsum
 from minidl.primitives.reductions import norm
 from minidl.symbolic import Shape
@@ -47,7 +48,7 @@ class Dot(Merge):
         if isinstance(axes, list | tuple):
             if len(axes) != 2:
                 raise ValueError(
-                    f"Dot expects axes to be one axis or a pair such as (2, 1), got {axes!r:.60}."
+                    say(f"Dot expects axes to be one axis or a pair such as (2, 1), got {axes!r:.60}.")
                 )
             pair = [whole_number("Dot", "every entry of axes", a) for a in axes]
             self.axes: int | tuple[int, int] = (pair[0], pair[1])
@@ -56,8 +57,10 @@ class Dot(Merge):
         self.normalize = flag(self, "normalize", normalize)
         if 0 in self._pair():
             raise ValueError(
-                f"Dot expects axes to be other than 0, got {axes!r}: samples are never mixed. "
-                "Count the batch as axis 0, so that the first axis of a sample is 1."
+                say(
+                    f"Dot expects axes to be other than 0, got {axes!r}: samples are never mixed. "
+                    "Count the batch as axis 0, so that the first axis of a sample is 1."
+                )
             )
 
     def _pair(self) -> tuple[int, int]:
@@ -82,15 +85,19 @@ class Dot(Merge):
         for shape, axis in zip(shapes, self._pair(), strict=True):
             if not -len(shape) < axis < len(shape):
                 raise ValueError(
-                    f"{self} expects inputs that have the axes {self._pair()} behind the batch axis, got shapes "
-                    f"{listed(shapes)}. Choose axes among those of a sample, counted from 1, or from the end."
+                    say(
+                        f"{self} expects inputs that have the axes {self._pair()} behind the batch axis, got shapes "
+                        f"{listed(shapes)}. Choose axes among those of a sample, counted from 1, or from the end."
+                    )
                 )
         self._check_batches(shapes)
         i, j = (axis % len(shape) for shape, axis in zip(shapes, self._pair(), strict=True))
         if None not in (one[i], other[j]) and one[i] != other[j]:
             raise ValueError(
-                f"{self} expects axis {i} of the first input and axis {j} of the second to have one size, got "
-                f"{one[i]} and {other[j]} in shapes {listed(shapes)}. Choose other axes, or make them equal with Dense."
+                say(
+                    f"{self} expects axis {i} of the first input and axis {j} of the second to have one size, got "
+                    f"{one[i]} and {other[j]} in shapes {listed(shapes)}. Choose other axes, or make them equal with Dense."
+                )
             )
         rest = (*one[1:i], *one[i + 1 :], *other[1:j], *other[j + 1 :])
         return (one[0], *(rest or (1,)))

@@ -28,6 +28,7 @@ from minidl.layers.base import Layer
 from minidl.layers.checks import InputSpec, flag
 from minidl.layers.context import latest, update
 from minidl.layers.masks import widened
+from minidl.messages import say
 from minidl.symbolic import Shape
 from minidl.tensor import Function, Tensor
 from minidl.utils.checks import number, whole_number
@@ -166,17 +167,21 @@ class BatchNormalization(Layer):
         self.synchronized = flag(self, "synchronized", synchronized)
         if self.synchronized:
             raise ValueError(
-                "BatchNormalization expects synchronized=False: training runs on one device, so there are no "
-                "batches elsewhere to share statistics with."
+                say(
+                    "BatchNormalization expects synchronized=False: training runs on one device, so there are no "
+                    "batches elsewhere to share statistics with."
+                )
             )
         self.input_spec = InputSpec(min_ndim=2)
 
     def build(self, input_shape: Shape) -> None:
         if not -len(input_shape) <= self.axis < len(input_shape) or self.axis % len(input_shape) == 0:
-            raise ValueError(f"{self} expects axis to name a feature axis of {input_shape}, got {self.axis}.")
+            raise ValueError(
+                say(f"{self} expects axis to name a feature axis of {input_shape}, got {self.axis}.")
+            )
         n = input_shape[self.axis]
         if n is None:
-            raise ValueError(f"{self} needs to know the size of axis {self.axis} of {input_shape}.")
+            raise ValueError(say(f"{self} needs to know the size of axis {self.axis} of {input_shape}."))
         self.gamma = self._make("gamma", (n,)) if self.scale else None
         self.beta = self._make("beta", (n,)) if self.center else None
         self.moving_mean = self._make("moving_mean", (n,), trainable=False)

@@ -26,6 +26,7 @@ from minidl.backend import Array
 from minidl.layers.arguments import keep_weight_arguments
 from minidl.layers.base import Layer
 from minidl.layers.checks import InputSpec, flag
+from minidl.messages import say
 from minidl.symbolic import Shape
 from minidl.tensor import Function, Tensor
 from minidl.utils.checks import number, whole_number
@@ -124,7 +125,7 @@ class LayerNormalization(Layer):
         several = isinstance(axis, list | tuple)
         entries = [whole_number("LayerNormalization", "axis", a) for a in (axis if several else [axis])]  # type: ignore[union-attr]
         if not entries:
-            raise ValueError("LayerNormalization expects axis to be a whole number or some, got none.")
+            raise ValueError(say("LayerNormalization expects axis to be a whole number or some, got none."))
         self.axis = entries if several else entries[0]
         self.epsilon = number("LayerNormalization", "epsilon", epsilon, above=0)
         self.center = flag(self, "center", center)
@@ -133,8 +134,10 @@ class LayerNormalization(Layer):
         keep_weight_arguments(self, locals(), "beta", "gamma")
         if self.rms_scaling:
             raise ValueError(
-                "LayerNormalization expects rms_scaling=False. Keras deprecates True, which divides by the "
-                "deviation instead of the root mean square."
+                say(
+                    "LayerNormalization expects rms_scaling=False. Keras deprecates True, which divides by the "
+                    "deviation instead of the root mean square."
+                )
             )
         self.input_spec = InputSpec(min_ndim=2)
 
@@ -144,15 +147,17 @@ class LayerNormalization(Layer):
         axes = sorted(a % rank for a in entries)
         if not all(-rank <= a < rank for a in entries) or len(set(axes)) < len(axes) or axes[0] == 0:
             raise ValueError(
-                f"{self} expects axis to name axes behind the batch, each once, of an input with {rank} axes, "
-                f"got {self.axis}."
+                say(
+                    f"{self} expects axis to name axes behind the batch, each once, of an input with {rank} axes, "
+                    f"got {self.axis}."
+                )
             )
         return tuple(axes)
 
     def build(self, input_shape: Shape) -> None:
         sizes = [input_shape[a] for a in self._axes(len(input_shape))]
         if None in sizes:
-            raise ValueError(f"{self} needs to know the sizes of axis {self.axis} of {input_shape}.")
+            raise ValueError(say(f"{self} needs to know the sizes of axis {self.axis} of {input_shape}."))
         known: Any = tuple(sizes)
         self.gamma = self._make("gamma", known) if self.scale else None
         self.beta = self._make("beta", known) if self.center else None

@@ -14,6 +14,7 @@ from typing import Any
 from minidl.layers.arguments import plain
 from minidl.layers.base import Layer
 from minidl.layers.known import layer_or_described
+from minidl.messages import say
 from minidl.primitives.joining import concatenate
 from minidl.primitives.shaping import flip
 from minidl.symbolic import Shape
@@ -68,13 +69,17 @@ class Bidirectional(Layer):
             needed = part is not None or argument == "layer"
             if needed and not (isinstance(part, Layer) and hasattr(part, "go_backwards")):
                 raise ValueError(
-                    f"Bidirectional expects {argument} to be a recurrent layer, such as LSTM(32), got {part!r:.80}."
-                    f"{' Make an instance: add ().' if isinstance(part, type) else ''}"
+                    say(
+                        f"Bidirectional expects {argument} to be a recurrent layer, such as LSTM(32), got {part!r:.80}."
+                        f"{' Make an instance: add ().' if isinstance(part, type) else ''}"
+                    )
                 )
         if merge_mode is not None and merge_mode not in _MERGES:
             raise ValueError(
-                f"Bidirectional expects merge_mode to be one of {', '.join(map(repr, _MERGES))} or None, "
-                f"got {merge_mode!r:.60}."
+                say(
+                    f"Bidirectional expects merge_mode to be one of {', '.join(map(repr, _MERGES))} or None, "
+                    f"got {merge_mode!r:.60}."
+                )
             )
         super().__init__(**{"dtype": layer.dtype, **kwargs})
         self.merge_mode = merge_mode
@@ -94,14 +99,18 @@ class Bidirectional(Layer):
         one, other = self.forward_layer, self.backward_layer
         if one.go_backwards == other.go_backwards:
             raise ValueError(
-                f"{self} expects layers that go opposite ways, but go_backwards is {one.go_backwards} in both. "
-                "Give backward_layer go_backwards=True."
+                say(
+                    f"{self} expects layers that go opposite ways, but go_backwards is {one.go_backwards} in both. "
+                    "Give backward_layer go_backwards=True."
+                )
             )
         for name in ("stateful", "return_sequences", "return_state"):
             if getattr(one, name) != getattr(other, name):
                 raise ValueError(
-                    f"{self} expects {name} to be the same in both layers, got {getattr(one, name)} and "
-                    f"{getattr(other, name)}."
+                    say(
+                        f"{self} expects {name} to be the same in both layers, got {getattr(one, name)} and "
+                        f"{getattr(other, name)}."
+                    )
                 )
 
     def build(self, input_shape: Shape) -> None:
@@ -137,12 +146,14 @@ class Bidirectional(Layer):
             return None, None
         if not isinstance(initial_state, list | tuple):
             kind = type(initial_state).__name__
-            raise ValueError(f"{self} expects initial_state to be a list of arrays, got {kind}.")
+            raise ValueError(say(f"{self} expects initial_state to be a list of arrays, got {kind}."))
         half, odd = divmod(len(initial_state), 2)
         if odd:
             raise ValueError(
-                f"{self} expects initial_state to hold the states of the forward layer and as many of the backward "
-                f"layer, got {len(initial_state)} arrays."
+                say(
+                    f"{self} expects initial_state to hold the states of the forward layer and as many of the backward "
+                    f"layer, got {len(initial_state)} arrays."
+                )
             )
         return initial_state[:half], initial_state[half:]
 

@@ -21,6 +21,7 @@ from minidl.layers.checks import InputSpec, flag, last_size
 from minidl.layers.core.dense import DenseFunction
 from minidl.layers.recurrent.gates import curve_name
 from minidl.layers.regularization.dropout import dropout_factors
+from minidl.messages import say
 from minidl.primitives.joining import unstack
 from minidl.primitives.linear_algebra import matmul
 from minidl.primitives.shaping import moveaxis
@@ -130,7 +131,9 @@ class RecurrentCell(Layer):
         states = list(states) if isinstance(states, list | tuple) else [states]
         if len(states) != len(self.states):
             raise ValueError(
-                f"{self} expects {len(self.states)} states ({', '.join(self.states)}), got {len(states)}."
+                say(
+                    f"{self} expects {len(self.states)} states ({', '.join(self.states)}), got {len(states)}."
+                )
             )
         x_factors, h_factors = self._dropout(len(inputs), inputs.shape[-1], training)
         x = inputs if x_factors is None else inputs * x_factors
@@ -140,7 +143,7 @@ class RecurrentCell(Layer):
     def step(self, from_input: Tensor, states: list[Tensor], recurrent_factors: Array | None) -> list[Tensor]:
         """The states after a step, `from_input` being x W + b."""
         raise NotImplementedError(
-            f"{type(self).__name__} must define step(self, from_input, states, recurrent_factors)."
+            say(f"{type(self).__name__} must define step(self, from_input, states, recurrent_factors).")
         )
 
     def gate_inputs(self, from_input: Tensor, h: Tensor, factors: Array | None) -> Sequence[Tensor]:

@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 from minidl.layers.recurrent.cell import RecurrentCell
 from minidl.layers.recurrent.rnn import RNN
+from minidl.messages import say
 from minidl.utils.naming import snake_case
 
 __all__ = ["RecurrentLayer"]
@@ -22,7 +23,9 @@ class OfTheCell:
 
     def __set__(self, layer: Any, value: Any) -> None:
         raise AttributeError(
-            f"{layer}: {self.name} is settled when the layer is made. Make a new one, or change {layer.name}.cell."
+            say(
+                f"{layer}: {self.name} is settled when the layer is made. Make a new one, or change {layer.name}.cell."
+            )
         )
 
 

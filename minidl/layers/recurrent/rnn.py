@@ -27,6 +27,7 @@ from minidl.layers.masks import widened, wrong_mask
 from minidl.layers.recurrent.cell import RecurrentCell
 from minidl.layers.recurrent.loop import first_states, same_dropout, state_sizes, step_by_step
 from minidl.layers.recurrent.stacked import StackedRNNCells
+from minidl.messages import say
 from minidl.primitives.elementwise import where
 from minidl.primitives.shaping import flip
 from minidl.symbolic import Shape, SymbolicTensor
@@ -89,8 +90,10 @@ class RNN(Layer):
         self.cell = made
         if isinstance(cell, type) or not (callable(made) and hasattr(made, "state_size")):
             raise TypeError(
-                f"{type(self).__name__} expects cell to have state_size and call(inputs, states), as LSTMCell(32), "
-                f"got {cell!r:.80}."
+                say(
+                    f"{type(self).__name__} expects cell to have state_size and call(inputs, states), as LSTMCell(32), "
+                    f"got {cell!r:.80}."
+                )
             )
         self.return_sequences = flag(self, "return_sequences", return_sequences)
         self.return_state = flag(self, "return_state", return_state)
@@ -151,8 +154,10 @@ class RNN(Layer):
         first = inputs[0] if isinstance(inputs, list) and _are_tensors(inputs) else inputs
         if self.stateful and isinstance(first, SymbolicTensor) and first.shape[0] is None:
             raise ValueError(
-                f"{self} is stateful: it goes on where the sample at the same place of the batch before ended, so it "
-                "needs a fixed batch size. Give the Input a batch_size, or the layer batch_input_shape=(32, 10, 8)."
+                say(
+                    f"{self} is stateful: it goes on where the sample at the same place of the batch before ended, so it "
+                    "needs a fixed batch size. Give the Input a batch_size, or the layer batch_input_shape=(32, 10, 8)."
+                )
             )
         return super().__call__(inputs, initial_state=initial_state, **kwargs)
 
@@ -198,7 +203,9 @@ class RNN(Layer):
             states, shapes = [], f"{given!r:.60}"
         if shapes != wanted:
             raise ValueError(
-                f"{self} expects initial_state to be {len(wanted)} arrays of shapes {wanted}, got {shapes}."
+                say(
+                    f"{self} expects initial_state to be {len(wanted)} arrays of shapes {wanted}, got {shapes}."
+                )
             )
         return [state if state.dtype == self.dtype else state.astype(self.dtype) for state in states]
 
@@ -211,8 +218,10 @@ class RNN(Layer):
         size = len(kept[0])
         if size != n:
             raise ValueError(
-                f"{self} is stateful and holds the states of a batch of {size} samples, got {n}. Use batches of one "
-                f"size: pass batch_size={size} to fit, evaluate and predict, with a number of samples that it divides."
+                say(
+                    f"{self} is stateful and holds the states of a batch of {size} samples, got {n}. Use batches of one "
+                    f"size: pass batch_size={size} to fit, evaluate and predict, with a number of samples that it divides."
+                )
             )
         return kept
 
@@ -234,7 +243,7 @@ class RNN(Layer):
         if made is not None and state is not None:
             wanted, got = [variable.shape for variable in made], [np.shape(array) for array in state]
             if got != wanted:
-                raise ValueError(f"{self}.set_state expects arrays of shapes {wanted}, got {got}.")
+                raise ValueError(say(f"{self}.set_state expects arrays of shapes {wanted}, got {got}."))
             for variable, array in zip(made, state, strict=True):
                 variable.assign(array)
         self.__dict__["states"] = made

@@ -6,6 +6,7 @@ from typing import Any
 from minidl.layers.base import Layer
 from minidl.layers.known import layer_or_described
 from minidl.layers.recurrent.loop import first_states, one_step, state_sizes
+from minidl.messages import say
 from minidl.symbolic import Shape
 from minidl.tensor import Tensor
 
@@ -34,7 +35,9 @@ class StackedRNNCells(Layer):
         self.cells = list(cells)
         if not self.cells or not all(hasattr(cell, "state_size") for cell in self.cells):
             raise TypeError(
-                f"StackedRNNCells expects cells with a state_size, such as [LSTMCell(8)], got {cells!r:.80}."
+                say(
+                    f"StackedRNNCells expects cells with a state_size, such as [LSTMCell(8)], got {cells!r:.80}."
+                )
             )
 
     @property

@@ -19,6 +19,7 @@ from minidl.layers.core.lambda_layer import Lambda
 from minidl.layers.core.operation import Operation
 from minidl.layers.known import KNOWN, layer_or_described
 from minidl.layers.normalization.batch_normalization import BatchNormalization
+from minidl.messages import say
 from minidl.primitives.joining import stack, unstack
 from minidl.symbolic import Shape
 from minidl.tensor import Tensor
@@ -48,7 +49,7 @@ class TimeDistributed(Layer):
         layer = layer_or_described(layer)
         if not isinstance(layer, Layer):
             mend = " Make an instance: TimeDistributed(Dense(8))." if isinstance(layer, type) else ""
-            raise ValueError(f"TimeDistributed expects a layer, got {layer!r:.80}.{mend}")
+            raise ValueError(say(f"TimeDistributed expects a layer, got {layer!r:.80}.{mend}"))
         super().__init__(**{"dtype": layer.dtype, **kwargs})
         self.layer = layer
 

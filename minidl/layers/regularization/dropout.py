@@ -16,6 +16,7 @@ from minidl.backend import Array
 from minidl.layers.arguments import sizes_or_none
 from minidl.layers.base import Layer
 from minidl.layers.checks import InputSpec
+from minidl.messages import say
 from minidl.random import SeedGenerator
 from minidl.symbolic import Shape
 from minidl.tensor import Function, Tensor
@@ -87,8 +88,10 @@ class Dropout(Layer):
             m not in (None, 1, n) for m, n in zip(self.noise_shape, shape, strict=True)
         ):
             raise ValueError(
-                f"{self} has noise_shape {self.noise_shape}, which does not fit an input of shape {shape}: "
-                "each entry is 1, None or the size of that axis."
+                say(
+                    f"{self} has noise_shape {self.noise_shape}, which does not fit an input of shape {shape}: "
+                    "each entry is 1, None or the size of that axis."
+                )
             )
         return tuple(n if m is None else m for m, n in zip(self.noise_shape, shape, strict=True))
 

@@ -6,6 +6,7 @@ import os
 import sys
 from typing import Any
 
+from minidl.messages import say
 from minidl.models.picture.drawing import Drawing, drawn
 from minidl.models.picture.graph import graph_of
 from minidl.models.picture.labels import Choice
@@ -94,21 +95,23 @@ def plot_model(
 def _checked(model: Any, path: str, rankdir: str, dpi: float) -> str:
     """The format of the file, if everything is as it should be."""
     if not hasattr(model, "layers"):
-        raise TypeError(f"plot_model expects a model, got {model!r:.80}.")
+        raise TypeError(say(f"plot_model expects a model, got {model!r:.80}."))
     if not model.built:
         raise ValueError(
-            f"plot_model expects a built model, and {model.name} has not seen the shape of its input yet. Begin it "
-            "with an Input, call build(input_shape), or call it on a batch of data."
+            say(
+                f"plot_model expects a built model, and {model.name} has not seen the shape of its input yet. Begin it "
+                "with an Input, call build(input_shape), or call it on a batch of data."
+            )
         )
     format = os.path.splitext(path)[1].removeprefix(".").lower() or "png"
     if format not in _FORMATS:
-        raise ValueError(f"plot_model expects to_file to end in .png, .svg or .pdf, got {path!r:.120}.")
+        raise ValueError(say(f"plot_model expects to_file to end in .png, .svg or .pdf, got {path!r:.120}."))
     if rankdir not in ("TB", "LR"):
         raise ValueError(
-            f"plot_model expects rankdir 'TB' (downwards) or 'LR' (to the right), got {rankdir!r:.40}."
+            say(f"plot_model expects rankdir 'TB' (downwards) or 'LR' (to the right), got {rankdir!r:.40}.")
         )
     if not isinstance(dpi, numbers.Real) or isinstance(dpi, bool) or not (0 < dpi < math.inf):
-        raise ValueError(f"plot_model expects dpi to be a number > 0, got {dpi!r:.40}.")
+        raise ValueError(say(f"plot_model expects dpi to be a number > 0, got {dpi!r:.40}."))
     return format
 
 
@@ -121,8 +124,10 @@ def _check_size(drawing: Drawing, format: str, dpi: float) -> None:
     highest = min(LARGEST / max(inches), math.sqrt(MOST / math.prod(inches)))
     if format == "png" and dpi > highest:
         raise ValueError(
-            f"plot_model would draw {inches[0] * dpi:,.0f} × {inches[1] * dpi:,.0f} pixels with dpi={dpi:g}, which is "
-            f"too much. Take dpi={math.floor(highest)}, or an .svg file, which scales freely."
+            say(
+                f"plot_model would draw {inches[0] * dpi:,.0f} × {inches[1] * dpi:,.0f} pixels with dpi={dpi:g}, which is "
+                f"too much. Take dpi={math.floor(highest)}, or an .svg file, which scales freely."
+            )
         )
 
 

@@ -4,6 +4,7 @@ import io
 import warnings
 from typing import Any
 
+from minidl.messages import say
 from minidl.models.picture.drawing import Drawing, Shape
 from minidl.models.picture.labels import LINE, PADDING, SIZE, TITLE_SIZE
 from minidl.models.picture.svg import BORDER, COLOURS, LINES, PAPER, TEXT
@@ -31,7 +32,9 @@ def raster(drawing: Drawing, format: str, dpi: float) -> bytes:
         from matplotlib.figure import Figure
     except ImportError:
         raise ImportError(
-            f'A {format.upper()} is drawn by Matplotlib: pip install "minidl[plot]". An .svg file needs nothing.'
+            say(
+                f'A {format.upper()} is drawn by Matplotlib: pip install "minidl[plot]". An .svg file needs nothing.'
+            )
         ) from None
     size = drawing.width / POINTS_PER_INCH, drawing.height / POINTS_PER_INCH
     figure = Figure(figsize=size, dpi=dpi, facecolor=PAPER)

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from minidl.messages import say
 from minidl.utils.checks import number
 from minidl.utils.registry import Configurable
 
@@ -19,7 +20,7 @@ class LearningRateSchedule(Configurable):
     """
 
     def __call__(self, step: Any) -> float:
-        raise TypeError(f"{type(self).__name__} does not define __call__(self, step) -> learning rate.")
+        raise TypeError(say(f"{type(self).__name__} does not define __call__(self, step) -> learning rate."))
 
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments: here, all attributes. Override it where they are called differently."""

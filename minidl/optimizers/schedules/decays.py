@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
+from minidl.messages import say
 from minidl.optimizers.schedules.base import LearningRateSchedule
 
 __all__ = ["ExponentialDecay", "InverseTimeDecay", "PiecewiseConstantDecay", "PolynomialDecay"]
@@ -112,12 +113,14 @@ class PiecewiseConstantDecay(LearningRateSchedule):
         self.name = name
         if len(self.values) != len(self.boundaries) + 1:
             raise ValueError(
-                "PiecewiseConstantDecay expects one value more than boundaries, "
-                f"got {len(self.values)} values and {len(self.boundaries)} boundaries."
+                say(
+                    "PiecewiseConstantDecay expects one value more than boundaries, "
+                    f"got {len(self.values)} values and {len(self.boundaries)} boundaries."
+                )
             )
         if any(a >= b for a, b in pairwise(self.boundaries)):
             raise ValueError(
-                f"PiecewiseConstantDecay expects ascending boundaries, got {self.boundaries!s:.80}."
+                say(f"PiecewiseConstantDecay expects ascending boundaries, got {self.boundaries!s:.80}.")
             )
 
     def __call__(self, step: Any) -> float:

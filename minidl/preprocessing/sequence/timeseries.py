@@ -5,6 +5,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from minidl.messages import say
 from minidl.random import SeedGenerator
 from minidl.utils.checks import flag, whole_number
 from minidl.utils.py_dataset import PyDataset
@@ -64,8 +65,10 @@ class TimeseriesGenerator(PyDataset):
         self.data, self.targets = np.asarray(data), np.asarray(targets)
         if self.data.ndim == 0 or self.targets.ndim == 0 or len(self.data) != len(self.targets):
             raise ValueError(
-                "TimeseriesGenerator expects a target for every step of data, got shapes "
-                f"{self.data.shape} and {self.targets.shape}."
+                say(
+                    "TimeseriesGenerator expects a target for every step of data, got shapes "
+                    f"{self.data.shape} and {self.targets.shape}."
+                )
             )
         owner, last = "TimeseriesGenerator", len(self.data) - 1
         self.length = whole_number(owner, "length", length, 1)
@@ -79,8 +82,10 @@ class TimeseriesGenerator(PyDataset):
         self._draws = SeedGenerator()
         if self.start_index > self.end_index:
             raise ValueError(
-                f"TimeseriesGenerator has no row left: the first target is start_index + length = {self.start_index}, "
-                f"the last one may be {self.end_index}. Shorten length, or pass more data."
+                say(
+                    f"TimeseriesGenerator has no row left: the first target is start_index + length = {self.start_index}, "
+                    f"the last one may be {self.end_index}. Shorten length, or pass more data."
+                )
             )
 
     def __len__(self) -> int:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from minidl.backend import Array
+from minidl.messages import say
 from minidl.utils.checks import whole_number
 
 __all__ = ["sliding_windows"]
@@ -50,18 +51,18 @@ def sliding_windows(
     stride = whole_number("sliding_windows", "stride", stride, 1)
     if label not in ("majority", "last", "all"):
         raise ValueError(
-            f"sliding_windows expects label to be 'majority', 'last' or 'all', got {label!r:.60}."
+            say(f"sliding_windows expects label to be 'majority', 'last' or 'all', got {label!r:.60}.")
         )
     if x.ndim == 0:
         raise ValueError(
-            f"sliding_windows expects x of shape (n, features) or (n,), got the single value {x}."
+            say(f"sliding_windows expects x of shape (n, features) or (n,), got the single value {x}.")
         )
     if y is None:
         return _windows(x, n_steps, stride), None
     y = np.asarray(y)
     if y.ndim == 0 or len(y) != len(x):
         raise ValueError(
-            f"sliding_windows expects a label for every step: x has shape {x.shape}, y {y.shape}."
+            say(f"sliding_windows expects a label for every step: x has shape {x.shape}, y {y.shape}.")
         )
     if label == "majority":
         return _windows(x, n_steps, stride), _majority(y, n_steps, stride)
@@ -85,19 +86,23 @@ def _majority(y: Array, n_steps: int, stride: int) -> Array:
     """
     if y.ndim != 1:
         raise ValueError(
-            f"sliding_windows counts labels, y of shape (n,), got {y.shape}. For a column pass y.ravel(), for "
-            "one-hot rows y.argmax(axis=1)."
+            say(
+                f"sliding_windows counts labels, y of shape (n,), got {y.shape}. For a column pass y.ravel(), for "
+                "one-hot rows y.argmax(axis=1)."
+            )
         )
     if y.dtype.kind in "fc" and not (np.isfinite(y) & (y == np.round(y))).all():
         raise ValueError(
-            "sliding_windows expects labels to be classes for label='majority', got fractions or NaN. For targets "
-            "of a regression pass label='last'."
+            say(
+                "sliding_windows expects labels to be classes for label='majority', got fractions or NaN. For targets "
+                "of a regression pass label='last'."
+            )
         )
     try:
         classes, codes = np.unique(y, return_inverse=True)
     except TypeError as error:
         raise TypeError(
-            f"sliding_windows cannot sort labels of different types: {y[:5].tolist()!r:.100}."
+            say(f"sliding_windows cannot sort labels of different types: {y[:5].tolist()!r:.100}.")
         ) from error
     starts = np.arange(0, max(len(y) - n_steps + 1, 0), stride)
     most, first, winner = (np.zeros(len(starts), np.intp) for _ in range(3))

@@ -3,6 +3,8 @@
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
+from minidl.messages import say
+
 __all__ = ["documents", "sequences_in"]
 
 _MENDS = {bytes: "Decode it: text.decode('utf-8').", float: "For a pandas column: df[name].fillna('')."}
@@ -34,18 +36,22 @@ def documents(
     """
     if isinstance(texts, bytes) or (isinstance(texts, str) and not one_text):
         raise TypeError(
-            f"Tokenizer.{owner} expects a list of texts, got one text {texts!r:.40}: each of its letters would "
-            "be a text. Pass [text], or text.splitlines() for a text per line."
+            say(
+                f"Tokenizer.{owner} expects a list of texts, got one text {texts!r:.40}: each of its letters would "
+                "be a text. Pass [text], or text.splitlines() for a text per line."
+            )
         )
     if not isinstance(texts, Iterable):
-        raise TypeError(f"Tokenizer.{owner} expects a list of texts, got {type(texts).__name__}.")
+        raise TypeError(say(f"Tokenizer.{owner} expects a list of texts, got {type(texts).__name__}."))
     for i, text in enumerate(texts):
         if isinstance(text, list | tuple):
             yield _checked_words(owner, text, i, lower)
         elif only_strings and not isinstance(text, str):
             raise TypeError(
-                f"Tokenizer.{owner} expects texts, got {type(text).__name__} {text!r:.60} at position {i}. "
-                f"{_MENDS.get(type(text), 'A text is a string, or a list of words.')}"
+                say(
+                    f"Tokenizer.{owner} expects texts, got {type(text).__name__} {text!r:.60} at position {i}. "
+                    f"{_MENDS.get(type(text), 'A text is a string, or a list of words.')}"
+                )
             )
         else:
             yield list(cut(text))
@@ -55,8 +61,10 @@ def _checked_words(owner: str, words: Iterable[Any], position: int, lower: bool)
     for word in words:
         if not isinstance(word, str):
             raise TypeError(
-                f"Tokenizer.{owner} expects the words in entry {position} to be strings, got "
-                f"{type(word).__name__} {word!r:.60}."
+                say(
+                    f"Tokenizer.{owner} expects the words in entry {position} to be strings, got "
+                    f"{type(word).__name__} {word!r:.60}."
+                )
             )
     return [word.lower() if lower else word for word in words]
 
@@ -71,7 +79,7 @@ def sequences_in(owner: str, sequences: Any) -> Iterator[list[Any]]:
     [[1, 2]]
     """
     if isinstance(sequences, str | bytes) or not isinstance(sequences, Iterable):
-        raise TypeError(f"Tokenizer.{owner} expects a list of sequences, got {sequences!r:.60}.")
+        raise TypeError(say(f"Tokenizer.{owner} expects a list of sequences, got {sequences!r:.60}."))
     for i, numbers in enumerate(sequences):
         if (
             isinstance(numbers, str | bytes)
@@ -79,7 +87,9 @@ def sequences_in(owner: str, sequences: Any) -> Iterator[list[Any]]:
             or getattr(numbers, "ndim", 1) == 0
         ):
             raise TypeError(
-                f"Tokenizer.{owner} expects lists of numbers, got {type(numbers).__name__} {numbers!r:.60} at "
-                f"position {i}. For a single sequence pass [sequence]; for texts see texts_to_sequences."
+                say(
+                    f"Tokenizer.{owner} expects lists of numbers, got {type(numbers).__name__} {numbers!r:.60} at "
+                    f"position {i}. For a single sequence pass [sequence]; for texts see texts_to_sequences."
+                )
             )
         yield list(numbers)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from minidl.backend import Array
+from minidl.messages import say
 from minidl.utils.checks import whole_number
 
 __all__ = ["counted"]
@@ -40,7 +41,7 @@ def counted(
     }
     if mode not in cells:
         raise ValueError(
-            f"Tokenizer expects mode to be one of {', '.join(map(repr, cells))}, got {mode!r:.60}."
+            say(f"Tokenizer expects mode to be one of {', '.join(map(repr, cells))}, got {mode!r:.60}.")
         )
     cell = cells[mode]
     matrix = np.zeros((len(sequences), columns))

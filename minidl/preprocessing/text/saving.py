@@ -4,6 +4,7 @@ import json
 from collections import OrderedDict
 from typing import Any
 
+from minidl.messages import say
 from minidl.preprocessing.text.tokenizer import Tokenizer
 
 __all__ = ["tokenizer_from_json"]
@@ -31,11 +32,11 @@ def tokenizer_from_json(json_string: str) -> Tokenizer:
     whole = _parsed(json_string, "the text")
     config = whole.get("config")
     if not isinstance(config, dict):
-        raise ValueError('tokenizer_from_json expects {"class_name": "Tokenizer", "config": {...}}.')
+        raise ValueError(say('tokenizer_from_json expects {"class_name": "Tokenizer", "config": {...}}.'))
     options = {name: config[name] for name in _OPTIONS if name in config}
     for name, value in options.items():
         if not isinstance(value, _OPTIONS[name]):
-            raise ValueError(f"tokenizer_from_json does not understand {name}={value!r:.60}.")
+            raise ValueError(say(f"tokenizer_from_json does not understand {name}={value!r:.60}."))
     tokenizer = Tokenizer(**options)
     tokenizer.word_counts = OrderedDict(_counts(config, "word_counts"))
     tokenizer.word_docs.update(_counts(config, "word_docs"))
@@ -51,11 +52,13 @@ def _parsed(text: Any, what: str) -> dict[str, Any]:
         value = json.loads(text)
     except (TypeError, ValueError) as error:
         raise ValueError(
-            f"tokenizer_from_json cannot read {what} as JSON: {text!r:.60}. It takes what to_json() returned, "
-            "not the path of a file."
+            say(
+                f"tokenizer_from_json cannot read {what} as JSON: {text!r:.60}. It takes what to_json() returned, "
+                "not the path of a file."
+            )
         ) from error
     if not isinstance(value, dict):
-        raise ValueError(f"tokenizer_from_json expects {what} to be a JSON object, got {text!r:.60}.")
+        raise ValueError(say(f"tokenizer_from_json expects {what} to be a JSON object, got {text!r:.60}."))
     return value
 
 
@@ -65,7 +68,7 @@ def _counts(config: dict[str, Any], name: str) -> dict[str, int]:
     for word, number in table.items():
         if type(number) is not int:
             raise ValueError(
-                f"tokenizer_from_json: {name} has {number!r:.60} for {word!r:.40}, not a number."
+                say(f"tokenizer_from_json: {name} has {number!r:.60} for {word!r:.40}, not a number.")
             )
     return table
 
@@ -75,5 +78,5 @@ def _by_number(config: dict[str, Any], name: str, kind: type) -> dict[int, Any]:
     table = _parsed(config.get(name), name)
     for key, value in table.items():
         if not key.lstrip("-").isdecimal() or type(value) is not kind:
-            raise ValueError(f"tokenizer_from_json: {name} has {value!r:.60} for {key!r:.40}.")
+            raise ValueError(say(f"tokenizer_from_json: {name} has {value!r:.60} for {key!r:.40}."))
     return {int(key): value for key, value in table.items()}

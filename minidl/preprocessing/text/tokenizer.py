@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from minidl.backend import Array
+from minidl.messages import say
 from minidl.preprocessing.text.entries import documents, sequences_in
 from minidl.preprocessing.text.matrix import counted
 from minidl.preprocessing.text.words import FILTERS, Analyzer, checked_options, text_to_word_sequence
@@ -68,9 +69,13 @@ class Tokenizer:
             num_words = nb_words
         checked_options("Tokenizer", filters, split)
         if oov_token is not None and not isinstance(oov_token, str):
-            raise TypeError(f"Tokenizer expects oov_token to be a string or None, got {oov_token!r:.60}.")
+            raise TypeError(
+                say(f"Tokenizer expects oov_token to be a string or None, got {oov_token!r:.60}.")
+            )
         if analyzer is not None and not callable(analyzer):
-            raise TypeError(f"Tokenizer expects analyzer to be a function or None, got {analyzer!r:.60}.")
+            raise TypeError(
+                say(f"Tokenizer expects analyzer to be a function or None, got {analyzer!r:.60}.")
+            )
         self.num_words = None if num_words is None else whole_number("Tokenizer", "num_words", num_words, 1)
         self.filters = filters
         self.lower = flag("Tokenizer", "lower", lower)
@@ -241,11 +246,13 @@ class Tokenizer:
         columns = self.num_words or (len(self.word_index) + 1 if self.word_index else None)
         if columns is None:
             raise ValueError(
-                "Tokenizer does not know yet how many columns the matrix has. Call fit_on_texts first, or pass "
-                "num_words= to Tokenizer."
+                say(
+                    "Tokenizer does not know yet how many columns the matrix has. Call fit_on_texts first, or pass "
+                    "num_words= to Tokenizer."
+                )
             )
         if mode == "tfidf" and not self.document_count:
-            raise ValueError("mode='tfidf' compares with texts seen before. Call fit_on_texts first.")
+            raise ValueError(say("mode='tfidf' compares with texts seen before. Call fit_on_texts first."))
         rows = list(sequences_in("sequences_to_matrix", sequences))
         return counted(rows, columns, mode, self.document_count, self.index_docs)
 
@@ -283,7 +290,7 @@ class Tokenizer:
 
     def _refuse_empty(self, owner: str) -> None:
         if not self.word_index and not self.document_count:
-            raise ValueError(f"Tokenizer.{owner} knows no words yet. Call fit_on_texts(texts) first.")
+            raise ValueError(say(f"Tokenizer.{owner} knows no words yet. Call fit_on_texts(texts) first."))
 
     def _oov_number(self) -> int | None:
         """The number written for words without one; None if they are left out."""
@@ -291,8 +298,10 @@ class Tokenizer:
             return None
         if self.oov_token not in self.word_index:
             raise ValueError(
-                f"Tokenizer's oov_token {self.oov_token!r:.40} has no number in word_index. Pass oov_token before "
-                "fit_on_texts, or fit again."
+                say(
+                    f"Tokenizer's oov_token {self.oov_token!r:.40} has no number in word_index. Pass oov_token before "
+                    "fit_on_texts, or fit again."
+                )
             )
         return self.word_index[self.oov_token]
 

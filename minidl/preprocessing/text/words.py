@@ -11,6 +11,7 @@ import hashlib
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from minidl.messages import say
 from minidl.utils.checks import whole_number
 
 __all__ = ["FILTERS", "hashing_trick", "one_hot", "text_to_word_sequence"]
@@ -44,7 +45,9 @@ def text_to_word_sequence(
     checked_options("text_to_word_sequence", filters, split)
     if not isinstance(input_text, str):
         raise TypeError(
-            f"text_to_word_sequence expects one text (a string), got {type(input_text).__name__} {input_text!r:.60}."
+            say(
+                f"text_to_word_sequence expects one text (a string), got {type(input_text).__name__} {input_text!r:.60}."
+            )
         )
     text = input_text.lower() if lower else input_text
     separators: dict[str, Any] = dict.fromkeys(filters, split)
@@ -55,13 +58,15 @@ def checked_options(owner: str, filters: Any, split: Any) -> None:
     """Raise a TypeError or ValueError if they cannot tell words apart."""
     if not isinstance(filters, str):
         raise TypeError(
-            f"{owner} expects filters to be a string of characters ('' for none), got {filters!r:.60}."
+            say(f"{owner} expects filters to be a string of characters ('' for none), got {filters!r:.60}.")
         )
     if not isinstance(split, str):
-        raise TypeError(f"{owner} expects split to be a string, got {split!r:.60}.")
+        raise TypeError(say(f"{owner} expects split to be a string, got {split!r:.60}."))
     if not split:
         raise ValueError(
-            f"{owner} expects split to have a character at least. For single letters: Tokenizer(char_level=True)."
+            say(
+                f"{owner} expects split to have a character at least. For single letters: Tokenizer(char_level=True)."
+            )
         )
 
 
@@ -121,7 +126,9 @@ def hashing_trick(
         hash_function = _md5
     elif not callable(hash_function):
         raise ValueError(
-            f"hashing_trick expects hash_function to be None, 'md5' or a function, got {hash_function!r:.60}."
+            say(
+                f"hashing_trick expects hash_function to be None, 'md5' or a function, got {hash_function!r:.60}."
+            )
         )
     words = text_to_word_sequence(text, filters, lower, split) if analyzer is None else analyzer(text)
     return [hash_function(word) % (n - 1) + 1 for word in words]

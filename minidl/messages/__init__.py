@@ -1,0 +1,39 @@
+"""What minidl says when something is wrong, in English or in Korean.
+
+Where a message is made, it is written in English, in full, as the reader of that code should see it:
+
+    raise ValueError(say(f"{layer} expects rate in [0, 1), got {rate}."))
+
+`catalogue.toml` beside this file holds every such sentence in both languages, with `{}` where the code fills
+something in. For a reader of Korean, `say` finds the entry that a finished sentence was made from, takes out what was
+filled in, and puts it into the Korean sentence. A sentence that has no entry stays English: a message is never lost.
+
+The language is that of `MINIDL_LANG` ("en" or "ko"), else that of the locale, else English.
+"""
+
+import os
+
+from minidl.messages.catalogue import translated
+
+__all__ = ["language", "say"]
+
+
+def language() -> str:
+    """ "en" or "ko": what `MINIDL_LANG` asks for, else the first that the locale names, else English.
+
+    >>> language()
+    'en'
+    """
+    for variable in ("MINIDL_LANG", "LC_ALL", "LC_MESSAGES", "LANG"):
+        if wanted := os.environ.get(variable):
+            return "ko" if wanted.lower().replace("-", "_").split("_")[0] in ("ko", "korean") else "en"
+    return "en"
+
+
+def say(text: str) -> str:
+    """`text`, or the same in the reader's language.
+
+    >>> say("Dropout expects seed to be True or False, got 3.")
+    'Dropout expects seed to be True or False, got 3.'
+    """
+    return text if language() == "en" else translated(text)

@@ -1,0 +1,85 @@
+"""Finding the sentence that a finished message was made from, and putting what it was filled with into another.
+
+An English entry such as "{} expects {}, got {}." is a row of pieces, " expects ", ", got " and ".", between which
+anything may stand. A text fits if it has the pieces in this order; taking each at its first place is enough to find
+out, and gives what stands between them. If several entries fit, the one with the longest pieces is meant.
+"""
+
+import re
+import tomllib
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+__all__ = ["Entry", "entries", "filled_with", "translated"]
+
+_SENTENCES = re.compile(r"(?<=[.?!:]) (?=\S)")
+
+
+class Entry(NamedTuple):
+    """One message in both languages: the pieces of the English one, and the Korean one with numbered holes."""
+
+    pieces: tuple[str, ...]
+    korean: str
+
+    @property
+    def length(self) -> int:
+        """How many letters of the message are given."""
+        return sum(map(len, self.pieces))
+
+    @property
+    def is_sentence(self) -> bool:
+        """Whether it is a message by itself, and not a part of one."""
+        return self.pieces[-1].endswith((".", "?", "!", ":"))
+
+
+@cache
+def entries() -> tuple[Entry, ...]:
+    """All messages, those that leave the least open first."""
+    table = tomllib.loads(Path(__file__).with_name("catalogue.toml").read_text(encoding="utf-8"))
+    found = [Entry(tuple(m["english"].split("{}")), m["korean"]) for m in table["message"]]
+    return tuple(sorted(found, key=lambda entry: -entry.length))
+
+
+def filled_with(pieces: tuple[str, ...], text: str) -> list[str] | None:
+    """What stands between the pieces in `text`, or None if it does not consist of them.
+
+    >>> filled_with(("", " expects ", ", got ", "."), "Dense expects units, got 0.")
+    ['Dense', 'units', '0']
+    >>> filled_with(("", " expects ", "."), "Dense wants units.") is None
+    True
+    """
+    first, *middle = pieces
+    if not text.startswith(first):
+        return None
+    if not middle:
+        return [] if text == first else None
+    last = middle.pop()
+    end = len(text) - len(last)
+    holes, at = [], len(first)
+    for piece in middle:
+        found = text.find(piece, at, end)
+        if found < 0:
+            return None
+        holes.append(text[at:found])
+        at = found + len(piece)
+    if at > end or not text.endswith(last):
+        return None
+    return [*holes, text[at:end]]
+
+
+def translated(text: str, whole: bool = True) -> str:
+    """`text` in Korean, as far as the catalogue knows it; what was filled in is translated too.
+
+    Args:
+        text: a message, or what stood in a hole of one.
+        whole: it is a message, so only entries that are sentences count, not the parts of sentences.
+    """
+    body = text.strip()
+    for entry in entries() if body else ():
+        if entry.is_sentence or not whole:
+            holes = filled_with(entry.pieces, body)
+            if holes is not None:
+                return text.replace(body, entry.korean.format(*[translated(hole, False) for hole in holes]))
+    sentences = _SENTENCES.split(text)
+    return text if len(sentences) == 1 else " ".join(map(translated, sentences))
