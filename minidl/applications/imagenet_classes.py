@@ -44,7 +44,7 @@ def class_names() -> list[tuple[str, str]]:
     except (ValueError, RecursionError) as error:
         raise ValueError(
             say(
-                f"{file} is not the list of ImageNet's classes: {error}"[:300]
+                f"{file} is not the list of ImageNet's classes: {error!s:.150}"
                 + ". Delete it to have it downloaded."
             )
         ) from error

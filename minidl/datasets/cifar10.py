@@ -142,7 +142,7 @@ def _from_archive(path: Path, called: str) -> dict[str, Any]:
         arrays: dict[str, Any] = read_archive(path)
         problem = _problem(arrays)
     except Exception as error:  # whatever gzip, zlib, tarfile or NumPy make of a damaged file
-        raise OSError(say(f"{called} cannot be read: {error}"[:300])) from error
+        raise OSError(say(f"{called} cannot be read: {error!s:.150}")) from error
     if problem is None and files.checksum(path) != _PUBLISHED.sha256:
         problem = "its checksum is not that of the published file"
     if problem is not None:

@@ -165,7 +165,7 @@ def _from_archive(path: Path, called: str) -> dict[str, Any]:
         arrays |= {"class_names": np.array(CLASS_NAMES), "channel_names": np.array(CHANNEL_NAMES)}
         problem = _problem(arrays)
     except Exception as error:  # whatever zipfile, zlib or NumPy make of a damaged file
-        raise OSError(say(f"{called} cannot be read: {error}"[:250])) from error
+        raise OSError(say(f"{called} cannot be read: {error!s:.150}")) from error
     if problem is not None:
         raise OSError(say(f"{called} is not the data set: {problem}"))
     return arrays

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 __all__ = ["Entry", "entries", "filled_with", "translated"]
 
+_NUMBERED = re.compile(r"\{(\d)\}")
 _SENTENCES = re.compile(r"(?<=[.?!:]) (?=\S)")
 
 
@@ -30,7 +31,11 @@ class Entry(NamedTuple):
     @property
     def is_sentence(self) -> bool:
         """Whether it is a message by itself, and not a part of one."""
-        return self.pieces[-1].endswith((".", "?", "!", ":"))
+        return any(". " in piece or piece.rstrip().endswith((".", "?", "!", ":")) for piece in self.pieces)
+
+    def filled(self, holes: list[str]) -> str:
+        """The Korean message with `holes` in the numbered places."""
+        return _NUMBERED.sub(lambda place: holes[int(place[1])], self.korean)
 
 
 @cache
@@ -80,6 +85,6 @@ def translated(text: str, whole: bool = True) -> str:
         if entry.is_sentence or not whole:
             holes = filled_with(entry.pieces, body)
             if holes is not None:
-                return text.replace(body, entry.korean.format(*[translated(hole, False) for hole in holes]))
+                return text.replace(body, entry.filled([translated(hole, False) for hole in holes]))
     sentences = _SENTENCES.split(text)
     return text if len(sentences) == 1 else " ".join(map(translated, sentences))

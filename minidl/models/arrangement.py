@@ -96,9 +96,9 @@ class Arrangement:
             for key in keys:
                 if key not in x:
                     hints = (did_you_mean(other, [key]) for other in x if other not in keys)
-                    mend = next(filter(None, hints), "")
+                    mend = next((f" {hint}" for hint in hints if hint), "")
                     got = f"{', '.join(map(repr, x)):.150}"
-                    raise ValueError(say(f"{self.owner} has an input {key!r}, x has {got}. {mend}".rstrip()))
+                    raise ValueError(say(f"{self.owner} has an input {key!r}, x has {got}.{mend}"))
             return [x[key] for key in keys]
         if not isinstance(x, list | tuple) or len(x) != len(names):
             got = f"{len(x)} entries" if isinstance(x, list | tuple) else f"one {type(x).__name__}"

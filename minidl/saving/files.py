@@ -43,7 +43,8 @@ def refusal(path: FilePath, expected: str, got: str, mend: str = "") -> ValueErr
     >>> refusal("model.npz", "an array dense/kernel", "none of that name", "Was it saved from another model?")
     ValueError('model.npz: expected an array dense/kernel, got none of that name. Was it saved from another model?')
     """
-    return ValueError(say(f"{_shown(path)}: expected {expected:.160}, got {got:.160}. {mend}".rstrip()))
+    ending = f" {mend}" if mend else ""
+    return ValueError(say(f"{_shown(path)}: expected {expected:.160}, got {got:.160}.{ending}"))
 
 
 def _shown(path: FilePath) -> str:
