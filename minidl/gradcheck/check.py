@@ -63,7 +63,7 @@ def gradcheck(
             tuple(notes),
         )
     if raise_on_failure and not report.ok:
-        raise GradcheckError(say("\n" + str(report)))
+        raise GradcheckError("\n" + str(report))
     return report
 
 
