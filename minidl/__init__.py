@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         callbacks,
         constraints,
         datasets,
+        doctor,
         gradcheck,
         initializers,
         layers,
@@ -44,8 +45,8 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 __all__ = [
     "Function", "Input", "Layer", "Loss", "Metric", "Model", "Optimizer", "Sequential", "Tensor", "Variable",
-    "activations", "applications", "backend", "callbacks", "config", "constraints", "datasets", "gradcheck",
-    "initializers", "kernels_off", "kernels_on", "layers", "losses", "metrics", "models", "no_grad", "ops",
+    "activations", "applications", "backend", "callbacks", "config", "constraints", "datasets", "doctor",
+    "gradcheck", "initializers", "kernels_off", "kernels_on", "layers", "losses", "metrics", "models", "no_grad", "ops",
     "optimizers", "preprocessing", "primitives", "random", "regularizers", "saving", "utils",
 ]  # fmt: skip
 

@@ -1,5 +1,6 @@
 """Settings: the default float type and the small constant that keeps divisions and logarithms finite."""
 
+import numbers
 from typing import Any
 
 import numpy as np
@@ -29,9 +30,11 @@ def set_floatx(value: str) -> None:
     Raises:
         ValueError: `value` is not one of the three.
     """
-    name = str(np.dtype(value)) if not isinstance(value, str) else value
-    if name not in _FLOAT_TYPES:
-        raise ValueError(say(f"set_floatx expects one of {', '.join(_FLOAT_TYPES)}, got {value!r}."))
+    name = str(np.dtype(value)) if isinstance(value, type | np.dtype) else value
+    if not isinstance(name, str) or name not in _FLOAT_TYPES:
+        raise ValueError(
+            say(f"set_floatx expects value to be one of {', '.join(_FLOAT_TYPES)}, got {value!r:.60}.")
+        )
     _settings["floatx"] = name
 
 
@@ -50,6 +53,7 @@ def set_epsilon(value: float) -> None:
     Raises:
         ValueError: `value` is not a positive number.
     """
-    if not value > 0:
-        raise ValueError(say(f"set_epsilon expects a positive number, got {value!r}."))
+    real = isinstance(value, numbers.Real) and not isinstance(value, bool)
+    if not real or not 0 < value <= 1e308:
+        raise ValueError(say(f"set_epsilon expects value to be a positive number, got {value!r:.60}."))
     _settings["epsilon"] = float(value)

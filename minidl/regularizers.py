@@ -57,8 +57,8 @@ class L1L2(Regularizer):
     """
 
     def __init__(self, l1: float | None = 0.0, l2: float | None = 0.0):
-        self.l1 = number("L1L2", "l1", l1 or 0.0, minimum=0)
-        self.l2 = number("L1L2", "l2", l2 or 0.0, minimum=0)
+        self.l1 = number("L1L2", "l1", 0.0 if l1 is None else l1, minimum=0)
+        self.l2 = number("L1L2", "l2", 0.0 if l2 is None else l2, minimum=0)
 
     def __call__(self, x: Any) -> Tensor:
         x = _tensor(x)

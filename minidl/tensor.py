@@ -98,6 +98,8 @@ def as_array(value: Any) -> Array:
     """
     if isinstance(value, Tensor):
         return value.data
+    if isinstance(value, np.ma.MaskedArray):
+        raise TypeError(say("A tensor holds numbers, got a masked array. Pass x.filled(...)."))
     array = np.asarray(value)
     if array.dtype.kind not in "biufc":
         raise TypeError(say(f"A tensor holds numbers, got {type(value).__name__} of dtype {array.dtype}."))
@@ -297,7 +299,7 @@ class Tensor:
         return TRACED[np.absolute](self)
 
     def __getitem__(self, index: Any) -> "Tensor":
-        return TRACED["getitem"](self, index)
+        return call_traced("getitem", (self, index), {})
 
     def __setitem__(self, index: Any, value: Any) -> None:
         raise TypeError(
@@ -310,38 +312,38 @@ class Tensor:
     # The commonest functions as methods; all others as np.std(t), np.squeeze(t), minidl.ops.norm(t) ...
 
     def sum(self, axis: Any = None, keepdims: bool = False) -> "Tensor":
-        return TRACED[np.sum](self, axis=axis, keepdims=keepdims)
+        return call_traced(np.sum, (self, axis, keepdims), {})
 
     def mean(self, axis: Any = None, keepdims: bool = False) -> "Tensor":
-        return TRACED[np.mean](self, axis=axis, keepdims=keepdims)
+        return call_traced(np.mean, (self, axis, keepdims), {})
 
     def var(self, axis: Any = None, keepdims: bool = False) -> "Tensor":
-        return TRACED[np.var](self, axis=axis, keepdims=keepdims)
+        return call_traced(np.var, (self, axis, keepdims), {})
 
     def prod(self, axis: Any = None, keepdims: bool = False) -> "Tensor":
-        return TRACED[np.prod](self, axis=axis, keepdims=keepdims)
+        return call_traced(np.prod, (self, axis, keepdims), {})
 
     def max(self, axis: Any = None, keepdims: bool = False) -> "Tensor":
-        return TRACED[np.max](self, axis=axis, keepdims=keepdims)
+        return call_traced(np.max, (self, axis, keepdims), {})
 
     def min(self, axis: Any = None, keepdims: bool = False) -> "Tensor":
-        return TRACED[np.min](self, axis=axis, keepdims=keepdims)
+        return call_traced(np.min, (self, axis, keepdims), {})
 
     def argmax(self, axis: Any = None) -> "Tensor":
-        return TRACED[np.argmax](self, axis=axis)
+        return call_traced(np.argmax, (self,), {"axis": axis})
 
     def clip(self, minimum: Any = None, maximum: Any = None) -> "Tensor":
-        return TRACED[np.clip](self, minimum, maximum)
+        return call_traced(np.clip, (self, minimum, maximum), {})
 
     def reshape(self, *shape: Any) -> "Tensor":
-        return TRACED[np.reshape](self, shape[0] if len(shape) == 1 else shape)
+        return call_traced(np.reshape, (self, shape[0] if len(shape) == 1 else shape), {})
 
     def transpose(self, *axes: Any) -> "Tensor":
-        return TRACED[np.transpose](self, axes[0] if len(axes) == 1 else axes or None)
+        return call_traced(np.transpose, (self, axes[0] if len(axes) == 1 else axes or None), {})
 
     @property
     def T(self) -> "Tensor":
         return self.transpose()
 
     def astype(self, dtype: Any) -> "Tensor":
-        return TRACED["astype"](self, dtype)
+        return call_traced("astype", (self, dtype), {})

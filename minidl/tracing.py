@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from minidl.messages import say
+from minidl.utils.misfits import MISFITS, misfit
 
 __all__ = ["TRACED", "call_traced", "call_ufunc", "operators", "traces"]
 
@@ -45,9 +46,10 @@ def call_traced(function: Any, args: Sequence[Any], kwargs: Mapping[str, Any]) -
         args, kwargs = (kwargs[first],), {k: v for k, v in kwargs.items() if k != first}
     try:
         return traced(*args, **kwargs)
-    except TypeError as error:
-        _explain_misfit(function, traced, args, kwargs, error)
-        raise
+    except MISFITS as error:
+        if isinstance(error, TypeError):
+            _explain_misfit(function, traced, args, kwargs, error)
+        misfit(traced, args, kwargs, error, getattr(function, "__name__", function))
 
 
 def call_ufunc(ufunc: Any, method: str, inputs: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
@@ -90,9 +92,15 @@ def operators(function: Any) -> tuple[Callable[[Any, Any], Any], Callable[[Any, 
     """The operator of a binary NumPy function, and the one for a Tensor on the right-hand side."""
 
     def operator(self: Any, other: Any) -> Any:
-        return TRACED[function](self, other)
+        try:
+            return TRACED[function](self, other)
+        except MISFITS as error:
+            misfit(function, (self, other), {}, error)
 
     def reflected(self: Any, other: Any) -> Any:
-        return TRACED[function](other, self)
+        try:
+            return TRACED[function](other, self)
+        except MISFITS as error:
+            misfit(function, (other, self), {}, error)
 
     return operator, reflected

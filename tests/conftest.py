@@ -1,13 +1,24 @@
 """Every test begins with unused names and the same random numbers, and leaves the settings as they were."""
 
+import os
 import sys
 
 import pytest
+from counts import summary
+from hypothesis import HealthCheck, settings
 
 from minidl import backend, graph
 from minidl.random import streams
 from minidl.utils import set_random_seed
 from minidl.utils.naming import reset_names
+
+# How many configurations hypothesis draws for a test that has no number of its own: MINIDL_PROFILE=deep pytest.
+settings.register_profile("dev", deadline=None, max_examples=30)
+settings.register_profile("ci", deadline=None, max_examples=50, derandomize=True, print_blob=True)
+settings.register_profile(
+    "deep", deadline=None, max_examples=300, print_blob=True, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile(os.environ.get("MINIDL_PROFILE", "dev"))
 
 
 @pytest.fixture(autouse=True)
@@ -26,3 +37,12 @@ def _programs_of_jax_do_not_pile_up(request):
     yield
     if request.node.get_closest_marker("oracle") and "jax" in sys.modules:
         sys.modules["jax"].clear_caches()
+
+
+def pytest_terminal_summary(terminalreporter):
+    """What the suites in tests/survival have counted."""
+    lines = summary(report for reports in terminalreporter.stats.values() for report in reports)
+    if lines:
+        terminalreporter.section("survived")
+        for line in lines:
+            terminalreporter.write_line(line)

@@ -24,10 +24,20 @@ from minidl.callbacks import (
     ModelCheckpoint,
     ReduceLROnPlateau,
 )
-from minidl.layers import LSTM, BatchNormalization, Concatenate, Dense, Dropout, Input
+from minidl.layers import (
+    GRU,
+    LSTM,
+    BatchNormalization,
+    Concatenate,
+    Dense,
+    Dropout,
+    Input,
+    LayerNormalization,
+    SimpleRNN,
+)
 from minidl.models import Model
-from minidl.optimizers import SGD, Adam
-from minidl.optimizers.schedules import ExponentialDecay
+from minidl.optimizers import SGD, Adadelta, Adam, AdamW, RMSprop
+from minidl.optimizers.schedules import CosineDecayRestarts, ExponentialDecay
 from minidl.utils import PyDataset, set_random_seed
 
 EPOCHS = 4
@@ -167,6 +177,43 @@ def stateful(folder):
     return model, {"x": x[..., None], "y": y, "batch_size": 7, "shuffle": False}, []
 
 
+class Augmented(Batches):
+    """Draws with the global generators of Python and NumPy."""
+
+    def __getitem__(self, i):
+        x, y = super().__getitem__(i)
+        return (x + np.random.normal(size=x.shape) * random.random()).astype("float32"), y  # noqa: NPY002, S311
+
+
+def augmented(folder):
+    schedule = CosineDecayRestarts(0.1, 4)
+    return dense(AdamW(schedule, amsgrad=True, clipnorm=0.5)), {"x": Augmented(*rows())}, []
+
+
+def drawn(folder):
+    """A generator that draws, and everything else that has states."""
+    x, y = rows()
+
+    def batches():
+        while True:
+            i = random.randrange(35)  # noqa: S311
+            yield x[i : i + 7, :, None], y[i : i + 7] + np.random.rand()  # noqa: NPY002
+
+    layers = [
+        GRU(3, stateful=True, return_sequences=True, recurrent_dropout=0.3),
+        SimpleRNN(2, stateful=True),
+    ]
+    model = Sequential([Input((4, 1), batch_size=7), *layers, LayerNormalization(), Dense(1)])
+    model.compile(Adadelta(0.5, global_clipnorm=1.0), "mse", metrics=["mae"])
+    return model, {"x": batches(), "steps_per_epoch": 5}, []
+
+
+def centered(folder):
+    x, y = rows()
+    data = {"x": x, "y": y, "sample_weight": np.linspace(0, 2, len(x)), "batch_size": 8}
+    return dense(RMSprop(0.01, momentum=0.5, centered=True, weight_decay=0.01)), data, []
+
+
 def several(folder):
     x, y = rows()
     a, b = Input((4,), name="a"), Input((2,), name="b")
@@ -184,7 +231,20 @@ def several(folder):
 
 
 KINDS = {
-    f.__name__: f for f in (scheduled, lowered, some_steps, numbered, generated, loaded, stateful, several)
+    f.__name__: f
+    for f in (
+        scheduled,
+        lowered,
+        some_steps,
+        numbered,
+        generated,
+        loaded,
+        stateful,
+        several,
+        augmented,
+        drawn,
+        centered,
+    )
 }
 
 
@@ -236,7 +296,7 @@ def main(kind, runs, seed):
         with tempfile.TemporaryDirectory() as home:
             places, status = [], 9
             while status == 9:  # killed once, twice ... and left in peace the fourth time
-                moment = chance.choice([*MOMENTS, "signal"])
+                moment = chance.choice([*MOMENTS, *["signal"] * 4])
                 killer = Slow() if moment == "signal" else Killer(moment, chance.randint(1, MOMENTS[moment]))
                 extra = [killer] if len(places) < 3 else []
                 begun = Path(home, "backup", "latest.npz").exists()

@@ -40,31 +40,45 @@ class Case(NamedTuple):
 
 BATCH = st.integers(1, 5)
 WIDE = st.sampled_from([1, 2, 3, 5, 8, 15, 16, 17, 31, 32, 33, 40])
+FEW = st.integers(1, 2)
 SHAPES = st.lists(st.integers(1, 7), min_size=1, max_size=4).map(tuple)
-ROWS = st.tuples(st.lists(st.integers(1, 5), min_size=1, max_size=2).map(tuple), WIDE).map(
-    lambda s: (*s[0], s[1])
-)
 maybe = st.booleans()
 
 
+def _leading(wide):
+    """Shapes; small ones where `wide` is not WIDE."""
+    return SHAPES if wide is WIDE else st.lists(st.integers(1, 3), min_size=1, max_size=3).map(tuple)
+
+
+def _rows(wide):
+    return st.tuples(st.lists(st.integers(1, 5), min_size=1, max_size=2).map(tuple), wide).map(
+        lambda s: (*s[0], s[1])
+    )
+
+
 @st.composite
-def _conv2d(draw):
+def _conv2d(draw, wide):
     image = draw(windows(largest=3))
     groups = draw(st.sampled_from([1, 1, 1, 2, 3]))
-    channels, filters = draw(WIDE), draw(WIDE)
+    channels, filters = draw(wide), draw(wide)
     shape = (*image.window, channels, filters * groups)
-    x, w, b = normal(draw(seeds), (draw(BATCH), *image.sizes, channels * groups), shape, shape[-1:])
+    x, w, b = normal(
+        draw(seeds),
+        (draw(BATCH if wide is WIDE else FEW), *image.sizes, channels * groups),
+        shape,
+        shape[-1:],
+    )
     border = borders(image.sizes, image.window, image.strides, image.padding, image.dilation)
     options = {"strides": image.strides, "padding": border, "dilation": image.dilation, "groups": groups}
     return Case((x, w, b if draw(maybe) else None), options)
 
 
 @st.composite
-def _pool2d(draw):
+def _pool2d(draw, wide):
     image = draw(windows(dilated=False))
     if draw(maybe):  # the kernel has loops of its own for this one
         image = image._replace(window=(2, 2), strides=(2, 2), sizes=tuple(n + 1 for n in image.sizes))
-    (x,) = normal(draw(seeds), (draw(BATCH), *image.sizes, draw(WIDE)))
+    (x,) = normal(draw(seeds), (draw(BATCH if wide is WIDE else FEW), *image.sizes, draw(wide)))
     if draw(maybe):
         x = np.round(x)  # ties
     border = borders(image.sizes, image.window, image.strides, image.padding, (1, 1))
@@ -72,28 +86,28 @@ def _pool2d(draw):
 
 
 @st.composite
-def _conv1d(draw):
-    (x, w, b), options = draw(_conv2d())
+def _conv1d(draw, wide):
+    (x, w, b), options = draw(_conv2d(wide))
     options = {n: v if n == "groups" else v[1:] for n, v in options.items()}
     return Case((x[:, 0], w[0], b), options)
 
 
 @st.composite
-def _pool1d(draw):
-    (x,), options = draw(_pool2d())
+def _pool1d(draw, wide):
+    (x,), options = draw(_pool2d(wide))
     return Case((x[:, 0],), {n: v[1:] for n, v in options.items()})
 
 
 @st.composite
-def _dense(draw):
-    inputs, units = draw(WIDE), draw(WIDE)
-    x, w, b = normal(draw(seeds), (*draw(SHAPES), inputs), (inputs, units), (units,))
+def _dense(draw, wide):
+    inputs, units = draw(wide), draw(wide)
+    x, w, b = normal(draw(seeds), (*draw(_leading(wide)), inputs), (inputs, units), (units,))
     return Case((x, w, b if draw(maybe) else None), {})
 
 
 @st.composite
-def _batch_normalization(draw):
-    shape = (2, *draw(SHAPES))
+def _batch_normalization(draw, wide):
+    shape = (2, *draw(_leading(wide)))
     x, gamma, beta = normal(draw(seeds), shape, shape[-1:], shape[-1:])
     x = x + draw(st.sampled_from([0, 3]))
     options = {
@@ -104,8 +118,8 @@ def _batch_normalization(draw):
 
 
 @st.composite
-def _layer_normalization(draw):
-    shape = (*draw(SHAPES), draw(WIDE))
+def _layer_normalization(draw, wide):
+    shape = (*draw(_leading(wide)), draw(wide))
     axes = tuple(range(draw(st.integers(1, len(shape) - 1)), len(shape)))
     x, gamma, beta = normal(draw(seeds), shape, *[shape[axes[0] :]] * 2)
     x = x + draw(st.sampled_from([0, 3]))
@@ -114,37 +128,37 @@ def _layer_normalization(draw):
 
 
 @st.composite
-def _elementwise(draw):
-    (x,) = normal(draw(seeds), draw(SHAPES))
+def _elementwise(draw, wide):
+    (x,) = normal(draw(seeds), draw(_leading(wide)))
     return Case((x * draw(st.sampled_from([1, 30])),), {})
 
 
 @st.composite
-def _softmax(draw):
-    shape = draw(ROWS)
+def _softmax(draw, wide):
+    shape = draw(_rows(wide))
     (x,) = normal(draw(seeds), shape)
     return Case((x * draw(st.sampled_from([1, 30])),), {"axis": draw(st.sampled_from([-1, len(shape) - 1]))})
 
 
 @st.composite
-def _softmax_cross_entropy(draw):
-    shape = draw(ROWS)
+def _softmax_cross_entropy(draw, wide):
+    shape = draw(_rows(wide))
     z, t = normal(draw(seeds), shape, shape)
     t = np.abs(t) if draw(maybe) else (t == t.max(axis=-1, keepdims=True)).astype(t.dtype)
     return Case((5 * z, t), {})
 
 
 @st.composite
-def _sparse_softmax_cross_entropy(draw):
-    shape, seed = draw(ROWS), draw(seeds)
+def _sparse_softmax_cross_entropy(draw, wide):
+    shape, seed = draw(_rows(wide)), draw(seeds)
     kind = draw(st.sampled_from(["int64", "int32", "uint8"]))
     labels = np.random.default_rng(seed).integers(0, shape[-1], shape[:-1]).astype(kind)
     return Case((5 * normal(seed, shape)[0], labels), {})
 
 
 @st.composite
-def _sigmoid_cross_entropy(draw):
-    shape = draw(SHAPES)
+def _sigmoid_cross_entropy(draw, wide):
+    shape = draw(_leading(wide))
     z, t = normal(draw(seeds), shape, shape)
     return Case((5 * z, np.abs(np.tanh(t))), {})
 
@@ -161,18 +175,18 @@ def _adam(draw):
 
 
 @st.composite
-def _embedding(draw):
-    rows, seed = draw(WIDE), draw(seeds)
-    ids = np.random.default_rng(seed).integers(0, rows, draw(SHAPES))
+def _embedding(draw, wide):
+    rows, seed = draw(wide), draw(seeds)
+    ids = np.random.default_rng(seed).integers(0, rows, draw(_leading(wide)))
     kind = draw(st.sampled_from(["int64", "int32", "uint8"]))
-    return Case((ids.astype(kind), *normal(seed, (rows, draw(WIDE)))), {})
+    return Case((ids.astype(kind), *normal(seed, (rows, draw(wide)))), {})
 
 
 @st.composite
-def _recurrent(draw, gates):
+def _recurrent(draw, gates, wide):
     """`gates` says which: 1 simple_rnn, 3 gru, 4 lstm."""
     batch, time = draw(st.sampled_from([1, 3, 8, 9, 17])), draw(st.sampled_from([1, 2, 5, 9, 17]))
-    arrays = _sequence(draw(seeds), gates, batch, time, draw(WIDE), draw(WIDE), draw(maybe))
+    arrays = _sequence(draw(seeds), gates, batch, time, draw(wide), draw(wide), draw(maybe))
     curves = st.sampled_from(["tanh", "sigmoid", "relu", "hard_sigmoid", "linear", "softsign"])
     mask = np.random.default_rng(draw(seeds)).random((batch, time)) < 0.6
     options = {"activation": draw(curves), "sequences": draw(maybe), "mask": mask if draw(maybe) else None}
@@ -199,30 +213,34 @@ def _sequence(seed, gates, batch, time, inputs, units, biased=True):
     return (x, *states, w / (2 * inputs**0.5), u / (2 * units**0.5), b if biased else None)
 
 
-CASES = {
-    "adam": _adam(),
-    "average_pool1d": _pool1d(),
-    "average_pool2d": _pool2d(),
-    "batch_normalization": _batch_normalization(),
-    "conv1d": _conv1d(),
-    "conv1d_relu": _conv1d(),
-    "conv2d": _conv2d(),
-    "conv2d_relu": _conv2d(),
-    "dense": _dense(),
-    "embedding": _embedding(),
-    "gru": _recurrent(3),
-    "layer_normalization": _layer_normalization(),
-    "lstm": _recurrent(4),
-    "max_pool1d": _pool1d(),
-    "max_pool2d": _pool2d(),
-    "relu": _elementwise(),
-    "sigmoid": _elementwise(),
-    "sigmoid_cross_entropy": _sigmoid_cross_entropy(),
-    "simple_rnn": _recurrent(1),
-    "softmax": _softmax(),
-    "softmax_cross_entropy": _softmax_cross_entropy(),
-    "sparse_softmax_cross_entropy": _sparse_softmax_cross_entropy(),
-}
+def cases(wide):
+    """For each kernel that is no update rule a strategy, for sizes up to those in `wide`."""
+    return {
+        "average_pool1d": _pool1d(wide),
+        "average_pool2d": _pool2d(wide),
+        "batch_normalization": _batch_normalization(wide),
+        "conv1d": _conv1d(wide),
+        "conv1d_relu": _conv1d(wide),
+        "conv2d": _conv2d(wide),
+        "conv2d_relu": _conv2d(wide),
+        "dense": _dense(wide),
+        "embedding": _embedding(wide),
+        "gru": _recurrent(3, wide),
+        "layer_normalization": _layer_normalization(wide),
+        "lstm": _recurrent(4, wide),
+        "max_pool1d": _pool1d(wide),
+        "max_pool2d": _pool2d(wide),
+        "relu": _elementwise(wide),
+        "sigmoid": _elementwise(wide),
+        "sigmoid_cross_entropy": _sigmoid_cross_entropy(wide),
+        "simple_rnn": _recurrent(1, wide),
+        "softmax": _softmax(wide),
+        "softmax_cross_entropy": _softmax_cross_entropy(wide),
+        "sparse_softmax_cross_entropy": _sparse_softmax_cross_entropy(wide),
+    }
+
+
+CASES = cases(WIDE) | {"adam": _adam()}
 
 _plain = {"strides": (1, 1), "padding": ((1, 0), (0, 1)), "dilation": (1, 1), "groups": 1}
 _pooled = {"pool": (2, 2), "strides": (2, 2), "padding": ((0, 0), (0, 0))}

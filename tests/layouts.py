@@ -7,6 +7,8 @@ LAYOUTS = ("c", "fortran", "reversed", "gaps", "middle", "read-only")
 
 def laid_out(x, layout):
     """An array equal to `x` whose memory is laid out as `layout` says; whatever lies between its cells is NaN."""
+    if x.ndim == 0 and layout != "read-only":
+        return x.copy()
     if layout == "fortran":
         return np.asfortranarray(x)
     if layout == "reversed":  # negative strides on every axis

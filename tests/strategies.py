@@ -316,7 +316,7 @@ def _permute(draw):
 @st.composite
 def _prelu(draw):
     sample = draw(samples)
-    axes = st.lists(st.integers(1, len(sample)), unique=True, max_size=len(sample))
+    axes = st.lists(st.integers(1, len(sample)), unique=True, min_size=1, max_size=len(sample))
     arguments = {
         "alpha_initializer": draw(st.sampled_from(["zeros", "random_normal"])),
         "alpha_regularizer": draw(st.sampled_from([None, "l2"])),

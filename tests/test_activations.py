@@ -46,17 +46,7 @@ EQUATIONS = {
     "hard_tanh": lambda x: min(max(x, -1.0), 1.0),
     "linear": lambda x: x,
 }
-CORNERS = {
-    "relu": [0], "leaky_relu": [0], "relu6": [0, 6], "elu": [0], "selu": [0], "celu": [0],
-    "softsign": [0], "hard_silu": [-3, 3], "hard_sigmoid": [-3, 3], "hard_tanh": [-1, 1],
-}  # fmt: skip
-SMOOTH = ["gelu", "silu", "mish", "softplus", "exponential", "tanh_shrink", "sigmoid", "log_sigmoid", "tanh"]
 LIMITED = sorted(set(EQUATIONS) - {"exponential"})  # finite for every finite number
-
-
-def five_point(f, x, h=1e-3):
-    """The slope of f, element by element, to about 1e-12."""
-    return (f(x - 2 * h) - 8 * f(x - h) + 8 * f(x + h) - f(x + 2 * h)) / (12 * h)
 
 
 def slope(f, x, dy=None):
@@ -75,29 +65,6 @@ def test_value_is_the_equation(name):
     x = np.linspace(-9, 9, 73)
     expected = [EQUATIONS[name](float(v)) for v in x]
     assert np.allclose(activations.get(name)(Tensor(x)).numpy(), expected, rtol=1e-12, atol=1e-15)
-
-
-@pytest.mark.parametrize("name", EQUATIONS)
-@settings(deadline=None, max_examples=15)
-@given(data=st.data())
-def test_gradient_is_the_slope(name, data):
-    shape = data.draw(hnp.array_shapes(min_dims=0, max_dims=3, min_side=0, max_side=4))
-    x = data.draw(hnp.arrays(np.float64, shape, elements=st.floats(-8, 8)))
-    for corner in CORNERS.get(name, []):
-        x = np.where(np.fabs(x - corner) < 0.01, x + 0.1, x)  # differences across a corner mean nothing
-    dy = data.draw(hnp.arrays(np.float64, shape, elements=st.floats(-2, 2)))
-    f = activations.get(name)
-    expected = dy * five_point(lambda v: np.asarray(f(Tensor(v)).numpy()), x)
-    tolerance = 1e-9 * max(1.0, float(np.abs(f(Tensor(x)).numpy()).max(initial=0)))
-    got = slope(f, x, dy) if name != "linear" else dy
-    assert np.allclose(got, expected, rtol=1e-9, atol=tolerance)
-
-
-@pytest.mark.parametrize("name", SMOOTH)
-def test_gradient_by_complex_step(name):
-    x, h, f = np.linspace(-7, 7, 85), 1e-30, activations.get(name)
-    by_step = f(Tensor(x + 1j * h)).numpy().imag / h
-    assert np.allclose(slope(f, x), by_step, rtol=1e-12, atol=1e-14)
 
 
 @pytest.mark.parametrize("dtype", ["float16", "float32", "float64", "longdouble"])
@@ -159,33 +126,6 @@ def test_alpha_of_elu_and_celu(alpha):
 
 
 # --- corners ------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("function", "at", "taken"),
-    [
-        (activations.relu, 0, 0),
-        (activations.relu6, 0, 0),
-        (activations.relu6, 6, 0),
-        (activations.leaky_relu, 0, 1),
-        (lambda x: activations.relu(x, negative_slope=0.1), 0, 1),
-        (lambda x: activations.relu(x, threshold=1), 1, 0),
-        (lambda x: activations.relu(x, threshold=1, negative_slope=0.1), 1, 1),
-        (lambda x: activations.relu(x, max_value=4), 4, 0),
-        (lambda x: activations.relu(x, max_value=4, negative_slope=0.1), 0, 1),
-        (activations.elu, 0, 1),
-        (lambda x: activations.elu(x, 2), 0, 2),
-        (activations.selu, 0, SELU[0] * SELU[1]),
-        (activations.hard_sigmoid, -3, 0),
-        (activations.hard_sigmoid, 3, 0),
-        (activations.hard_silu, -3, 0),
-        (activations.hard_silu, 3, 1),
-        (activations.hard_tanh, -1, 1),
-        (activations.hard_tanh, 1, 1),
-    ],
-)
-def test_slope_taken_at_a_corner(function, at, taken):
-    assert float(slope(function, np.array(float(at)))) == pytest.approx(taken, rel=1e-12)
 
 
 def test_value_at_the_threshold_is_the_line():

@@ -4,8 +4,9 @@ from typing import Any
 
 from minidl import config
 from minidl.tensor import Tensor
+from minidl.utils.checks import number
 
-__all__ = ["float_tensor"]
+__all__ = ["float_tensor", "option"]
 
 
 def float_tensor(x: Any) -> Tensor:
@@ -19,3 +20,16 @@ def float_tensor(x: Any) -> Tensor:
     """
     tensor = x if isinstance(x, Tensor) else Tensor(x)
     return tensor if tensor.dtype.kind in "fc" else Tensor(tensor.data.astype(config.floatx()))
+
+
+def option(function: str, argument: str, value: Any) -> float:
+    """A setting of an activation as a number.
+
+    >>> option("elu", "alpha", "much")
+    Traceback (most recent call last):
+    TypeError: elu expects alpha to be a number that is finite, got str 'much'.
+    """
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        return number(function, argument, value)

@@ -23,6 +23,7 @@ from minidl.activations.inputs import float_tensor
 from minidl.backend import Array
 from minidl.messages import say
 from minidl.tensor import Function, Tensor
+from minidl.utils.checks import whole_number
 from minidl.utils.warned import warn
 
 __all__ = [
@@ -169,6 +170,8 @@ def log_softmax(x: Any, axis: int = -1) -> Tensor:
 
 def _axis(function: str, x: Tensor, axis: int) -> int:
     """`axis` counted from the end, so that the last is −1."""
+    if not isinstance(axis, int):
+        axis = whole_number(function, "axis", axis)
     if not -x.ndim <= axis < x.ndim:
         raise ValueError(
             say(f"{function} along axis {axis} got a tensor of shape {x.shape}, which has no such axis.")

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from minidl.activations.inputs import float_tensor
+from minidl.activations.inputs import float_tensor, option
 from minidl.backend import Array
 from minidl.tensor import Function, Tensor
 
@@ -117,8 +117,12 @@ def relu(
     x = float_tensor(x)
     if not negative_slope and max_value is None and not threshold:
         return ReLU.apply(x)
-    cap = None if max_value is None else float(max_value)
-    return BentReLU.apply(x, slope=float(negative_slope), max_value=cap, threshold=float(threshold))
+    cap = None if max_value is None else option("relu", "max_value", max_value)
+    slope, threshold = (
+        option("relu", "negative_slope", negative_slope),
+        option("relu", "threshold", threshold),
+    )
+    return BentReLU.apply(x, slope=slope, max_value=cap, threshold=threshold)
 
 
 def leaky_relu(x: Any, negative_slope: float = 0.2) -> Tensor:
@@ -149,7 +153,7 @@ def elu(x: Any, alpha: float = 1.0) -> Tensor:
     >>> elu([-100.0, 2.0]).numpy()
     array([-1.,  2.], dtype=float32)
     """
-    return ELU.apply(float_tensor(x), alpha=float(alpha), scale=1.0)
+    return ELU.apply(float_tensor(x), alpha=option("elu", "alpha", alpha), scale=1.0)
 
 
 def selu(x: Any) -> Tensor:
@@ -172,4 +176,5 @@ def celu(x: Any, alpha: float = 1.0) -> Tensor:
     >>> celu([-100.0, 2.0], alpha=2.0).numpy()
     array([-2.,  2.], dtype=float32)
     """
-    return float(alpha) * elu(float_tensor(x) / float(alpha))
+    alpha = option("celu", "alpha", alpha)
+    return alpha * elu(float_tensor(x) / alpha)

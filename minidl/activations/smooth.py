@@ -18,6 +18,7 @@ from minidl.backend import Array
 from minidl.primitives.shaping import split
 from minidl.special import erfc
 from minidl.tensor import Function, Tensor
+from minidl.utils.misfits import MISFITS, misfit
 
 __all__ = [
     "Exponential", "Gelu", "GeluTanh", "HardSilu", "Mish", "Silu", "Softplus", "exponential", "gelu", "glu",
@@ -224,5 +225,8 @@ def glu(x: Any, axis: int = -1) -> Tensor:
     >>> glu([[1.0, 2.0, 0.0, 100.0]]).numpy()
     array([[0.5, 2. ]], dtype=float32)
     """
-    linear, gate = split(float_tensor(x), 2, axis)
+    try:
+        linear, gate = split(float_tensor(x), 2, axis)
+    except MISFITS as error:
+        misfit(glu, (x, axis), {}, error)
     return linear * sigmoid(gate)

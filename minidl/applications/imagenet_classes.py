@@ -9,7 +9,6 @@ The classes are in the order of their ids. O. Russakovsky et al., "ImageNet Larg
 """
 
 import hashlib
-import json
 import re
 import tempfile
 from pathlib import Path
@@ -17,6 +16,7 @@ from typing import Any
 
 from minidl.datasets import files
 from minidl.messages import say
+from minidl.saving.json_text import read_json
 
 __all__ = ["class_names"]
 
@@ -41,7 +41,7 @@ def class_names() -> list[tuple[str, str]]:
         content = stored.read(_LARGEST + 1)
     try:
         return _read(content)
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise ValueError(
             say(
                 f"{file} is not the list of ImageNet's classes: {error!s:.150}"
@@ -54,8 +54,8 @@ def _read(content: bytes) -> list[tuple[str, str]]:
     """The names in the bytes of the file, each entry checked."""
     if len(content) > _LARGEST:
         raise ValueError(say(f"it has more than {_LARGEST:,} bytes"))
-    table: Any = json.loads(content)
-    if not isinstance(table, dict) or set(table) != {str(i) for i in range(_CLASSES)}:
+    table: Any = read_json(content, _NAME, "its content")
+    if set(table) != {str(i) for i in range(_CLASSES)}:
         raise ValueError(say(f"it should have the keys 0 to {_CLASSES - 1}"))
     names: list[tuple[str, str]] = []
     for i in range(_CLASSES):

@@ -16,7 +16,7 @@ from minidl.layers.arguments import sizes_or_none
 from minidl.messages import say
 from minidl.models import Functional
 from minidl.symbolic import Shape, SymbolicTensor
-from minidl.utils.checks import flag, whole_number
+from minidl.utils.checks import chosen, flag, one_of, whole_number
 from minidl.utils.warned import warn
 
 __all__ = ["Published", "Wanted", "finished", "first", "pooled"]
@@ -63,11 +63,8 @@ def first(wanted: Wanted, published: Published | None, default_size: int, min_si
     owner = f"The model {wanted.name!r}"
     flag(owner, "include_top", wanted.include_top)
     whole_number(owner, "classes", wanted.classes, minimum=1)
-    if wanted.pooling not in (None, "avg", "max"):
-        raise ValueError(
-            say(f"{owner} expects pooling to be None, 'avg' or 'max', got {wanted.pooling!r:.60}.")
-        )
-    activations.get(wanted.classifier_activation)  # which raises for an unknown one
+    one_of(owner, "pooling", wanted.pooling, None, "avg", "max")
+    chosen(owner, "classifier_activation", activations.get, wanted.classifier_activation)
     _check_weights(owner, wanted, published)
     if wanted.input_tensor is not None:
         return _checked_input(owner, wanted.input_tensor, min_size)

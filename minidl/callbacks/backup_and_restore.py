@@ -11,11 +11,13 @@ import os
 from typing import Any
 
 from minidl.callbacks.backup_file import read_state, write_state
+from minidl.callbacks.backup_form import malformed, same_form
 from minidl.callbacks.base import Callback
 from minidl.callbacks.batch_count import BatchCount
-from minidl.callbacks.model_state import check_model, model_state, set_model_state
+from minidl.callbacks.model_state import check_model, copied, model_state, set_model_state
 from minidl.messages import say
-from minidl.utils.checks import flag
+from minidl.utils.checks import as_path, flag
+from minidl.utils.seeds import global_generators, set_global_generators
 from minidl.utils.warned import warn
 
 __all__ = ["BackupAndRestore"]
@@ -39,8 +41,9 @@ class BackupAndRestore(Callback):
             had ended the run.
 
     The model, the data and the arguments of `fit` must be the same. A generator of batches is read from its beginning
-    and its first batches pass by. Not brought back are random generators of your own, such as NumPy's, and the place in
-    a generator that stands in `validation_data`.
+    and its first batches pass by. The global generators of Python and NumPy (`random.random()`, `np.random.rand()`) are
+    brought back, so that data drawn with them goes on too. Not brought back are generators that you have made, with
+    `np.random.default_rng` say, and the place in a generator of batches that stands in `validation_data`.
 
     Raises:
         TypeError, ValueError: an argument of the wrong kind; or the backup is damaged, or of another model or run.
@@ -74,11 +77,7 @@ class BackupAndRestore(Callback):
         delete_checkpoint: bool = True,
     ):
         owner = "BackupAndRestore"
-        if not isinstance(backup_dir, str | os.PathLike):
-            raise TypeError(say(f"{owner} expects backup_dir to be a path, got {backup_dir!r:.60}."))
-        if not os.fspath(backup_dir):
-            raise ValueError(say(f"{owner} expects backup_dir to be the path of a folder, got ''."))
-        self.backup_dir = os.path.abspath(backup_dir)
+        self.backup_dir = os.path.abspath(as_path(owner, "backup_dir", backup_dir))
         self.save_freq = save_freq
         self._count = BatchCount(owner, "save_freq", save_freq)
         self.double_checkpoint = flag(owner, "double_checkpoint", double_checkpoint)
@@ -129,6 +128,8 @@ class BackupAndRestore(Callback):
         problem = None
         if found.get("format") != _FORMAT:
             problem = f"{found.get('format')!r:.60} in the place of {_FORMAT!r}"
+        elif (problem := malformed(found)) is not None:
+            pass
         elif found["began"] > self._began:
             problem = f"a run that began with step {found['began']}, this one begins with {self._began}"
         elif [name for name, _ in found["callbacks"]] != self._names():
@@ -154,12 +155,35 @@ class BackupAndRestore(Callback):
             # `fit` goes on within an epoch, but nobody in this process has been told that it began.
             for callback in self._others:
                 callback.on_epoch_begin(backup["epoch"], {})
-        set_model_state(self.model, backup["model"])
-        for callback, (_, state) in zip(self._remembering, backup["callbacks"], strict=True):
-            callback.set_state(state)
+        self._take_on(backup)
         self._began = backup["began"]
         epoch = (self.params or {})["epochs"] if backup["stopped"] else backup["epoch"]
-        self.model._resume_at(epoch, backup["batch"], backup["first_step"], backup["scores"])
+        drawn = backup.get("generators")  # files of before have none
+        self.model._resume_at(
+            epoch, backup["batch"], backup["first_step"], backup["scores"],
+            then=None if drawn is None else lambda: set_global_generators(drawn),
+        )  # fmt: skip
+
+    def _take_on(self, backup: dict[str, Any]) -> None:
+        """Make model and callbacks what they were; where a part cannot take its state, none does."""
+        before = copied(model_state(self.model)), [callback.get_state() for callback in self._remembering]
+        try:
+            _try_generators(backup.get("generators"))
+            if not all(same_form(s, now) for (_, s), now in zip(backup["callbacks"], before[1], strict=True)):
+                raise ValueError(say("its callbacks remember other things."))
+            set_model_state(self.model, backup["model"])
+            for callback, (_, state) in zip(self._remembering, backup["callbacks"], strict=True):
+                callback.set_state(state)
+        except Exception as error:
+            set_model_state(self.model, before[0])
+            for callback, state in zip(self._remembering, before[1], strict=True):
+                callback.set_state(state)
+            raise ValueError(
+                say(
+                    f"The backup in {self.backup_dir[-120:]} does not fit this run: {error!s:.150} "
+                    "Give each fit a backup_dir of its own, or remove the backup to begin anew."
+                )
+            ) from error
 
     # --- while it runs --------------------------------------------------------------------------------------
 
@@ -184,6 +208,7 @@ class BackupAndRestore(Callback):
             "stopped": bool(self.model.stop_training),
             "scores": self.model.scores.get_state() if batch else None,
             "model": model_state(self.model),
+            "generators": global_generators(),
             "callbacks": [
                 (name, callback.get_state())
                 for name, callback in zip(self._names(), self._remembering, strict=True)
@@ -210,3 +235,13 @@ class BackupAndRestore(Callback):
     def _steps(self) -> int | None:
         steps: int | None = (self.params or {}).get("steps")
         return steps
+
+
+def _try_generators(drawn: Any) -> None:
+    """See that the global generators can take these states, which they are given later."""
+    if drawn is not None:
+        now = global_generators()
+        try:
+            set_global_generators(drawn)
+        finally:
+            set_global_generators(now)

@@ -12,6 +12,7 @@ checksum (CRC-32) for every member. There is no pickle in it: whatever the file 
 
 import json
 import math
+import re
 import zipfile
 from typing import Any
 
@@ -28,6 +29,7 @@ from minidl.utils.atomic import atomic_write
 __all__ = ["read_state", "write_state"]
 
 _STATE = "state.json"
+_ARRAY = re.compile(r"\d{1,5}\.npy", re.ASCII)
 
 
 def write_state(path: FilePath, state: dict[str, Any]) -> None:
@@ -105,13 +107,14 @@ def read_state(path: FilePath) -> dict[str, Any]:
         text = read_json(read_member(archive, members[_STATE], path, MAX_CONFIG), path, _STATE)
         arrays: dict[int, Array] = {}
         for name, info in members.items():
-            number = name.removesuffix(".npy")
-            if name == _STATE or not number.isdecimal():
+            if name == _STATE:
                 continue
-            arrays[int(number)] = read_member_array(archive, info, path)
+            if not _ARRAY.fullmatch(name):
+                raise refusal(path, "arrays with numbers for names", f"{name!r:.60}", "Is it the right file?")
+            arrays[int(name.removesuffix(".npy"))] = read_member_array(archive, info, path)
     try:
         state = _decoded(text, arrays)
-    except (KeyError, TypeError, ValueError) as error:
+    except (ArithmeticError, KeyError, TypeError, ValueError) as error:
         raise refusal(path, f"a state in {_STATE}", f"{type(error).__name__}: {error}") from error
     if not isinstance(state, dict):
         raise refusal(path, f"a state in {_STATE}", type(state).__name__)

@@ -3,11 +3,12 @@
 from typing import Any
 
 from minidl.messages import say
+from minidl.utils.keywords import KnownArguments
 
 __all__ = ["Callback", "CallbackList", "History"]
 
 
-class Callback:
+class Callback(KnownArguments):
     """Derive from this and override the moments of interest. `self.model` is the model in training.
 
     `logs` is a dict of losses and metrics so far; at the end of an epoch it has the validation results too.
@@ -121,7 +122,11 @@ class CallbackList:
                     if isinstance(callback, type)
                     else " Derive it from Callback."
                 )
-                raise TypeError(say(f"callbacks expects Callback objects, got {callback!r:.80}.{mend}"))
+                raise TypeError(
+                    say(
+                        f"fit, evaluate and predict expect callbacks to be Callback objects, got {callback!r:.80}.{mend}"
+                    )
+                )
         given.sort(key=lambda callback: callback.comes_last)
         self.callbacks: list[Callback] = given
         for callback in given:

@@ -1,6 +1,7 @@
 """CSVLogger: the history of a run in a text file, for a spreadsheet, or for after a crash."""
 
 import csv
+import io
 import os
 from typing import Any
 
@@ -8,7 +9,8 @@ import numpy as np
 
 from minidl.callbacks.base import Callback
 from minidl.messages import say
-from minidl.utils.checks import flag
+from minidl.utils.atomic import append_whole, atomic_write
+from minidl.utils.checks import as_path, flag
 from minidl.utils.warned import warn
 
 __all__ = ["CSVLogger"]
@@ -43,8 +45,6 @@ class CSVLogger(Callback):
     """
 
     def __init__(self, filename: str | os.PathLike[str], separator: str = ",", append: bool = False):
-        if not isinstance(filename, str | os.PathLike):
-            raise TypeError(say(f"CSVLogger expects filename to be a path, got {filename!r:.60}."))
         if not isinstance(separator, str):
             raise TypeError(say(f"CSVLogger expects separator to be one character, got {separator!r:.60}."))
         if len(separator) != 1 or separator in '\r\n"\0':
@@ -53,7 +53,7 @@ class CSVLogger(Callback):
                     f"CSVLogger expects separator to be one character, such as ',' or ';', got {separator!r:.60}."
                 )
             )
-        self.filename, self.sep = os.fspath(filename), separator
+        self.filename, self.sep = as_path("CSVLogger", "filename", filename), separator
         self.append = flag("CSVLogger", "append", append)
         self.keys: list[str] | None = None  # columns behind the epoch; None until there are any
         self._path, self._warned = self.filename, False
@@ -88,8 +88,9 @@ class CSVLogger(Callback):
             rows.append(["epoch", *self.keys])
         self._warn_of(set(logs) - set(self.keys))
         rows.append([epoch, *[_text(logs.get(key, "NA")) for key in self.keys]])
-        with open(self._path, "a", newline="", encoding="utf-8") as file:
-            csv.writer(file, delimiter=self.sep).writerows(rows)
+        text = io.StringIO(newline="")
+        csv.writer(text, delimiter=self.sep).writerows(rows)
+        append_whole(self._path, text.getvalue().encode())
 
     def _warn_of(self, left_out: set[str]) -> None:
         if left_out and not self._warned:
@@ -106,8 +107,9 @@ class CSVLogger(Callback):
 
     def set_state(self, state: dict[str, Any]) -> None:
         self.keys, self._warned = state["keys"], state["warned"]
-        with open(self._path, "w", newline="", encoding="utf-8") as file:
-            file.write(state["text"])
+        content = state["text"].encode()
+        with atomic_write(self._path, needed=len(content)) as file:
+            file.write(content)
 
 
 def _text(value: Any) -> Any:

@@ -16,7 +16,7 @@ import numpy as np
 from minidl.callbacks.base import Callback
 from minidl.messages import say
 from minidl.utils.atomic import atomic_write
-from minidl.utils.checks import number, whole_number
+from minidl.utils.checks import as_path, number, whole_number
 
 __all__ = ["LivePlot"]
 
@@ -57,9 +57,9 @@ class LivePlot(Callback):
         metrics: Any = None,
         width: float = 10.0,
     ):
-        if filepath is not None and not isinstance(filepath, str | os.PathLike):
-            raise TypeError(say(f"LivePlot expects filepath to be a path or None, got {filepath!r:.60}."))
-        self.filepath = None if filepath is None else os.path.abspath(filepath)
+        self.filepath = (
+            None if filepath is None else os.path.abspath(as_path("LivePlot", "filepath", filepath))
+        )
         self._kind = "png" if self.filepath is None else os.path.splitext(self.filepath)[1].lower()[1:]
         if self._kind not in ("png", "svg", "pdf"):
             raise ValueError(
@@ -67,11 +67,13 @@ class LivePlot(Callback):
             )
         self.every = whole_number("LivePlot", "every", every, 1)
         names = [metrics] if isinstance(metrics, str) else metrics
-        if names is not None and not isinstance(names, list | tuple):
+        if names is not None and not (
+            isinstance(names, list | tuple) and all(isinstance(name, str) and name for name in names)
+        ):
             raise TypeError(
                 say(f"LivePlot expects metrics to be a list of keys of the logs, got {metrics!r:.60}.")
             )
-        self.metrics = None if names is None else [str(name).removeprefix("val_") for name in names]
+        self.metrics = None if names is None else [name.removeprefix("val_") for name in names]
         self.width = number("LivePlot", "width", width, above=0, maximum=100)
         self._begin()
 

@@ -8,7 +8,7 @@ import numpy as np
 from minidl.callbacks.batch_count import BatchCount
 from minidl.callbacks.monitor import Monitor
 from minidl.messages import say
-from minidl.utils.checks import flag, number, whole_number
+from minidl.utils.checks import as_path, flag, number, whole_number
 from minidl.utils.warned import warn
 
 __all__ = ["ModelCheckpoint"]
@@ -58,9 +58,7 @@ class ModelCheckpoint(Monitor):
     ):
         super().__init__(monitor, mode)
         owner = "ModelCheckpoint"
-        if not isinstance(filepath, str | os.PathLike):
-            raise TypeError(say(f"{owner} expects filepath to be a path, got {filepath!r:.60}."))
-        self.filepath = os.fspath(filepath)
+        self.filepath = as_path(owner, "filepath", filepath)
         verbose = int(verbose) if isinstance(verbose, bool) else verbose
         self.verbose = whole_number(owner, "verbose", verbose, 0)
         self.save_best_only = flag(owner, "save_best_only", save_best_only)

@@ -17,8 +17,9 @@ from minidl.backend import Array
 from minidl.layers.holder import all_layers
 from minidl.layers.recurrent.rnn import RNN
 from minidl.random.streams import SeedGenerator, unseeded_generator
+from minidl.utils.interrupts import postponed_interrupt
 
-__all__ = ["check_model", "model_state", "set_model_state"]
+__all__ = ["check_model", "copied", "model_state", "set_model_state"]
 
 
 def model_state(model: Any) -> dict[str, Any]:
@@ -54,14 +55,22 @@ def check_model(model: Any, state: dict[str, Any]) -> str | None:
 
 
 def set_model_state(model: Any, state: dict[str, Any]) -> None:
-    """Make a model what it was, with a state that `check_model` has found to fit."""
-    for variables, arrays in ((model.weights, state["weights"]), (model.optimizer.variables, state["slots"])):
-        for variable, array in zip(variables, arrays, strict=True):
-            variable.assign(array)
-    for layer, kept in zip(_recurrent(model), state["kept"], strict=True):
-        layer.set_state(kept)
-    for source, drawn in zip(_sources(model), state["draws"], strict=True):
-        source.set_state(drawn)
+    """Make a model what it was, with a state that `check_model` has found to fit; no Ctrl-C comes in between."""
+    pairs = (model.weights, state["weights"]), (model.optimizer.variables, state["slots"])
+    with postponed_interrupt():
+        for variables, arrays in pairs:
+            for variable, array in zip(variables, arrays, strict=True):
+                variable.assign(array)
+        for layer, kept in zip(_recurrent(model), state["kept"], strict=True):
+            layer.set_state(kept)
+        for source, drawn in zip(_sources(model), state["draws"], strict=True):
+            source.set_state(drawn)
+
+
+def copied(state: dict[str, Any]) -> dict[str, Any]:
+    """A model's state with arrays of its own, which stays as it is while the model goes on."""
+    arrays = {name: [array.copy() for array in state[name]] for name in ("weights", "slots")}
+    return {**state, **arrays}
 
 
 def _alike(a: Array, b: Array) -> bool:

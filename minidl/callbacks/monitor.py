@@ -25,7 +25,7 @@ class Monitor(Callback):
 
     def __init__(self, monitor: str = "val_loss", mode: str = "auto", min_delta: float = 0):
         owner = type(self).__name__
-        if not isinstance(monitor, str):
+        if not isinstance(monitor, str) or not monitor:
             raise TypeError(
                 say(
                     f"{owner} expects monitor to be a key of the logs, such as 'val_loss', got {monitor!r:.60}."

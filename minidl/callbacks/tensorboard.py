@@ -9,8 +9,10 @@ The files are made by the library tensorboardX, which needs no TensorFlow. To lo
 `tensorboard --logdir log_dir`.
 """
 
+import contextlib
 import os
 import socket
+import struct
 import time
 from typing import Any
 
@@ -20,7 +22,8 @@ from minidl.backend import Array
 from minidl.callbacks.base import Callback
 from minidl.callbacks.batch_count import BatchCount
 from minidl.messages import say
-from minidl.utils.checks import flag, whole_number
+from minidl.utils.atomic import append_whole
+from minidl.utils.checks import as_path, flag, whole_number
 
 __all__ = ["TensorBoard"]
 
@@ -68,8 +71,6 @@ class TensorBoard(Callback):
         embeddings_freq: int = 0,
         embeddings_metadata: Any = None,
     ):
-        if not isinstance(log_dir, str | os.PathLike):
-            raise TypeError(say(f"TensorBoard expects log_dir to be a path, got {log_dir!r:.60}."))
         given = locals()
         for argument, mend in _REFUSED.items():
             if given[argument]:
@@ -78,7 +79,7 @@ class TensorBoard(Callback):
                         f"TensorBoard does not serve {argument}={given[argument]!r:.60}. Leave it out, and {mend}."
                     )
                 )
-        self.log_dir = os.path.abspath(log_dir)
+        self.log_dir = os.path.abspath(as_path("TensorBoard", "log_dir", log_dir))
         self.histogram_freq = whole_number("TensorBoard", "histogram_freq", histogram_freq, 0)
         self.write_graph = flag("TensorBoard", "write_graph", write_graph)
         self.write_steps_per_second = flag("TensorBoard", "write_steps_per_second", write_steps_per_second)
@@ -106,7 +107,7 @@ class TensorBoard(Callback):
 
     def _close(self) -> None:
         for writer in self._writers.values():
-            writer.close()
+            writer.flush()
         self._writers = {}
 
     def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
@@ -180,26 +181,36 @@ class _EventFile:
     """A new event file in a folder.
 
     The SummaryWriter of the library leaves what it is given to another thread, and a run that is killed loses the last
-    minutes. This one writes at once, with the library's records.
+    minutes. This one writes at once, and whole records: a full disk leaves a file that can be read, and an error that
+    names it.
     """
 
     def __init__(self, folder: str):
         try:
-            from tensorboardX import RecordWriter, summary
+            from tensorboardX import summary
             from tensorboardX.proto.event_pb2 import Event
+            from tensorboardX.record_writer import masked_crc32c
         except ImportError as error:
             raise ImportError(
                 say('TensorBoard writes with tensorboardX. Install it: pip install "minidl[tensorboard]".')
             ) from error
         os.makedirs(folder, exist_ok=True)
         name = f"events.out.tfevents.{time.time():.0f}.{socket.gethostname()}.{os.getpid()}.{time.monotonic_ns()}"
-        self._summary, self._event = summary, Event
-        self._records = RecordWriter(os.path.join(folder, name))
+        self._summary, self._event, self._checksum = summary, Event, masked_crc32c
+        self._path, self._waiting = os.path.join(folder, name), b""
         self._add(file_version="brain.Event:2")
         self.flush()
 
     def _add(self, **content: Any) -> None:
-        self._records.write(self._event(wall_time=time.time(), **content).SerializeToString())
+        event: bytes = self._event(wall_time=time.time(), **content).SerializeToString()
+        length = struct.pack("<Q", len(event))
+        parts = (length, self._sum(length), event, self._sum(event))
+        self._waiting += b"".join(parts)
+        if len(self._waiting) > _AT_ONCE:
+            self.flush()
+
+    def _sum(self, data: bytes) -> bytes:
+        return struct.pack("<I", self._checksum(data))
 
     def add_scalar(self, tag: str, value: Any, step: int) -> None:
         self._add(step=step, summary=self._summary.scalar(tag, float(value)))
@@ -208,16 +219,16 @@ class _EventFile:
         self._add(step=step, summary=self._summary.histogram(tag, values, _BUCKETS))
 
     def flush(self) -> None:
-        self._records.flush()
-
-    def close(self) -> None:
-        self.flush()
-        self._records.close()
+        append_whole(self._path, self._waiting)
+        self._waiting = b""
 
     def __del__(self) -> None:
-        if hasattr(self, "_records"):  # a run that ends in an error has no on_train_end
-            self._records.close()
+        if getattr(self, "_waiting", b""):  # a run that ends in an error has no on_train_end
+            with contextlib.suppress(OSError):  # which may be that of a full disk
+                self.flush()
 
+
+_AT_ONCE = 8192  # bytes
 
 _POSITIVE = 1e-12 * 1.1 ** np.arange(776)  # up to 1e20, as TensorFlow divides its histograms
 _BUCKETS = np.concatenate([-_POSITIVE[::-1], [0.0], _POSITIVE])

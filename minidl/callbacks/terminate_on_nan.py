@@ -23,13 +23,15 @@ class TerminateOnNaN(Callback):
     Raises:
         RuntimeError: the loss is NaN or infinite, and `raise_error` is true.
 
+    >>> import warnings
     >>> import minidl
     >>> model = minidl.Sequential([minidl.layers.Dense(1)])
     >>> model.compile("sgd", "mse")
     >>> x, y = [[1.0], [2.0], [3.0]], [[1.0], [float("inf")], [3.0]]
-    >>> history = model.fit(
-    ...     x, y, batch_size=1, epochs=9, shuffle=False, verbose=0, callbacks=[TerminateOnNaN()]
-    ... )
+    >>> options = {"batch_size": 1, "epochs": 9, "shuffle": False, "verbose": 0}
+    >>> with warnings.catch_warnings():  # fit warns as well, and says where the infinity came from
+    ...     warnings.simplefilter("ignore")
+    ...     history = model.fit(x, y, callbacks=[TerminateOnNaN()], **options)
     Batch 2: the loss is inf, training ends.
     >>> len(history.epoch)
     1

@@ -9,18 +9,23 @@ work), under its own name there is the whole file or nothing.
 
 import hashlib
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, NamedTuple
+from urllib.parse import urljoin, urlsplit
 
 from minidl.messages import say
 from minidl.utils.atomic import atomic_write
+from minidl.utils.checks import as_path
 
 __all__ = ["Published", "checksum", "download", "folder", "locate", "reason", "receive", "replacing"]
 
 _SOURCE = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/"
 _TIMEOUT = 30  # seconds without a byte
+_PATIENCE, _SLOWEST = 60, 1024  # after so many seconds, so many bytes must have come in each
+_HOPS = 5  # redirects
 
 
 class Published(NamedTuple):
@@ -42,7 +47,7 @@ def locate(name: str | os.PathLike[str]) -> Path:
     Raises:
         OSError: something that is not a file (a folder, a device) has this name.
     """
-    path = folder() / name
+    path = folder() / as_path("load_data", "path", name)
     if path.exists() and not path.is_file():
         raise OSError(say(f"{path} should be a data file, but it is a folder or a device. Move it away."))
     return path
@@ -94,29 +99,63 @@ def reason(error: BaseException) -> str:
 
 
 def receive(url: str, output: Any, limit: int) -> None:
-    """Write what `url` sends, at most `limit` bytes, to the file named `output`, and on to the disk."""
-    import requests
+    """Write what `url` sends, at most `limit` bytes, to the file named `output`, and on to the disk.
+
+    Raises:
+        OSError: it could not be had, or not in a bearable time, or is longer.
+    """
     from tqdm import tqdm
 
-    request = requests.get(
-        url,
-        stream=True,
-        timeout=_TIMEOUT,
-        allow_redirects=False,  # a redirect could lead away from https; its text is not the file
-        headers={"Accept-Encoding": "identity"},  # the bytes as stored: they are what has the checksum
-    )
-    with request as response, open(output, "wb") as file:
-        response.raise_for_status()
+    with _answer(url) as response, open(output, "wb") as file:
         announced = response.headers.get("Content-Length", "")
-        total = int(announced) if announced.isdecimal() else None
+        total = int(announced[:18]) if announced.isdecimal() else None
         with tqdm(total=total, unit="B", unit_scale=True, ncols=79) as bar:
-            for chunk in response.iter_content(1 << 16):
-                if file.tell() + len(chunk) > limit:
+            for chunk in _chunks(response.raw):
+                if max(file.tell() + len(chunk), total or 0) > limit:
                     raise OSError(say("the server sends more bytes than the published file has"))
                 file.write(chunk)
                 bar.update(len(chunk))
         file.flush()
         os.fsync(file.fileno())
+
+
+def _answer(url: str) -> Any:
+    """The server's answer, or that of the one it redirects to; not over to http or file, though."""
+    import requests
+
+    for _ in range(_HOPS + 1):
+        response = requests.get(
+            url,
+            stream=True,
+            timeout=_TIMEOUT,
+            allow_redirects=False,  # each is looked at first
+            headers={"Accept-Encoding": "identity"},  # the bytes as stored: they are what has the checksum
+        )
+        if response.ok and not response.is_redirect:
+            return response
+        response.close()
+        response.raise_for_status()
+        target = urljoin(url, response.headers["Location"])
+        if urlsplit(target).scheme != urlsplit(url).scheme:
+            raise OSError(say(f"the server redirects to {target[:60]}, which is less safe, and not followed"))
+        url = target
+    raise OSError(say(f"the server redirects more than {_HOPS} times"))
+
+
+def _chunks(raw: Any) -> Iterator[bytes]:
+    """What a connection brings, as it comes; a server may not keep us waiting by sending a byte now and then."""
+    begin, received = time.monotonic(), 0
+    try:
+        while chunk := raw.read1(1 << 16):
+            received += len(chunk)
+            yield chunk
+            seconds = time.monotonic() - begin
+            if seconds > _PATIENCE and received < seconds * _SLOWEST:
+                raise OSError(say(f"the server sends less than {_SLOWEST:,} bytes in a second"))
+    except OSError:
+        raise
+    except Exception as error:  # urllib3's, of a connection that breaks
+        raise OSError(f"{type(error).__name__}: {error}") from error
 
 
 @contextmanager

@@ -8,7 +8,8 @@ import gzip
 import math
 import struct
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -16,11 +17,15 @@ import numpy as np
 
 from minidl.backend import Array
 from minidl.messages import say
+from minidl.saving.archive import open_archive, open_member
+from minidl.saving.files import open_regular
+from minidl.saving.npy import ArrayHeader, read_header, read_member_array
 
 __all__ = ["SHAPES", "Layout", "Split", "read_arrays", "read_idx", "read_npz", "stored_shapes"]
 
 Split: TypeAlias = tuple[tuple[Array, Array], tuple[Array, Array]]
 Layout: TypeAlias = Mapping[str, tuple[tuple[int, ...], np.dtype[Any]]]
+_Members: TypeAlias = dict[str, zipfile.ZipInfo]
 
 SHAPES: dict[str, tuple[int, ...]] = {
     "x_train": (60000, 28, 28),
@@ -65,12 +70,15 @@ def read_arrays(
         ValueError: it holds something else.
     """
     try:
-        with zipfile.ZipFile(path) as archive:
-            problem = _difference(archive, layout)
-        if problem is None:
-            with np.load(path, allow_pickle=False) as stored:
-                arrays = {key: stored[key] for key in layout}
-            problem = problem_with(arrays)
+        with _opened(path) as (archive, members):
+            problem = _difference(path, archive, members, layout)
+            if problem is None:
+                arrays = {
+                    key: read_member_array(archive, members[f"{key}.npy"], path.name, texts=True)
+                    for key in layout
+                }
+                arrays = {key: array.astype(layout[key][1], "C", copy=False) for key, array in arrays.items()}
+                problem = problem_with(arrays)
     except Exception as error:  # whatever zipfile, zlib or NumPy make of a damaged file
         raise _unreadable(path, error, downloaded) from error
     if problem is not None:
@@ -91,32 +99,37 @@ def stored_shapes(path: Path) -> dict[str, tuple[int, ...]]:
         OSError: the file cannot be read.
     """
     try:
-        with zipfile.ZipFile(path) as archive:
-            names = [name.removesuffix(".npy") for name in archive.namelist() if name.endswith(".npy")]
-            return {name: _header(archive, name)[0] for name in names}
+        with _opened(path) as (archive, members):
+            return {
+                name.removesuffix(".npy"): _header(path, archive, info).shape
+                for name, info in members.items()
+                if name.endswith(".npy")
+            }
     except Exception as error:  # whatever zipfile, zlib or NumPy make of a damaged file
         raise _unreadable(path, error, downloaded=False) from error
 
 
-def _header(archive: zipfile.ZipFile, key: str) -> tuple[tuple[int, ...], np.dtype[Any]]:
-    """The shape and dtype of an array in an archive.
-
-    Only the header is read: a small file can announce arrays that no memory holds.
-    """
-    with archive.open(f"{key}.npy") as member:
-        np.lib.format.read_magic(member)
-        shape, _, dtype = np.lib.format.read_array_header_1_0(member)
-    return shape, dtype
+@contextmanager
+def _opened(path: Path) -> Iterator[tuple[zipfile.ZipFile, _Members]]:
+    """A NumPy archive and its members, open for reading."""
+    with open_regular(path) as file:
+        yield open_archive(file, path.name)
 
 
-def _difference(archive: zipfile.ZipFile, layout: Layout) -> str | None:
+def _header(path: Path, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> ArrayHeader:
+    """The header of an array in an archive. No more is read: a small file can announce arrays that no memory holds."""
+    with open_member(archive, info, path.name) as member:
+        return read_header(member, path.name, info.filename, texts=True)
+
+
+def _difference(path: Path, archive: zipfile.ZipFile, members: _Members, layout: Layout) -> str | None:
     """How the arrays announced in an archive differ from those of the data set, None where they do not."""
     for key, (shape, dtype) in layout.items():
-        if f"{key}.npy" not in archive.namelist():
+        if f"{key}.npy" not in members:
             return f"it has no array {key}"
-        stored, found = _header(archive, key)
-        if stored != shape or found != dtype:
-            return f"{key} should be {dtype} of shape {shape}, it is {found} of shape {stored}"
+        header = _header(path, archive, members[f"{key}.npy"])
+        if header.shape != shape or header.dtype.newbyteorder("=") != dtype:
+            return f"{key} should be {dtype} of shape {shape}, it is {header.dtype} of shape {header.shape}"
     return None
 
 
@@ -153,7 +166,7 @@ def read_idx(path: Path, shape: tuple[int, ...]) -> Array:
     header = struct.pack(f">4B{len(shape)}I", 0, 0, 8, len(shape), *shape)
     expected = len(header) + math.prod(shape)
     try:
-        with gzip.open(path) as file:
+        with open_regular(path) as stored, gzip.open(stored) as file:
             content = file.read(expected + 1)
     except Exception as error:  # whatever gzip and zlib make of a damaged file
         raise _unreadable(path, error) from error
@@ -165,6 +178,6 @@ def read_idx(path: Path, shape: tuple[int, ...]) -> Array:
 
 
 def _unreadable(path: Path, error: Exception, downloaded: bool = True) -> OSError:
-    reason = f"{type(error).__name__}: {error}"[:150]
+    reason = f"{type(error).__name__}: {error}"[:200]
     advice = " If it is damaged, delete it to have it downloaded anew." if downloaded else ""
     return OSError(say(f"{path} cannot be read ({reason}).{advice}"))

@@ -107,6 +107,7 @@ def load_data(
     n_test = whole_number("synthetic_har", "n_test", n_test, 1, _MOST)
     people_train = whole_number("synthetic_har", "people_train", people_train, 1, _MOST)
     people_test = whole_number("synthetic_har", "people_test", people_test, 1, _MOST)
+    seed = whole_number("synthetic_har", "seed", seed, 0, 2**64 - 1)
     train = _part(n_train, people_train, generator(seed, EXPLICIT, call=0))
     test = _part(n_test, people_test, generator(seed, EXPLICIT, call=1))
     return train, test

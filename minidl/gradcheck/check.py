@@ -9,6 +9,7 @@ from minidl.gradcheck.compare import REST, Comparison, Settings, backward_slopes
 from minidl.gradcheck.report import GradcheckError, GradcheckReport
 from minidl.gradcheck.target import Target, prepared
 from minidl.messages import say
+from minidl.utils.checks import flag, number, whole_number
 
 __all__ = ["gradcheck"]
 
@@ -52,7 +53,14 @@ def gradcheck(
     >>> bool(gradcheck(lambda a, b: a * b, [1.0, 2.0], [3.0, 4.0]))
     True
     """
-    settings = Settings(float(tolerance), float(step), int(max_elements), int(seed))
+    settings = Settings(
+        number("gradcheck", "tolerance", tolerance, above=0),
+        number("gradcheck", "step", step, above=0),
+        whole_number("gradcheck", "max_elements", max_elements, 1),
+        whole_number("gradcheck", "seed", seed, 0),
+    )
+    training = flag("gradcheck", "training", training)
+    raise_on_failure = flag("gradcheck", "raise_on_failure", raise_on_failure)
     with prepared(target, inputs, training) as checked:
         notes = _refuse_unfit(checked)
         comparisons, moved = _away_from_kinks(checked, settings)

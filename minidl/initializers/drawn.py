@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from minidl.backend import Array
 from minidl.initializers.fixed import Initializer
 from minidl.messages import say
 from minidl.random import OUTSIDE, SeedGenerator
-from minidl.utils.checks import number, sizes
+from minidl.utils.checks import chosen, number, sizes
 from minidl.utils.registry import deserialize_object, serialize_object
 
 __all__ = ["Orthogonal", "RandomInitializer", "RandomNormal", "RandomUniform", "TruncatedNormal"]
@@ -30,9 +31,13 @@ class RandomInitializer(Initializer):
 
     def __init__(self, seed: int | SeedGenerator | Mapping[str, Any] | None = None):
         if isinstance(seed, Mapping):  # from a config
-            seed = deserialize_object("seed", {"SeedGenerator": SeedGenerator}, seed)
+            read = partial(deserialize_object, "seed", {"SeedGenerator": SeedGenerator})
+            seed = chosen(type(self).__name__, "seed", read, seed)
         self.seed = seed
-        self._source = seed if isinstance(seed, SeedGenerator) else SeedGenerator(seed)  # type: ignore[arg-type]
+        new = not isinstance(seed, SeedGenerator)
+        self._source: SeedGenerator = (
+            chosen(type(self).__name__, "seed", SeedGenerator, seed) if new else seed  # type: ignore[assignment]
+        )
 
     def _generator(self) -> np.random.Generator:
         return self._source.next() if self._source is self.seed else self._source.at(OUTSIDE)

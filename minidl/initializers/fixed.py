@@ -9,7 +9,7 @@ from minidl import config
 from minidl.backend import Array
 from minidl.messages import say
 from minidl.tensor import Tensor, as_array
-from minidl.utils.checks import number
+from minidl.utils.checks import chosen, number
 from minidl.utils.registry import Configurable
 
 __all__ = ["Constant", "Identity", "Initializer", "Ones", "Zeros"]
@@ -54,7 +54,8 @@ class Constant(Initializer):
     """
 
     def __init__(self, value: Any = 0.0):
-        self.value = as_array(value if isinstance(value, Tensor) else np.asarray(value))
+        numbers = value if isinstance(value, Tensor) else chosen("Constant", "value", np.asarray, value)
+        self.value = chosen("Constant", "value", as_array, numbers)
 
     def __call__(self, shape: Sequence[int], dtype: Any = None) -> Array:
         try:

@@ -10,19 +10,19 @@ The shape of the input may be given to the first layer of a model in several spe
 """
 
 import inspect
+import numbers
 from collections.abc import Mapping
 from typing import Any
-
-import numpy as np
 
 from minidl import constraints, initializers, regularizers
 from minidl.messages import say
 from minidl.symbolic import Shape
-from minidl.utils.checks import did_you_mean
+from minidl.utils.checks import chosen, did_you_mean
+from minidl.utils.keywords import meant
 from minidl.utils.registry import serialize_object
 
 __all__ = [
-    "constructor_arguments", "data_type", "keep_weight_arguments", "plain", "read_shape_hints", "sizes_or_none",
+    "check_names", "constructor_arguments", "keep_weight_arguments", "plain", "read_shape_hints", "sizes_or_none",
 ]  # fmt: skip
 
 _SHAPE_HINTS = ("input_shape", "batch_input_shape", "batch_shape", "input_dim", "input_length", "batch_size")
@@ -42,6 +42,13 @@ def constructor_arguments(cls: type, root: type) -> tuple[str, ...]:
     return tuple(n for n in names if n != "self")
 
 
+def check_names(cls: type, root: type, given: Mapping[str, Any]) -> None:
+    """Raise TypeError for a name that no constructor of the class knows, before Python misses another one."""
+    known = (*constructor_arguments(cls, root), *getattr(cls, "old_arguments", ()))
+    unknown = {name: value for name, value in given.items() if name not in known}
+    read_shape_hints(cls, root, unknown)
+
+
 def keep_weight_arguments(layer: Any, arguments: Mapping[str, Any], *weights: str) -> None:
     """Keep how each of `weights` is to be made, <weight>_initializer, _regularizer and _constraint, on the layer.
 
@@ -53,9 +60,11 @@ def keep_weight_arguments(layer: Any, arguments: Mapping[str, Any], *weights: st
     readers = {
         "initializer": initializers.get, "regularizer": regularizers.get, "constraint": constraints.get,
     }  # fmt: skip
+    owner = type(layer).__name__.removesuffix("Cell")
     for name in (f"{weight}_{kind}" for weight in weights for kind in readers):
         if name in arguments:
-            setattr(layer, name, readers[name.rpartition("_")[2]](arguments[name]))
+            read: Any = readers[name.rpartition("_")[2]]
+            setattr(layer, name, chosen(owner, name, read, arguments[name]))
 
 
 def read_shape_hints(cls: type, root: type, hints: Mapping[str, Any]) -> Shape | None:
@@ -77,7 +86,9 @@ def read_shape_hints(cls: type, root: type, hints: Mapping[str, Any]) -> Shape |
     for name in hints:
         if name not in _SHAPE_HINTS:
             known = constructor_arguments(cls, root)
-            mend = did_you_mean(name, [*known, *_SHAPE_HINTS]) or f"It takes {', '.join(known)}."
+            mend = meant(name, known)
+            if mend.startswith("It takes"):
+                mend = did_you_mean(name, _SHAPE_HINTS) or mend
             raise TypeError(say(f"{owner} has no argument {name!r:.60}. {mend:.320}"))
     for name in ("batch_input_shape", "batch_shape"):
         if hints.get(name) is not None:
@@ -102,10 +113,11 @@ def sizes_or_none(owner: str, argument: str, shape: Any) -> Shape:
     """
     sizes = tuple(shape) if isinstance(shape, list | tuple) else (shape,)
     good = isinstance(shape, list | tuple) and all(
-        n is None or (hasattr(n, "__index__") and not isinstance(n, bool) and n > 0) for n in sizes
+        n is None or (isinstance(n, numbers.Integral) and not isinstance(n, bool) and int(n) > 0)
+        for n in sizes
     )
     if not good:
-        error = ValueError if all(n is None or isinstance(n, int) for n in sizes) else TypeError
+        error = ValueError if all(n is None or isinstance(n, numbers.Integral) for n in sizes) else TypeError
         raise error(
             say(
                 f"{owner} expects {argument} to be made of whole numbers > 0, or None where a size may vary, "
@@ -113,22 +125,6 @@ def sizes_or_none(owner: str, argument: str, shape: Any) -> Shape:
             )
         )
     return tuple(None if n is None else int(n) for n in sizes)
-
-
-def data_type(owner: str, dtype: Any, kinds: str) -> str:
-    """The name of a type whose kind, as NumPy calls it ("f" for floats), is in `kinds`.
-
-    >>> data_type("Dense", np.float64, "f")
-    'float64'
-    """
-    try:
-        found = np.dtype(dtype)
-    except TypeError:
-        found = np.dtype(object)
-    if found.kind not in kinds:
-        numbers = "a float type, such as 'float32' or 'float64'" if kinds == "f" else "a type of numbers"
-        raise ValueError(say(f"{owner} expects dtype to be {numbers}, got {dtype!r:.60}."))
-    return str(found)
 
 
 def plain(value: Any) -> Any:

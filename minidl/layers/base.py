@@ -26,8 +26,8 @@ from typing import Any, ClassVar
 import numpy as np
 
 from minidl import config, regularizers
-from minidl.layers.arguments import constructor_arguments, data_type, plain, read_shape_hints
-from minidl.layers.checks import InputSpec, flag
+from minidl.layers.arguments import check_names, constructor_arguments, plain, read_shape_hints
+from minidl.layers.checks import InputSpec, flag, no_numbers, no_room
 from minidl.layers.context import add_loss, mode
 from minidl.layers.holder import WeightHolder
 from minidl.layers.known import KNOWN, layer_from
@@ -36,6 +36,7 @@ from minidl.layers.masks import attach, given_masks, masks_of, warn_dropped
 from minidl.messages import say
 from minidl.symbolic import Call, Shape, SymbolicTensor, is_shape, shapes_of
 from minidl.tensor import Tensor
+from minidl.utils.checks import chosen, data_type
 from minidl.utils.naming import unique_name
 from minidl.utils.nested import mapped
 
@@ -60,6 +61,9 @@ class Layer(WeightHolder):
     input_spec: InputSpec | None = None
     autocast: ClassVar[bool] = True  # convert inputs to the layer's float type
     supports_masking: bool = False  # whether the mask of the input is that of the output as well
+    old_arguments: ClassVar[
+        tuple[str, ...]
+    ] = ()  # what the constructor takes for scripts written for older Keras
     repeats: bool = False  # whether it runs the same ops, with the same constants, on all inputs of one shape
 
     def __init__(
@@ -84,8 +88,14 @@ class Layer(WeightHolder):
         self.dtype = (
             config.floatx() if dtype is None else data_type(kind, dtype, "f" if self.autocast else "biuf")
         )
-        self.activity_regularizer = regularizers.get(activity_regularizer)
+        penalty = chosen(kind, "activity_regularizer", regularizers.get, activity_regularizer)
+        self.activity_regularizer = penalty
         self.trainable = flag(self, "trainable", trainable)
+
+    def __new__(cls, *args: Any, **given: Any) -> Any:
+        if given and cls.__module__.startswith("minidl.layers."):
+            check_names(cls, Layer, given)
+        return super().__new__(cls)
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -219,6 +229,10 @@ class Layer(WeightHolder):
             kwargs["mask"] = mask
         try:
             outputs = self.call(inputs, *args, **kwargs)
+        except MemoryError as error:
+            if type(error) is MemoryError:  # of the user's own, or told already by a layer inside
+                raise
+            raise no_room(self, _shape_of(inputs), error) from error
         finally:
             mode.training = outer
         if mask is not None or self._makes_masks:
@@ -237,8 +251,7 @@ class Layer(WeightHolder):
         try:
             x = inputs if isinstance(inputs, Tensor) else Tensor(inputs)
         except (TypeError, ValueError) as error:
-            rows = " in rows of equal length" if isinstance(inputs, list | tuple) else ""
-            raise type(error)(say(f"{self} expects numbers{rows}, got {inputs!r:.60}. {error}")) from None
+            raise no_numbers(self, inputs, error) from None
         if self.autocast and x.data.dtype != self.dtype and x.data.dtype.kind != "c":
             converted = x.astype(self.dtype)
             converted.mask = x.mask

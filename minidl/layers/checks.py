@@ -6,12 +6,25 @@ A message names the layer and the argument, says what was expected and what came
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
+from minidl.layers.trail import standing_behind
 from minidl.messages import say
 from minidl.symbolic import Shape
 from minidl.utils import checks
-from minidl.utils.checks import whole_number
+from minidl.utils.checks import one_of, whole_number
 
-__all__ = ["InputSpec", "channels_last", "choice", "flag", "last_size", "side_pairs", "size_tuple"]
+__all__ = [
+    "InputSpec",
+    "channels_last",
+    "choice",
+    "flag",
+    "last_size",
+    "no_numbers",
+    "no_room",
+    "side_pairs",
+    "size_tuple",
+]
 
 
 class InputSpec:
@@ -44,11 +57,12 @@ class InputSpec:
             raise ValueError(
                 say(
                     f"{layer} expects {len(self.axes)}-D input ({', '.join(self.axes)}), got shape {shape}."
-                    f"{self._rank_hint(n)}"
+                    f"{standing_behind(shape, len(self.axes)) or self._rank_hint(n)}"
                 )
             )
         if n < self.min_ndim:
             mend = " For one sample use x[None], for one feature per sample x[:, None]." if n == 1 else ""
+            mend = standing_behind(shape, self.min_ndim) or mend
             raise ValueError(
                 say(f"{layer} expects input of at least {self.min_ndim} axes, got shape {shape}.{mend}")
             )
@@ -110,11 +124,7 @@ def choice(layer: Any, argument: str, value: Any, *allowed: str) -> str:
     """`value` in lower case, one of `allowed`."""
     word = value.lower() if isinstance(value, str) else value
     if word not in allowed:
-        raise ValueError(
-            say(
-                f"{type(layer).__name__} expects {argument} to be {' or '.join(map(repr, allowed))}, got {value!r}."
-            )
-        )
+        one_of(type(layer).__name__, argument, value, *allowed)  # which raises, with what was given
     return str(word)
 
 
@@ -127,7 +137,10 @@ def last_size(layer: Any, shape: Shape, what: str = "features") -> int:
     """The size of the last axis, on which weights depend."""
     if shape[-1] is None:
         raise ValueError(
-            say(f"{layer} needs to know its number of {what}: the last axis of {shape} is None.")
+            say(
+                f"{layer} needs to know its number of {what}: the last axis of {shape} is None. Declare it in Input; "
+                "behind Flatten, all sizes of a sample must be known."
+            )
         )
     return shape[-1]
 
@@ -142,3 +155,32 @@ def channels_last(layer: Any, data_format: str | None) -> str:
             )
         )
     return "channels_last"
+
+
+def no_numbers(layer: Any, inputs: Any, error: Exception) -> Exception:
+    """The error for an input of which no tensor can be made."""
+    if isinstance(error, ValueError) and isinstance(inputs, list | tuple):
+        return ValueError(
+            say(
+                f"{layer} expects rows of equal length, got lists of different ones. Pad them to one length first."
+            )
+        )
+    if isinstance(inputs, np.ma.MaskedArray):
+        return TypeError(
+            say(
+                f"{layer} expects numbers, got a masked array, whose hidden ones would be used. Pass x.filled(0)."
+            )
+        )
+    kind = f"an array of {inputs.dtype}" if hasattr(inputs, "dtype") else type(inputs).__name__
+    return TypeError(
+        say(f"{layer} expects numbers, got {kind}. Convert it first, with np.asarray(x, 'float32').")
+    )
+
+
+def no_room(layer: Any, shape: Any, error: MemoryError) -> MemoryError:
+    """The error for an output that is too large; NumPy's own says of what shape, and how many bytes."""
+    return MemoryError(
+        say(
+            f"{layer} has no room for its output, from inputs of shape {shape!s:.100}. {error}. Use smaller sizes."
+        )
+    )

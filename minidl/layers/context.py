@@ -15,6 +15,7 @@ import numpy as np
 from minidl.backend import Array
 from minidl.messages import say
 from minidl.tensor import Tensor
+from minidl.utils.interrupts import postponed_interrupt
 from minidl.variable import Variable
 
 __all__ = ["CallContext", "add_loss", "latest", "mode", "update"]
@@ -43,9 +44,11 @@ class CallContext:
         mode.context = self._outer
 
     def commit(self) -> None:
-        """Store the new values."""
-        for variable, value in self.updates.values():
-            variable.assign(value)
+        """Store the new values; no Ctrl-C comes in between."""
+        if self.updates:
+            with postponed_interrupt():
+                for variable, value in self.updates.values():
+                    variable.assign(value)
 
 
 def add_loss(loss: Tensor) -> None:

@@ -16,7 +16,8 @@ from minidl.backend import Array
 from minidl.layers.allowance import spend
 from minidl.messages import say
 from minidl.tensor import as_array
-from minidl.utils.checks import sizes
+from minidl.utils.checks import chosen, shown, sizes
+from minidl.utils.interrupts import postponed_interrupt
 from minidl.variable import Variable
 
 __all__ = ["WeightHolder", "all_layers"]
@@ -114,7 +115,7 @@ class WeightHolder:
             value = as_array(initialize(shape, dtype=dtype))
         except MemoryError as error:
             raise MemoryError(
-                say(f"{self} has no room for {name} of shape {shape}: {needed / 2**30:.1f} GiB.")
+                say(f"{self} has no room for {name} of shape {shape}: {needed:,} bytes.")
             ) from error
         if value.shape != shape:
             raise ValueError(
@@ -221,12 +222,14 @@ class WeightHolder:
             TypeError: they are no real numbers. No weight is changed then.
         """
         own = self.weights
+        if not isinstance(weights, list | tuple):
+            raise TypeError(say(f"{self} expects weights to be a list of arrays, got {shown(weights)}."))
         if len(weights) != len(own):
             mend = "" if self.built else " Build it first, by calling it on data or with build(input_shape)."
             raise ValueError(
                 say(f"{self} has {len(own)} weight arrays, set_weights got {len(weights)}.{mend}")
             )
-        values = [as_array(value) for value in weights]
+        values = [chosen(str(self), "weights", as_array, value) for value in weights]
         for variable, value in zip(own, values, strict=True):
             if variable.shape != value.shape:
                 raise ValueError(
@@ -234,8 +237,9 @@ class WeightHolder:
                 )
             if value.dtype.kind == "c":
                 raise TypeError(say(f"{self}: {variable.path} holds real numbers, got {value.dtype}."))
-        for variable, value in zip(own, values, strict=True):
-            variable.assign(value)
+        with postponed_interrupt():
+            for variable, value in zip(own, values, strict=True):
+                variable.assign(value)
 
 
 def all_layers(layer: Any) -> Iterator[Any]:

@@ -1,19 +1,22 @@
 """Layers called on symbolic tensors: the weights are made, the shape of the output is found, and the call is noted."""
 
 import inspect
+import math
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from minidl.layers.holder import all_layers
+from minidl.layers.trail import laid_out_behind
 from minidl.messages import say
 from minidl.symbolic import Call, SymbolicTensor, is_shape, is_symbolic, shapes_of
 from minidl.tensor import Tensor, no_grad
 from minidl.utils.nested import flatten, mapped, packed
 
-__all__ = ["any_symbolic", "lay_out", "run_on_zeros", "snapshot", "symbolic_tensors"]
+__all__ = ["LARGEST_SAMPLE", "any_symbolic", "lay_out", "run_on_zeros", "snapshot", "symbolic_tensors"]
 
+LARGEST_SAMPLE = 1 << 28  # numbers; 1 GiB of float32
 # What None in a shape may be, on the batch axis and elsewhere: a size that follows it becomes None in the output. Large
 # ones first, since windows need room, and 64 and 96 differ even when they were halved five times.
 _STAND_INS = (((2, 64), (3, 96)), ((2, 2), (3, 3)))
@@ -42,8 +45,9 @@ def lay_out(
         )
     restore = snapshot(layer)
     try:
-        layer.build(shapes_of(args[0]))  # of a layer that is built, this only checks the shape
-        shapes, dtypes = layer._symbolic_output(args, kwargs)
+        with laid_out_behind(args[0]):
+            layer.build(shapes_of(args[0]))  # of a layer that is built, this only checks the shape
+            shapes, dtypes = layer._symbolic_output(args, kwargs)
         if not _has_all_weights(layer):  # an activation with weights, say, finds its shape only in a run
             quiet = {"training": False} if layer._takes_training else {}
             run_on_zeros(layer.call, args, quiet | kwargs, layer.dtype if layer.autocast else None)
@@ -63,12 +67,25 @@ def _has_all_weights(layer: Any) -> bool:
 def symbolic_tensors(layer: Any, shapes: Any, dtypes: list[str] | str) -> Any:
     """Symbolic tensors for a shape or a structure of shapes."""
     name = f"{layer.name}_output"
+    for shape in [shapes] if is_shape(shapes) else flatten(shapes, is_shape):
+        _check_size(layer, shape)
     if is_shape(shapes):
         return SymbolicTensor(shapes, dtypes if isinstance(dtypes, str) else dtypes[0], name)
     several = flatten(shapes, is_shape)
     kinds = [dtypes] * len(several) if isinstance(dtypes, str) else dtypes
     made = [SymbolicTensor(s, t, f"{name}_{i}") for i, (s, t) in enumerate(zip(several, kinds, strict=True))]
     return packed(shapes, made, is_shape)
+
+
+def _check_size(layer: Any, shape: tuple[int | None, ...]) -> None:
+    """Refuse an output that no memory holds, or a file that asks for one: RepeatVector(2**40)."""
+    if math.prod(n or 1 for n in shape[1:]) > LARGEST_SAMPLE:
+        raise ValueError(
+            say(
+                f"{layer} would make {shape} of one sample, which is more than {LARGEST_SAMPLE:,} numbers. "
+                "Are its sizes right?"
+            )
+        )
 
 
 def run_on_zeros(
@@ -94,6 +111,13 @@ def run_on_zeros(
         except Exception:
             raise error from None
     one, other = (flatten(run) for run in runs)
+    if any(y is None for y in one):
+        raise TypeError(
+            say(
+                f"{getattr(function, '__self__', 'The function')} returned None in place of a tensor. "
+                "Does its call end with a return?"
+            )
+        )
     shapes = [
         tuple(n if n == m else None for n, m in zip(np.shape(a), np.shape(b), strict=True))
         for a, b in zip(one, other, strict=True)

@@ -11,6 +11,8 @@ output, with the functions below.
 
 from typing import Any
 
+import numpy as np
+
 from minidl.messages import say
 from minidl.tensor import Tensor, as_array
 from minidl.utils.nested import flatten, mapped
@@ -42,12 +44,35 @@ def given_masks(layer: Any, mask: Any, inputs: Any) -> Any:
                 say(f"{layer} expects a mask or None for each of {len(inputs)} inputs, got {len(mask)}.")
             )
         return [None if m is None else given_masks(layer, m, x) for m, x in zip(mask, inputs, strict=True)]
-    array = as_array(mask)
-    array = array if array.dtype == bool else array != 0
+    array = _true_or_false(layer, mask)
     named = inputs.shape[: array.ndim]
     if not layer._mask_at and array.shape != named:
         raise wrong_mask(layer, array, inputs)
     return array
+
+
+def _true_or_false(layer: Any, mask: Any) -> Any:
+    """A mask as a boolean array; 0 and 1 stand for False and True."""
+    try:
+        array = as_array(mask)
+    except (TypeError, ValueError):
+        got = f"{type(mask).__name__} {mask!r:.40}" if isinstance(mask, str) else type(mask).__name__
+        raise TypeError(
+            say(
+                f"{layer} expects mask to be an array of True and False, got {got}. For example mask=x[..., 0] != 0."
+            )
+        ) from None
+    if array.dtype == bool:
+        return array
+    wrong = np.argwhere((array != 0) & (array != 1))
+    if len(wrong):
+        index = tuple(wrong[0].tolist())
+        raise ValueError(
+            say(
+                f"{layer} expects mask to hold True and False (or 1 and 0), got {array[index]} at index {index}."
+            )
+        )
+    return array != 0
 
 
 def attach(outputs: Any, inputs: Any, masks: Any) -> Any:

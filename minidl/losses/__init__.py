@@ -49,7 +49,7 @@ from minidl.losses.regression import (
     mean_squared_logarithmic_error,
 )
 from minidl.messages import say
-from minidl.utils.registry import deserialize_object, lookup, serialize_object
+from minidl.utils.registry import deserialize_object, family_of, lookup, serialize_object
 
 mse = MSE = mean_squared_error
 mae = MAE = mean_absolute_error
@@ -100,6 +100,15 @@ _FUNCTIONS: dict[str, Callable[..., Any]] = {
     "bce": bce, "BCE": bce, "kld": kld, "KLD": kld, "kullback_leibler_divergence": kld, "logcosh": log_cosh,
     "huber_loss": huber,
 }  # fmt: skip
+_WHICH = (
+    "Which cross-entropy? 'binary_crossentropy' for yes or no, 'sparse_categorical_crossentropy' for labels 0..C-1, "
+    "'categorical_crossentropy' for one-hot rows."
+)
+_METRIC = "It is a metric: compile(loss=..., metrics=[...])."
+_NOT_LOSSES = {
+    "ce": _WHICH, "crossentropy": _WHICH, "cross_entropy": _WHICH, "logloss": _WHICH, "acc": _METRIC,
+    "accuracy": _METRIC, "auc": _METRIC, "rmse": _METRIC + " Its loss is 'mse'.",
+}  # fmt: skip
 _NAMES: dict[str, Any] = {cls.__name__: cls for cls in _CLASSES} | _FUNCTIONS
 
 
@@ -116,6 +125,8 @@ def as_loss(identifier: Any) -> Loss | None:
     >>> as_loss("mse")
     MeanSquaredError(name='mean_squared_error', reduction='sum_over_batch_size')
     """
+    if isinstance(identifier, str) and (meant := _NOT_LOSSES.get(identifier.lower())):
+        raise ValueError(say(f"Unknown loss {identifier!r}. {meant}"))
     found = lookup("loss", _OBJECTS, identifier)() if isinstance(identifier, str) else get(identifier)
     return found if found is None or isinstance(found, Loss) else LossFunctionWrapper(found)
 
@@ -148,6 +159,9 @@ def get(identifier: Any) -> Any:
         )
     if isinstance(identifier, str | Mapping):
         return deserialize(identifier)
+    family = family_of(type(identifier))
+    if family is not None:
+        raise TypeError(say(f"Expected a loss, got a {family}: {identifier!r:.80}."))
     if callable(identifier):
         return identifier
     raise TypeError(

@@ -24,12 +24,14 @@ from minidl.losses.inputs import changed, same_rank, target_tensor
 from minidl.losses.reduction import reduced, reduction_name, total_weights
 from minidl.messages import say
 from minidl.tensor import Tensor, as_array
+from minidl.utils.checks import chosen, data_type, text
+from minidl.utils.keywords import KnownArguments
 from minidl.utils.naming import unique_name
 
 __all__ = ["Loss", "LossFunctionWrapper"]
 
 
-class Loss:
+class Loss(KnownArguments):
     """Base class. A loss of your own defines `call(y_true, y_pred)`, which gives one loss for each sample.
 
     Args:
@@ -54,11 +56,10 @@ class Loss:
     def __init__(
         self, name: str | None = None, reduction: str | None = "sum_over_batch_size", dtype: Any = None
     ):
-        self.name = name or unique_name(type(self).__name__)
-        self.reduction = reduction_name(reduction)
-        if dtype is not None and np.dtype(dtype).kind != "f":
-            raise ValueError(say(f"{type(self).__name__} expects a float type as dtype, got {dtype!r}."))
-        self.dtype = None if dtype is None else np.dtype(dtype).name
+        owner = type(self).__name__
+        self.name = unique_name(owner) if name is None else text(owner, "name", name)
+        self.reduction = chosen(owner, "reduction", reduction_name, reduction)
+        self.dtype = None if dtype is None else data_type(owner, dtype, "f")
 
     def call(self, y_true: Tensor, y_pred: Tensor) -> Tensor:
         """Losses (N, ...) of targets and predictions (N, ..., U)."""
@@ -140,9 +141,11 @@ class LossFunctionWrapper(Loss):
     ):
         if not callable(fn):
             raise TypeError(
-                say(f"{type(self).__name__} expects a function f(y_true, y_pred), got {fn!r:.80}.")
+                say(f"{type(self).__name__} expects fn to be a function f(y_true, y_pred), got {fn!r:.80}.")
             )
-        super().__init__(name or getattr(fn, "__name__", type(fn).__name__), reduction, dtype)
+        super().__init__(
+            getattr(fn, "__name__", type(fn).__name__) if name is None else name, reduction, dtype
+        )
         self.fn = fn
         self._arguments = kwargs
 

@@ -17,7 +17,7 @@ from minidl.losses.base import LossFunctionWrapper
 from minidl.losses.fused import SigmoidCrossEntropy
 from minidl.losses.inputs import logits_behind, pair, refuse_gradient, smoothing, within
 from minidl.tensor import Tensor
-from minidl.utils.checks import whole_number
+from minidl.utils.checks import flag, whole_number
 
 __all__ = ["BinaryCrossentropy", "binary_crossentropy"]
 
@@ -48,6 +48,7 @@ def binary_crossentropy(
     array([10000.], dtype=float32)
     """
     name = "binary_crossentropy"
+    from_logits, axis = flag(name, "from_logits", from_logits), whole_number(name, "axis", axis)
     y, p = pair(name, y_true, y_pred)
     refuse_gradient(name, y)
     within(
@@ -92,7 +93,7 @@ class BinaryCrossentropy(LossFunctionWrapper):
         dtype: Any = None,
     ):
         super().__init__(
-            binary_crossentropy, reduction, name, dtype, from_logits=bool(from_logits),
+            binary_crossentropy, reduction, name, dtype, from_logits=flag(type(self).__name__, "from_logits", from_logits),
             label_smoothing=smoothing("BinaryCrossentropy", label_smoothing),
             axis=whole_number("BinaryCrossentropy", "axis", axis),
         )  # fmt: skip

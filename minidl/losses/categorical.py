@@ -30,7 +30,7 @@ from minidl.losses.inputs import (
 )
 from minidl.messages import say
 from minidl.tensor import Tensor
-from minidl.utils.checks import whole_number
+from minidl.utils.checks import flag, whole_number
 from minidl.utils.warned import warn
 
 __all__ = [
@@ -71,9 +71,11 @@ def categorical_crossentropy(
     array([10000.], dtype=float32)
     """
     name = "categorical_crossentropy"
+    from_logits, axis = flag(name, "from_logits", from_logits), whole_number(name, "axis", axis)
     y_pred = _classes_last(float_tensor(y_pred), axis)
     y, p = one_hot_pair(name, _classes_last(y_true, axis), y_pred)
     refuse_gradient(name, y)
+    within(name, "targets", y.data, "One-hot targets are 0 and 1: to_categorical(y) makes them of labels.")
     if p.shape[-1] == 1 and (p.origin is None or p.origin[0] != "softmax"):  # softmax warned of it already
         warn(
             f"{name} got predictions of shape {p.shape}: one class alone always has probability 1. For two "
@@ -114,6 +116,9 @@ def sparse_categorical_crossentropy(
     array([0.69314..., 1.38629...], dtype=float32)
     """
     name = "sparse_categorical_crossentropy"
+    from_logits, axis = flag(name, "from_logits", from_logits), whole_number(name, "axis", axis)
+    if ignore_class is not None:
+        ignore_class = whole_number(name, "ignore_class", ignore_class)
     p = _classes_last(float_tensor(y_pred), axis)
     if p.ndim == 0:
         raise ValueError(say(f"{name} expects predictions with an axis of classes, got one number."))
@@ -176,7 +181,8 @@ class CategoricalCrossentropy(LossFunctionWrapper):
         dtype: Any = None,
     ):
         super().__init__(
-            categorical_crossentropy, reduction, name, dtype, from_logits=bool(from_logits),
+            categorical_crossentropy, reduction, name, dtype,
+            from_logits=flag(type(self).__name__, "from_logits", from_logits),
             label_smoothing=smoothing("CategoricalCrossentropy", label_smoothing),
             axis=whole_number("CategoricalCrossentropy", "axis", axis),
         )  # fmt: skip
@@ -210,7 +216,8 @@ class SparseCategoricalCrossentropy(LossFunctionWrapper):
             None if ignore_class is None else whole_number(owner, "ignore_class", ignore_class)
         )
         super().__init__(
-            sparse_categorical_crossentropy, reduction, name, dtype, from_logits=bool(from_logits),
+            sparse_categorical_crossentropy, reduction, name, dtype,
+            from_logits=flag(type(self).__name__, "from_logits", from_logits),
             ignore_class=self.ignore_class, axis=whole_number(owner, "axis", axis),
         )  # fmt: skip
 

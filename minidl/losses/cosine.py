@@ -25,12 +25,19 @@ def cosine_similarity(y_true: Any, y_pred: Any, axis: int = -1) -> Tensor:
     >>> cosine_similarity([[1.0, 0.0], [1.0, 1.0]], [[2.0, 0.0], [0.0, 0.0]]).numpy() + 0
     array([-1.,  0.], dtype=float32)
     """
+    axis = whole_number("cosine_similarity", "axis", axis)
     y, p = pair("cosine_similarity", y_true, y_pred)
     return -(_direction(y, axis) * _direction(p, axis)).sum(axis=axis)
 
 
+_SQUARED = 1e15  # beyond, a sum of squares may overflow in float32
+
+
 def _direction(x: Tensor, axis: int) -> Tensor:
     """x / max(‖x‖, ε)."""
+    top = float(np.abs(np.real(x.data)).max(initial=0))
+    if _SQUARED < top < np.inf:  # the direction is that of a smaller x
+        x = x / top
     squares = np.square(x).sum(axis=axis, keepdims=True)
     return x / np.sqrt(np.maximum(squares, config.epsilon() ** 2))
 

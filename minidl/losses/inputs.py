@@ -28,7 +28,12 @@ def target_tensor(y_true: Any, dtype: Any) -> Tensor:
     """The targets as a tensor of `dtype`; a tensor that wants a gradient stays on the graph."""
     if isinstance(y_true, Tensor) and y_true.requires_grad:
         return y_true if y_true.dtype == dtype else y_true.astype(dtype)
-    return Tensor(as_array(y_true).astype(dtype, copy=False))
+    array = as_array(y_true)
+    if array.dtype.kind == "c" and np.dtype(dtype).kind != "c":
+        raise TypeError(
+            say("A loss compares real numbers, got complex targets. Take np.real or np.abs of them.")
+        )
+    return Tensor(array.astype(dtype, copy=False))
 
 
 def changed(y_pred: Tensor, change: Callable[[Tensor], Tensor]) -> Tensor:
@@ -114,19 +119,25 @@ def refuse_gradient(loss: str, y_true: Tensor) -> None:
         )
 
 
-def place(index: tuple[Any, ...]) -> str:
+def place(index: tuple[Any, ...], whose: str = " of this batch") -> str:
     """Where a wrong number stands: "row 12 of this batch", or "index (12, 3) of this batch".
 
     Of the batch, because training shuffles: row 12 of a batch is not row 12 of the data.
     """
     numbers = tuple(int(i) for i in index)
-    return f"{f'row {numbers[0]}' if len(numbers) == 1 else f'index {numbers}'} of this batch"
+    return f"{f'row {numbers[0]}' if len(numbers) == 1 else f'index {numbers}'}{whose}"
 
 
-def class_labels(loss: str, y_true: Any, shape: tuple[int, ...], ignored: int | None) -> tuple[Array, Array]:
+def class_labels(
+    loss: str,
+    y_true: Any,
+    shape: tuple[int, ...],
+    ignored: int | None,
+    whose: str = " of this batch",
+) -> tuple[Array, Array]:
     """Labels (...,) for predictions of `shape` (..., C), and which of them count.
 
-    Ignored labels are replaced by 0, so that all of them are classes.
+    Ignored labels are replaced by 0, so that all of them are classes. `whose` says in messages what rows are counted.
 
     Raises:
         ValueError: one-hot targets, another shape, or a label that is not one of 0..C−1.
@@ -136,6 +147,8 @@ def class_labels(loss: str, y_true: Any, shape: tuple[int, ...], ignored: int | 
         labels = labels[..., 0]
     if labels.shape != shape[:-1]:
         mend = "Give one whole number for each row of the predictions."
+        if labels.ndim < len(shape) - 1:
+            mend = "For one label a sample, put Flatten or pooling before the last layer, or end a series with its last step."
         if labels.shape == shape:
             mend = "One-hot targets go with categorical_crossentropy; or give y.argmax(axis=-1)."
         raise ValueError(
@@ -146,15 +159,15 @@ def class_labels(loss: str, y_true: Any, shape: tuple[int, ...], ignored: int | 
     counts = np.ones(labels.shape, bool) if ignored is None else labels != ignored
     labels = np.where(counts, labels, 0) if ignored is not None else labels
     if labels.dtype.kind == "f":
-        _refuse(loss, labels, ~(np.isfinite(labels) & (labels == np.floor(labels))), classes)
+        _refuse(loss, labels, ~(np.isfinite(labels) & (labels == np.floor(labels))), classes, whose)
     elif labels.dtype.kind == "c":
         raise TypeError(say(f"{loss} expects whole numbers as labels, got complex numbers."))
     if labels.size and (labels.min() < 0 or labels.max() >= classes):
-        _refuse(loss, labels, (labels < 0) | (labels >= classes), classes)
+        _refuse(loss, labels, (labels < 0) | (labels >= classes), classes, whose)
     return labels.astype(np.intp, copy=False), counts
 
 
-def _refuse(loss: str, labels: Array, wrong: Array, classes: int) -> None:
+def _refuse(loss: str, labels: Array, wrong: Array, classes: int, whose: str) -> None:
     """Raise a ValueError that names the first label that is no class, if there is one."""
     if not wrong.any():
         return
@@ -165,7 +178,7 @@ def _refuse(loss: str, labels: Array, wrong: Array, classes: int) -> None:
     units = "unit" if classes == 1 else "units"
     raise ValueError(
         say(
-            f"{loss} got label {labels[index]} at {place(index)}, but {classes} {units} (0..{classes - 1}). {mend}"
+            f"{loss} got label {labels[index]} at {place(index, whose)}, but {classes} {units} (0..{classes - 1}). {mend}"
         )
     )
 
@@ -195,9 +208,9 @@ def within(
     if values.size and (values.min() < low or values.max() > high):
         index = tuple(np.argwhere((values < low) | (values > high))[0])
         bounds = ">= 0" if largest == np.inf else f"from 0 to {largest}"
-        raise ValueError(
-            say(f"{loss} expects {what} {bounds}, got {values[index]:.7g} at {place(index)}. {mend}")
-        )
+        shown = f"{values[index]:.4g}"  # the last digits may differ between kernel sets
+        shown = shown if not low <= float(shown) <= high else f"{values[index]:.7g}"
+        raise ValueError(say(f"{loss} expects {what} {bounds}, got {shown} at {place(index)}. {mend}"))
 
 
 def logits_behind(loss: str, kind: str, y_pred: Tensor, from_logits: bool) -> Tensor | None:

@@ -33,12 +33,15 @@ def kl_divergence(y_true: Any, y_pred: Any) -> Tensor:
         Losses (N, ...), 0 where the two agree.
 
     Raises:
-        ValueError: the shapes differ.
+        ValueError: the shapes differ, or a number is negative.
 
     >>> kl_divergence([[0.5, 0.5]], [[0.25, 0.75]]).numpy()
     array([0.14384...], dtype=float32)
     """
     y, p = pair("kl_divergence", y_true, y_pred)
+    mend = "Both are probabilities: end the model with activation='softmax'."
+    within("kl_divergence", "probabilities", p.data, mend, largest=np.inf)
+    within("kl_divergence", "targets", y.data, mend, largest=np.inf)
     y, p = y.clip(config.epsilon(), 1.0), p.clip(config.epsilon(), 1.0)
     return (y * np.log(y / p)).sum(axis=-1)
 
@@ -61,6 +64,7 @@ def poisson(y_true: Any, y_pred: Any) -> Tensor:
     """
     y, p = pair("poisson", y_true, y_pred)
     mend = "End the model with activation='exponential' or 'softplus'."
+    within("poisson", "targets", y.data, "They count something: use 'mse' for other numbers.", largest=np.inf)
     within("poisson", "rates", p.data, mend, largest=np.inf, rounding=0)  # a negative rate has no logarithm
     return (p - y * np.log(p + config.epsilon())).mean(axis=-1)
 

@@ -17,7 +17,7 @@ from minidl.backend import Array
 from minidl.messages import say
 from minidl.metrics.base import MeanMetricWrapper
 from minidl.metrics.inputs import aligned, one_column_per_class, to_array
-from minidl.utils.checks import number, whole_number
+from minidl.utils.checks import flag, number, whole_number
 
 __all__ = [
     "Accuracy",
@@ -53,6 +53,7 @@ def binary_accuracy(y_true: Any, y_pred: Any, threshold: float = 0.5) -> Array:
     >>> binary_accuracy([0, 1, 1], [0.2, 0.9, 0.5])
     array([1., 1., 0.])
     """
+    threshold = number("binary_accuracy", "threshold", threshold)
     y, p = aligned("binary_accuracy", y_true, y_pred)
     return ((p > threshold) == y).astype(np.float64)
 
@@ -96,6 +97,7 @@ def top_k_categorical_accuracy(y_true: Any, y_pred: Any, k: int = 5) -> Array:
     >>> top_k_categorical_accuracy([[0, 0, 1], [0, 1, 0]], [[0.1, 0.9, 0.8], [0.05, 0.95, 0]], k=2)
     array([1., 1.])
     """
+    k = whole_number("top_k_categorical_accuracy", "k", k, 1)
     y, p = _one_hot_pair("top_k_categorical_accuracy", y_true, y_pred)
     return _in_top_k(y.argmax(axis=-1), p, k)
 
@@ -118,6 +120,8 @@ def sparse_top_k_categorical_accuracy(
     >>> sparse_top_k_categorical_accuracy([2, 0], [[0.1, 0.9, 0.8], [0.05, 0.95, 0.5]], k=2)
     array([1., 0.])
     """
+    k = whole_number("sparse_top_k_categorical_accuracy", "k", k, 1)
+    from_sorted_ids = flag("sparse_top_k_categorical_accuracy", "from_sorted_ids", from_sorted_ids)
     y, p = one_column_per_class("sparse_top_k_categorical_accuracy", y_true, y_pred)
     if from_sorted_ids:
         return (y[..., None] == p[..., :k]).any(axis=-1).astype(np.float64)
@@ -254,7 +258,7 @@ class SparseTopKCategoricalAccuracy(_RightOrWrong):
         from_sorted_ids: bool = False,
     ):
         self.k = whole_number("SparseTopKCategoricalAccuracy", "k", k, minimum=1)
-        self.from_sorted_ids = bool(from_sorted_ids)
+        self.from_sorted_ids = flag(type(self).__name__, "from_sorted_ids", from_sorted_ids)
         super().__init__(
             sparse_top_k_categorical_accuracy, name, dtype, k=self.k, from_sorted_ids=self.from_sorted_ids
         )

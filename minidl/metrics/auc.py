@@ -21,7 +21,7 @@ from minidl.messages import say
 from minidl.metrics.base import Metric
 from minidl.metrics.counts import Counts, confusion_counts, questions, ratio
 from minidl.metrics.inputs import to_array
-from minidl.utils.checks import number, whole_number
+from minidl.utils.checks import chosen, flag, number, shown, whole_number
 from minidl.utils.registry import lookup
 from minidl.variable import Variable
 
@@ -78,6 +78,10 @@ class AUC(Metric):
             self.num_thresholds = whole_number("AUC", "num_thresholds", num_thresholds, minimum=2)
             inner = (np.arange(1, self.num_thresholds - 1) / (self.num_thresholds - 1)).tolist()
         else:
+            if not isinstance(thresholds, list | tuple | np.ndarray):
+                raise TypeError(
+                    say(f"AUC expects thresholds to be a list of numbers, got {shown(thresholds)}.")
+                )
             inner = sorted(number("AUC", "thresholds", t, minimum=0, maximum=1) for t in thresholds)
             self.num_thresholds = len(inner) + 2
         self._own_thresholds = thresholds is not None
@@ -88,12 +92,14 @@ class AUC(Metric):
         )
         if num_labels is not None and not multi_label:
             raise ValueError(say("AUC expects num_labels only together with multi_label=True."))
-        self.multi_label = bool(multi_label)
+        self.multi_label = flag("AUC", "multi_label", multi_label)
         self.num_labels = (
             None if num_labels is None else whole_number("AUC", "num_labels", num_labels, minimum=1)
         )
-        self.label_weights = None if label_weights is None else _label_weights(label_weights)
-        self.from_logits = bool(from_logits)
+        self.label_weights = (
+            None if label_weights is None else chosen("AUC", "label_weights", _label_weights, label_weights)
+        )
+        self.from_logits = flag("AUC", "from_logits", from_logits)
         self._state: list[Variable] = []
         if not multi_label or self.num_labels:
             self._build(self.num_labels or 1)
@@ -172,7 +178,7 @@ class AUC(Metric):
 
 def _label_weights(values: Any) -> Array:
     weights = np.asarray(to_array(values), dtype=np.float64)
-    if weights.ndim != 1 or not (weights >= 0).all():
+    if weights.ndim != 1 or not weights.size or not (weights >= 0).all():
         raise ValueError(say(f"AUC expects label_weights to be a list of numbers >= 0, got {values!r:.80}."))
     return weights
 

@@ -30,6 +30,8 @@ from minidl.backend import Array
 from minidl.messages import say
 from minidl.metrics.inputs import spread_weights, to_array
 from minidl.tensor import no_grad
+from minidl.utils.checks import data_type, text
+from minidl.utils.keywords import KnownArguments
 from minidl.utils.naming import snake_case
 from minidl.utils.registry import lookup, serialize_object
 from minidl.variable import Variable
@@ -39,7 +41,7 @@ __all__ = ["Mean", "MeanMetricWrapper", "Metric", "Sum"]
 _INITIAL: dict[str, Callable[..., Array]] = {"zeros": np.zeros, "ones": np.ones}
 
 
-class Metric:
+class Metric(KnownArguments):
     """Base of all metrics. A metric of your own defines `__init__`, `update_state` and `result`.
 
     Args:
@@ -47,7 +49,7 @@ class Metric:
         name: key in the history and in `evaluate(return_dict=True)`; by default the class name in snake case.
 
     Raises:
-        TypeError: `dtype` is no float type.
+        TypeError, ValueError: `dtype` is no float type, or `name` no name.
 
     `direction` says which way is better, "up" or "down" (None: unknown): what mode="auto" of a callback asks.
 
@@ -66,15 +68,9 @@ class Metric:
     direction: str | None = None
 
     def __init__(self, dtype: Any = None, name: str | None = None):
-        try:
-            self.dtype = str(np.dtype(dtype or config.floatx()))
-        except TypeError:
-            self.dtype = ""
-        if not self.dtype.startswith("float"):
-            raise TypeError(
-                say(f"{type(self).__name__} expects dtype to be a float type, got {dtype!r:.60}.")
-            )
-        self.name = name or snake_case(type(self).__name__)
+        owner = type(self).__name__
+        self.dtype = config.floatx() if dtype is None else data_type(owner, dtype, "f")
+        self.name = snake_case(owner) if name is None else text(owner, "name", name)
         self._variables: list[Variable] = []
 
     def add_variable(
@@ -240,7 +236,8 @@ class MeanMetricWrapper(Mean):
     def __init__(self, fn: Callable[..., Any], name: str | None = None, dtype: Any = None, **kwargs: Any):
         if not callable(fn):
             raise TypeError(say(f"MeanMetricWrapper expects fn(y_true, y_pred), got {fn!r:.80}."))
-        super().__init__(name or snake_case(getattr(fn, "__name__", type(fn).__name__).strip("<>")), dtype)
+        own = snake_case(getattr(fn, "__name__", type(fn).__name__).strip("<>"))
+        super().__init__(own if name is None else name, dtype)
         self._fn = fn
         self._kwargs = kwargs
         if str(getattr(fn, "__module__", "")).startswith("minidl.losses"):

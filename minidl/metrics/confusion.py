@@ -61,7 +61,7 @@ class ConfusionMetric(Metric):
         else:
             self.thresholds = [number(owner, "thresholds", t, minimum=0, maximum=1) for t in several]
         if not self.thresholds:
-            raise ValueError(say(f"{owner} expects at least one threshold, got none."))
+            raise ValueError(say(f"{owner} expects thresholds to hold at least one threshold, got none."))
         self._order = np.argsort(self.thresholds)
         self._state = [self.add_variable((len(self.thresholds),), name=n) for n in self.state_names]
 

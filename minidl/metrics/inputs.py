@@ -33,7 +33,18 @@ def to_array(value: Any) -> Array:
     Raises:
         TypeError: they are not real numbers.
     """
-    array: Array = value.data if isinstance(value, Tensor) else np.asarray(value)
+    if isinstance(value, np.ma.MaskedArray):
+        raise TypeError(
+            say("A metric compares real numbers, got a masked array. Pass its mask as sample_weight.")
+        )
+    try:
+        array: Array = value.data if isinstance(value, Tensor) else np.asarray(value)
+    except ValueError:
+        raise ValueError(
+            say(
+                "A metric compares arrays of numbers, got rows of different lengths. Pad them to one length first."
+            )
+        ) from None
     if array.dtype.kind not in "fiub":
         raise TypeError(
             say(f"A metric compares real numbers, got {type(value).__name__} of dtype {array.dtype}.")
@@ -111,6 +122,9 @@ def spread_weights(sample_weight: Any, shape: tuple[int, ...]) -> Array:
     [[1.0, 1.0, 1.0], [0.0, 0.0, 0.0]]
     """
     weights = np.asarray(to_array(sample_weight), dtype=np.float64)
+    if not np.isfinite(weights.sum()) and not np.isfinite(weights).all():
+        index = tuple(np.argwhere(~np.isfinite(weights))[0].tolist())
+        raise ValueError(say(f"sample_weight expects finite numbers, got {weights[index]} at index {index}."))
     if weights.shape == shape:
         return weights
     if weights.ndim > len(shape) and weights.shape[-1] == 1:

@@ -19,7 +19,7 @@ from minidl.backend import Array
 from minidl.messages import say
 from minidl.metrics.base import Mean, MeanMetricWrapper
 from minidl.metrics.inputs import float_pair, one_column_per_class, spread_weights, to_array
-from minidl.utils.checks import number, whole_number
+from minidl.utils.checks import flag, number, whole_number
 
 __all__ = [
     "BinaryCrossentropy",
@@ -118,7 +118,11 @@ class BinaryCrossentropy(MeanMetricWrapper):
     ):
         smoothing = number("BinaryCrossentropy", "label_smoothing", label_smoothing, minimum=0, maximum=1)
         super().__init__(
-            binary_crossentropy, name, dtype, from_logits=bool(from_logits), label_smoothing=smoothing
+            binary_crossentropy,
+            name,
+            dtype,
+            from_logits=flag(type(self).__name__, "from_logits", from_logits),
+            label_smoothing=smoothing,
         )
 
 
@@ -150,7 +154,7 @@ class CategoricalCrossentropy(MeanMetricWrapper):
             categorical_crossentropy,
             name,
             dtype,
-            from_logits=bool(from_logits),
+            from_logits=flag(type(self).__name__, "from_logits", from_logits),
             label_smoothing=number(
                 "CategoricalCrossentropy", "label_smoothing", label_smoothing, minimum=0, maximum=1
             ),
@@ -183,8 +187,11 @@ class SparseCategoricalCrossentropy(Mean):
         axis: int = -1,
     ):
         super().__init__(name, dtype)
-        self.from_logits = bool(from_logits)
-        self.ignore_class = ignore_class
+        owner = type(self).__name__
+        self.from_logits = flag(owner, "from_logits", from_logits)
+        self.ignore_class = (
+            None if ignore_class is None else whole_number(owner, "ignore_class", ignore_class)
+        )
         self.axis = whole_number("SparseCategoricalCrossentropy", "axis", axis)
 
     def update_state(  # type: ignore[override]

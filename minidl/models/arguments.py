@@ -1,6 +1,6 @@
 """Arguments of fit, evaluate and predict, checked before anything happens."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from typing import Any
 
 from minidl.messages import say
@@ -28,7 +28,7 @@ def validation_epochs(frequency: Any) -> Callable[[int], bool]:
     >>> [n for n in range(1, 8) if validation_epochs(3)(n)], validation_epochs([1, 10])(10)
     ([3, 6], True)
     """
-    if isinstance(frequency, Collection) and not isinstance(frequency, str):
+    if isinstance(frequency, list | tuple | set | frozenset | range) and len(frequency) > 0:
         epochs = {whole_number("fit", "every entry of validation_freq", n, 1) for n in frequency}
         return lambda epoch: epoch in epochs
     every = whole_number("fit", "validation_freq", frequency, 1)
@@ -53,4 +53,9 @@ def validation_source(
     if are_samples(data):
         got = f"{len(data)} entries" if isinstance(data, tuple | list) else type(data).__name__
         raise ValueError(say(f"fit expects validation_data to be (x, y) or (x, y, weight), got {got}."))
+    if isinstance(data, str | bytes) or not (hasattr(data, "__iter__") or hasattr(data, "__getitem__")):
+        got = type(data).__name__
+        raise TypeError(
+            say(f"fit expects validation_data to be (x, y), (x, y, weight) or batches of them, got {got}.")
+        )
     return source(data, steps=steps, arrange=arrange)

@@ -32,6 +32,7 @@ class Arrangement:
         self.owner = model.name
         self.inputs = names_of_inputs(model)
         self.structure = getattr(model, "input", None)  # the Inputs, in the form that x may have too
+        self.ends = getattr(model, "output", None)  # the outputs, in the form that y may have too
         # The names of the Inputs, which a dict may have in place of the keys that the model was made with:
         self.layer_names = getattr(model, "input_names", None)
         names = names_of_outputs(model)
@@ -57,6 +58,7 @@ class Arrangement:
                 return one_batch(*unlisted(self.expected, x, y, sample_weight))
             y, sample_weight = _alone(y), _alone(sample_weight)
         elif self.outputs is not None:
+            y, sample_weight = self._flat(y), self._flat(sample_weight)
             y = by_output("y", y, self.outputs, self.needed)
             sample_weight = by_output("sample_weight", sample_weight, self.outputs)
         if not several_inputs:
@@ -132,6 +134,14 @@ class Arrangement:
         arrays = [part for part in y if part is not None]
         n = len(x) if hasattr(x, "__len__") else 0
         return all(_is_array(part) and len(part) == n for part in arrays) and len(y) != n
+
+    def _flat(self, part: Any) -> Any:
+        """What there is for each output, if it comes in the form of outputs that are nested."""
+        parts: Any = self.ends.values() if isinstance(self.ends, Mapping) else self.ends
+        if not isinstance(self.ends, _SEVERAL) or not any(isinstance(inner, _SEVERAL) for inner in parts):
+            return part
+        along = alongside(self.ends, part)
+        return along if len(along) == len(self.outputs or ()) else part
 
     def _only(self, part: Any) -> Any:
         """What there is for the one output, out of a dict by its name if need be."""

@@ -12,7 +12,7 @@ from minidl.utils.checks import number
 __all__ = ["checked_class_weight", "class_weights"]
 
 
-def checked_class_weight(weights: Any) -> dict[int, float]:
+def checked_class_weight(weights: Any, owner: str = "fit") -> dict[int, float]:
     """`weights`, if it is a dict from classes to weights.
 
     Raises:
@@ -24,14 +24,20 @@ def checked_class_weight(weights: Any) -> dict[int, float]:
     if not isinstance(weights, Mapping):
         raise TypeError(
             say(
-                f"class_weight expects a dict class -> weight, such as {{0: 1.0, 1: 5.0}}, got {weights!r:.80}."
+                f"{owner} expects class_weight to be a dict class -> weight, such as {{0: 1.0, 1: 5.0}}, got {weights!r:.80}."
             )
         )
     checked = {}
     for label, weight in weights.items():
-        if not isinstance(label, int | float | np.number) or not float(label).is_integer():
-            raise TypeError(say(f"class_weight expects whole numbers as classes, got {label!r:.60}."))
-        checked[int(label)] = number("class_weight", f"the weight of class {label}", weight, minimum=0)
+        if (
+            isinstance(label, bool)
+            or not isinstance(label, int | float | np.number)
+            or not float(label).is_integer()
+        ):
+            raise TypeError(
+                say(f"{owner} expects class_weight to have whole numbers as classes, got {label!r:.60}.")
+            )
+        checked[int(label)] = number(owner, f"the weight of class {label} in class_weight", weight, minimum=0)
     return checked
 
 

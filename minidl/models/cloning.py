@@ -12,6 +12,7 @@ from minidl.models.functional import Functional
 from minidl.models.model import Model
 from minidl.models.sequential import Sequential
 from minidl.models.wiring import repeated
+from minidl.utils.checks import flag, shown
 from minidl.utils.nested import flatten, mapped, packed
 
 __all__ = ["clone_model"]
@@ -47,6 +48,12 @@ def clone_model(
     """
     if not isinstance(model, Model):
         raise ValueError(say(f"clone_model expects a model, got {model!r:.80}."))
+    for argument, function in (("clone_function", clone_function), ("call_function", call_function)):
+        if function is not None and not callable(function):
+            raise TypeError(
+                say(f"clone_model expects {argument} to be a function or None, got {shown(function)}.")
+            )
+    recursive = flag("clone_model", "recursive", recursive)
     if not isinstance(model, Sequential | Functional):
         if input_tensors is not None or clone_function is not None or call_function is not None:
             raise ValueError(

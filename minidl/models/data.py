@@ -1,6 +1,7 @@
 """Data as it enters: converted to arrays of numbers and checked once, so that a step only has to pick rows."""
 
-from collections.abc import Callable, Mapping, Sequence
+from array import array as builtin_array
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,8 +12,19 @@ from minidl.messages import say
 from minidl.tensor import Tensor
 from minidl.utils.checks import number
 from minidl.utils.nested import flatten, mapped
+from minidl.utils.warned import warn
 
-__all__ = ["Batch", "are_samples", "as_batch", "checked", "checked_array", "one_batch", "split", "unlisted"]
+__all__ = [
+    "Batch",
+    "are_samples",
+    "as_batch",
+    "checked",
+    "checked_array",
+    "one_batch",
+    "rows_of",
+    "split",
+    "unlisted",
+]
 
 _MENDS = {  # by kind of dtype
     "U": "For names of classes: names, y = np.unique(y, return_inverse=True).",
@@ -43,6 +55,12 @@ def checked_array(data: Any, name: str) -> Array:
     """
     if data is None:
         raise ValueError(say(f"{name} is None: pass it as an array, or a generator of batches as x."))
+    if isinstance(data, set | frozenset | Iterator) or callable(data):
+        raise TypeError(
+            say(
+                f"{name} expects an array or a list, got {type(data).__name__}. Make one of it: np.array(list(...))."
+            )
+        )
     if isinstance(data, Mapping):
         raise TypeError(
             say(
@@ -56,7 +74,9 @@ def checked_array(data: Any, name: str) -> Array:
         data = _table_values(data)
     elif hasattr(data, "toarray"):
         raise TypeError(say(f"{name} is sparse ({type(data).__name__}). Pass {name}.toarray()."))
-    if isinstance(data, np.ma.MaskedArray):
+    if isinstance(data, np.ma.MaskedArray) or (
+        isinstance(data, list | tuple) and any(isinstance(row, np.ma.MaskedArray) for row in data)
+    ):
         raise TypeError(
             say(f"{name} is a masked array: what is hidden would be used. Pass data.filled(...) instead.")
         )
@@ -120,7 +140,30 @@ def checked(batch: Batch, inputs: Sequence[str] | None = None, outputs: Sequence
                     f"Shapes: {label} {first.shape}, {other} {array.shape}."
                 )
             )
+    for label, weights in _labelled("sample_weight", "sample_weight of", batch.sample_weight, outputs):
+        if weights is not None:
+            _check_weights(label, weights)
     return batch
+
+
+def _check_weights(label: str, weights: Array) -> None:
+    """Raise ValueError for weights that are no numbers, and warn of negative ones, which some methods do use."""
+    if not np.isfinite(weights.sum(dtype=np.float64)):
+        wrong = np.argwhere(~np.isfinite(weights))
+        if len(wrong):
+            index = tuple(wrong[0].tolist())
+            raise ValueError(
+                say(
+                    f"{label} expects finite numbers, got {weights[index]} at index {index}. Weigh such samples 0, "
+                    "or leave them out."
+                )
+            )
+    if weights.min() < 0:
+        index = tuple(np.argwhere(weights < 0)[0].tolist())
+        warn(
+            f"{label} has a negative number, {weights[index]:.6g} at index {index}: training moves the predictions of "
+            "such samples away from their targets. Policy gradients want that; otherwise use weights >= 0."
+        )
 
 
 def _labelled(part: str, word: str, arrays: Any, names: Sequence[str] | None) -> list[tuple[str, Any]]:
@@ -163,7 +206,7 @@ def unlisted(expected: Any, x: Any, y: Any = None, sample_weight: Any = None) ->
         targets = y if _only_array(y) is None else y[0]
         counted = hasattr(targets, "__len__") and len(inner) == len(targets) != 1
         x = inner if (counted if expected is None else len(expected) == inner.ndim) else x
-    n = len(x) if hasattr(x, "__len__") else None
+    n = len(x) if hasattr(x, "__len__") and getattr(x, "shape", None) != () else None
     y, sample_weight = (
         part
         if (array := _only_array(part)) is None or len(array) != n or (n == 1 and x is not inner)
@@ -186,6 +229,8 @@ def as_batch(batch: Any, arrange: Callable[..., Batch] = one_batch) -> Batch:
         batch: the one, or the tuple or list.
         arrange: makes a batch of x, y and sample_weight.
     """
+    if batch is None:
+        raise ValueError(say("A batch is (x, y) or (x, y, sample_weight), got None. Return or yield one."))
     parts = batch if isinstance(batch, tuple | list) else (batch,)
     if not 1 <= len(parts) <= 3:
         raise ValueError(say(f"A batch is (x, y) or (x, y, sample_weight), got {len(parts)} entries."))
@@ -194,7 +239,9 @@ def as_batch(batch: Any, arrange: Callable[..., Batch] = one_batch) -> Batch:
 
 def are_samples(x: Any) -> bool:
     """Whether `x` holds the samples themselves, and not batches of them."""
-    if isinstance(x, np.ndarray | Tensor | list | tuple | Mapping):
+    if isinstance(
+        x, np.ndarray | Tensor | list | tuple | Mapping | set | frozenset | memoryview | builtin_array
+    ):
         return True
     return any(hasattr(x, way) for way in ("to_numpy", "toarray", "__array__"))
 
@@ -216,8 +263,9 @@ def split(
         raise ValueError(
             say(f"validation_split={share} of {data.samples} samples leaves one side without any.")
         )
+    return rows_of(data, slice(at)), rows_of(data, slice(at, None))
 
-    def rows(part: slice) -> Batch:
-        return Batch(*(mapped(lambda a: None if a is None else a[part], arrays) for arrays in data))
 
-    return rows(slice(at)), rows(slice(at, None))
+def rows_of(batch: Batch, part: slice) -> Batch:
+    """Some of the samples of a batch of arrays."""
+    return Batch(*(mapped(lambda a: None if a is None else a[part], arrays) for arrays in batch))

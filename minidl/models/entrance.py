@@ -41,8 +41,12 @@ class DeclaredShape(InputSpec):
         self.name = name
 
     def check(self, layer: Any, shape: Shape) -> None:
-        if shape[1:] == self.shape[1:]:
+        if isinstance(shape, tuple) and shape[1:] == self.shape[1:]:
             return
+        if not is_shape(shape):
+            raise ValueError(
+                say(f"{layer} expects one input, got a list or dict of {len(shape)}. Pass one array.")
+            )
         fitted = of_rank(self.shape, shape)
         if len(fitted) == len(self.shape) and all(
             wanted is None or size is None or wanted == size
@@ -57,12 +61,50 @@ class DeclaredShape(InputSpec):
         )
 
     def _mend(self, shape: Shape) -> str:
-        if shape == self.shape[1:]:
+        declared, got = self.shape[1:], shape[1:]
+        if len(declared) > 1 and declared[0] in (None, shape[0]) and declared[1:] == got:
+            if declared[0] is None:
+                return f" Input expects the shape of one sample, without the batch axis: shape={got}."
+            return (
+                f" One sample needs a batch axis too: x[None]. If these are {shape[0]} samples, Input expects the shape of "
+                f"one, without the batch axis: shape={got}."
+            )
+        if _fits(declared, shape):
             return " One sample needs a batch axis too: x[None]."
-        wanted, sizes = [n or 0 for n in self.shape[1:]], [n or 0 for n in shape[1:]]
+        if len(declared) == len(got):
+            return _reordered(declared, got) or _other_sizes(declared, got)
+        wanted, sizes = [n or 0 for n in declared], [n or 0 for n in got]
         if math.prod(wanted) == math.prod(sizes) > 0:
             return f" The sizes agree: x.reshape({(-1, *wanted)})."
-        return ""
+        if len(got) < len(declared):
+            return " An axis is missing: x[..., None] adds one at the end, x[:, None] one behind the batch."
+        return " Remove the axes that are too many, with np.squeeze or reshape."
+
+
+def _fits(declared: Shape, sizes: Shape) -> bool:
+    """Whether a sample of these sizes is what was declared."""
+    return len(declared) == len(sizes) and all(
+        n is None or n == size for n, size in zip(declared, sizes, strict=True)
+    )
+
+
+def _reordered(declared: Shape, sizes: Shape) -> str:
+    """The mend where the same axes come in another order; "" where they do not."""
+    if len(sizes) == 2 and _fits(declared, sizes[::-1]):
+        return " The two axes are swapped: np.swapaxes(x, 1, 2)."
+    if len(sizes) == 3 and _fits(declared, (*sizes[1:], sizes[0])):
+        return " The channels come first: np.moveaxis(x, 1, -1) makes them the last axis."
+    return ""
+
+
+def _other_sizes(declared: Shape, sizes: Shape) -> str:
+    """Which axis has another size, and what can be done about it."""
+    axis = next(i for i, (n, m) in enumerate(zip(declared, sizes, strict=True)) if n not in (None, m))
+    told = f" Axis {axis + 1} has {sizes[axis]}, not {declared[axis]}."
+    if axis == len(declared) - 1:
+        return f"{told} Check which columns x has, or declare Input(shape={sizes})."
+    free = (*(None if i == axis else n for i, n in enumerate(declared)),)
+    return f"{told} Cut or pad the data, or declare it free: Input(shape={free})."
 
 
 class DeclaredShapes(InputSpec):
@@ -75,7 +117,7 @@ class DeclaredShapes(InputSpec):
     >>> spec = DeclaredShapes([(None, 3), (None, 2)], ["left", "right"])
     >>> spec.check("model", [(32, 3), (32, 4)])
     Traceback (most recent call last):
-    ValueError: model was made for an input 'right' of shape (None, 2), got (32, 4).
+    ValueError: model was made for an input 'right' of shape (None, 2), got (32, 4). Axis 1 has 4, not 2. ...
     """
 
     def __init__(self, shapes: Sequence[Shape], names: Sequence[str]):

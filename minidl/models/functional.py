@@ -22,9 +22,10 @@ from minidl.models.entrance import DeclaredShapes, of_rank
 from minidl.models.graph_config import graph_config, graph_from_config
 from minidl.models.model import Model
 from minidl.models.plan import Plan
-from minidl.models.wiring import repeated, wiring
+from minidl.models.wiring import repeated, warn_unused, wiring
 from minidl.symbolic import Shape, SymbolicTensor, is_shape, shapes_of
 from minidl.tensor import Tensor
+from minidl.utils.checks import flag
 from minidl.utils.nested import alongside, flatten, mapped, packed
 
 __all__ = ["Functional"]
@@ -64,6 +65,8 @@ class Functional(Model):
         self.inputs: list[SymbolicTensor] = flatten(inputs)
         self.outputs: list[SymbolicTensor] = flatten(outputs)
         calls, layers = wiring(self.name, self.inputs, self.outputs)
+        ends = {id(y) for y in self.outputs}
+        warn_unused(self.name, [x for x in self.inputs if id(x) not in ends], calls)
         names = [layer.name for layer in layers]
         if twice := [n for n in names if names.count(n) > 1]:
             raise ValueError(
@@ -78,7 +81,7 @@ class Functional(Model):
         self._plan = Plan(calls, self.inputs, self.outputs)
         self.input_spec = DeclaredShapes([x.shape for x in self.inputs], self.input_names)
         self.built, self._built_for = True, shapes_of(inputs)
-        if not trainable:
+        if not flag("Model", "trainable", trainable):
             self.trainable = False
 
     # --- the ends -------------------------------------------------------------------------------------------

@@ -1,6 +1,6 @@
 """The loops around the training step: fit, evaluate and predict, over epochs and batches, and for one batch."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import Any
 
 import numpy as np
@@ -14,12 +14,14 @@ from minidl.models.arrangement import Arrangement
 from minidl.models.class_weights import checked_class_weight, class_weights
 from minidl.models.data import split
 from minidl.models.modes import modes_restored
+from minidl.models.not_finite import Alarm
 from minidl.models.progress import Progress
 from minidl.models.resuming import Resume, Run
 from minidl.models.scores import Scores
 from minidl.models.sources import ArraySource, Source, source
 from minidl.models.training import Trainer
-from minidl.utils.checks import whole_number
+from minidl.models.whole_data import check_class_weight, check_whole, compare_classes, try_out
+from minidl.utils.checks import flag, whole_number
 from minidl.utils.nested import flatten, packed
 
 __all__ = ["Loops"]
@@ -90,8 +92,7 @@ class Loops(Trainer):
                 raise ValueError(
                     say("fit expects class_weight or sample_weight, not both: multiply them yourself.")
                 )
-        if not isinstance(shuffle, bool | np.bool_):
-            raise TypeError(say(f"fit expects shuffle to be True or False, got {shuffle!r:.60}."))
+        shuffle = flag("fit", "shuffle", shuffle)
         arrange = self._arrangement()
         if validation_split != 0 and validation_data is None:
             x, validation_data = split(x, y, sample_weight, validation_split, arrange)
@@ -104,9 +105,17 @@ class Loops(Trainer):
             optional_count("fit", "validation_steps", validation_steps),
             arrange,
         )
-        if class_weight is not None and not arrange.one_output:
-            class_weights(data.peek(), class_weight)  # is refused for several outputs: better now than later
+        if class_weight is not None:
+            class_weights(data.peek(), class_weight)  # what is refused is refused now
         self._prepare(data.peek, training=True)
+        check_whole(self, data)
+        check_whole(self, held_out)
+        compare_classes(self, data, held_out)
+        try_out(self, held_out, data)
+        if class_weight is not None:
+            check_class_weight(
+                self, data.data if isinstance(data, ArraySource) else data.peek(), class_weight
+            )
         scores: Scores = self.scores
         history = History()
         hooks = CallbackList(
@@ -117,6 +126,7 @@ class Loops(Trainer):
         progress = Progress(verbose, epochs, data.steps)
         watch_begin, watch_end = hooks.watches("on_train_batch_begin"), hooks.watches("on_train_batch_end")
         run = self._run = Run(data, initial_epoch)
+        self._alarm = Alarm(run)
         self._resume = None
         hooks.call("on_train_begin", {})
         undisturbed = isinstance(data, ArraySource) and not watch_begin and not watch_end
@@ -169,21 +179,29 @@ class Loops(Trainer):
         return None if self._run is None else self._run.position
 
     def _resume_at(
-        self, epoch: int, batch: int = 0, first_step: int | None = None, scores: Any = None
+        self,
+        epoch: int,
+        batch: int = 0,
+        first_step: int | None = None,
+        scores: Any = None,
+        then: Callable[[], None] | None = None,
     ) -> None:
         """Called by a callback in `on_train_begin`: let this `fit` go on where `_position` of another was.
 
         Args:
             epoch, batch, first_step: that position.
             scores: what `model.scores.get_state()` was there; None at the beginning of an epoch.
+            then: is called when the data has been read up to there.
         """
-        self._resume = Resume(epoch, batch, first_step, scores)
+        self._resume = Resume(epoch, batch, first_step, scores, then)
 
     def _go_on(self, run: Run, resume: Resume) -> None:
         run.go_on(resume, int(self.optimizer.iterations))
         if resume.scores is not None:
             self._learn_outputs(run.data.peek)
             self.scores.set_state(resume.scores)
+        if resume.then is not None:
+            resume.then()
 
     def _arrangement(self) -> Arrangement:
         """How data becomes batches for this model."""
@@ -227,10 +245,13 @@ class Loops(Trainer):
             The loss; with metrics [loss, metric, ...] in the order of `compile`; a dict with `return_dict`. For
             several outputs [loss, loss of each output ..., metric, ...], metrics in alphabetical order.
         """
+        return_dict = flag("evaluate", "return_dict", return_dict)
         batch_size = optional_count("evaluate", "batch_size", batch_size)
         steps = optional_count("evaluate", "steps", steps)
         data = source(x, y, sample_weight, batch_size, steps=steps, arrange=self._arrangement())
         self._prepare(data.peek, training=False)
+        check_whole(self, data)
+        self._alarm = Alarm()
         hooks = CallbackList(callbacks, self, epochs=1, steps=data.steps, verbose=verbose)
         progress = Progress(verbose, 1, data.steps)
         try:
@@ -286,10 +307,12 @@ class Loops(Trainer):
         return_dict: bool = False,
     ) -> Any:
         """One step on one batch. Metrics begin anew. Returns what `evaluate` returns."""
+        return_dict = flag("train_on_batch", "return_dict", return_dict)
         batch = self._arrangement()(x, y, sample_weight)
         if class_weight is not None:
-            batch = class_weights(batch, checked_class_weight(class_weight))
+            batch = class_weights(batch, checked_class_weight(class_weight, "train_on_batch"))
         self._prepare(lambda: batch, training=True)
+        self._alarm = Alarm()
         self.scores.reset()
         self._train_step(batch)
         return self.scores.answer(return_dict)
@@ -299,8 +322,10 @@ class Loops(Trainer):
         self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False
     ) -> Any:
         """Loss and metrics on one batch. Metrics begin anew. Returns what `evaluate` returns."""
+        return_dict = flag("test_on_batch", "return_dict", return_dict)
         batch = self._arrangement()(x, y, sample_weight)
         self._prepare(lambda: batch, training=False)
+        self._alarm = Alarm()
         self.scores.reset()
         self._test_step(batch)
         return self.scores.answer(return_dict)

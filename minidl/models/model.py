@@ -11,7 +11,7 @@ from minidl.models.ends import also_functional, has_ends
 from minidl.models.loops import Loops
 from minidl.models.savable import Savable
 from minidl.models.shown import Shown
-from minidl.utils.checks import did_you_mean
+from minidl.utils.checks import did_you_mean, whole_number
 
 __all__ = ["Model"]
 
@@ -103,16 +103,19 @@ class Model(Loops, Savable, Shown, Layer):
         """
         if name is None and index is None:
             raise ValueError(
-                say("get_layer expects a name or an index, as in get_layer('dense') or get_layer(index=0).")
+                say(
+                    "get_layer expects a name or an index, as in get_layer('dense') or get_layer(index=0), got neither."
+                )
             )
         if isinstance(name, int):
             raise TypeError(
                 say(f"get_layer expects a name first, got {name}. By number: get_layer(index={name}).")
             )
         if index is not None:
+            index = whole_number("get_layer", "index", index)
             if not -len(self.layers) <= index < len(self.layers):
                 raise ValueError(
-                    say(f"{self.name} has {len(self.layers)} layers, there is no number {index}.")
+                    say(f"{self.name} has {len(self.layers)} layers, and none with the index {index}.")
                 )
             return self.layers[index]
         for layer in self.layers:

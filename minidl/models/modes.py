@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 from minidl import graph
 from minidl.layers import context
 from minidl.random import streams
+from minidl.utils.keywords import check_names_given
 
 __all__ = ["modes_restored"]
 
@@ -27,6 +28,9 @@ def modes_restored(call: Call) -> Call:
         gradients, tape, step = graph.mode.grad_enabled, graph.mode.tape, streams.current_step()
         try:
             return call(*args, **kwargs)
+        except TypeError:
+            check_names_given(call, kwargs)
+            raise
         finally:
             context.mode.context, context.mode.training = running, training
             graph.mode.grad_enabled, graph.mode.tape = gradients, tape

@@ -11,7 +11,17 @@ from minidl.models.outputs import Output, by_output, check_all, outputs_of
 from minidl.tensor import Tensor
 from minidl.utils.nested import flatten
 
-__all__ = ["Objective"]
+__all__ = ["Objective", "check_tensors"]
+
+
+def check_tensors(owner: str, outputs: Any) -> None:
+    """Raise TypeError unless what a model has returned are tensors."""
+    for y in flatten(outputs):
+        if not isinstance(y, Tensor):
+            mend = "Does call() end with a return?"
+            if hasattr(y, "dtype"):
+                mend = "Leave out .numpy() and .data in call(): they cut the gradients off."
+            raise TypeError(say(f"{owner} must return tensors from call(), got {type(y).__name__}. {mend}"))
 
 
 class Objective:
@@ -47,6 +57,7 @@ class Objective:
     def know(self, y_pred: Any) -> list[Output]:
         """What there is to each output, now that `y_pred` shows which there are."""
         if self.outputs is None:
+            check_tensors(self.owner, y_pred)
             keyed = isinstance(y_pred, Mapping)
             names: Any = sorted(y_pred) if keyed else [None] * len(flatten(y_pred))
             self.outputs = outputs_of(names, *self.asked, keyed)

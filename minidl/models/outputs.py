@@ -13,7 +13,7 @@ from minidl.losses import Loss
 from minidl.messages import say
 from minidl.metrics import resolve
 from minidl.models.data import checked_array
-from minidl.utils.checks import did_you_mean, number
+from minidl.utils.checks import chosen, did_you_mean, number
 from minidl.utils.nested import flatten
 from minidl.utils.registry import is_described
 
@@ -72,7 +72,7 @@ def outputs_of(
         return [
             Output(
                 None,
-                losses.as_loss(_of_only("loss", loss)),
+                _loss(_of_only("loss", loss)),
                 names[0] or "output",
                 _weight(weight),
                 _as_list(_metrics_of_only(metrics)),
@@ -93,11 +93,11 @@ def outputs_of(
     )
     outputs: list[Output] = []
     for name, given, weight, own, weighted in zip(names, *columns, strict=True):
-        chosen = losses.as_loss(given)
-        loss_name = name or (given if isinstance(given, str) else "" if chosen is None else chosen.name)
+        its = _loss(given)
+        loss_name = name or (given if isinstance(given, str) else "" if its is None else its.name)
         place = list(loss).index(name) if keyed and _is_several(loss) and name in loss else len(outputs)
         outputs.append(
-            Output(name, chosen, loss_name, _weight(weight), _as_list(own), _as_list(weighted), place)
+            Output(name, its, loss_name, _weight(weight), _as_list(own), _as_list(weighted), place)
         )
     return outputs
 
@@ -105,12 +105,12 @@ def outputs_of(
 def check_all(loss: Any, loss_weights: Any, *wanted: Any) -> None:
     """Raise what can be raised as long as the outputs are not known: for unknown names, and what is no number."""
     for given in flatten(loss, is_described):
-        losses.as_loss(given)
+        _loss(given)
     for weight in flatten(loss_weights):
         _weight(weight)
     for given in flatten(list(wanted), is_described):
         if given is not None:
-            resolve(given, (1, 1), (1, 1))
+            chosen("compile", "metrics", lambda metric: resolve(metric, (1, 1), (1, 1)), given)
 
 
 def by_output(
@@ -228,6 +228,11 @@ def _check_names(argument: str, given: Mapping[Any, Any], names: Sequence[str | 
         if key not in known:
             mend = did_you_mean(key, known) or f"The outputs: {', '.join(known) or 'no names':.200}."
             raise ValueError(say(f"{argument} names {key!r:.60}, which is no output. {mend}"))
+
+
+def _loss(value: Any) -> Loss | None:
+    loss: Loss | None = chosen("compile", "loss", losses.as_loss, value)
+    return loss
 
 
 def _weight(value: Any) -> float:

@@ -54,8 +54,12 @@ class Progress:
     """
 
     def __init__(self, verbose: int | str, epochs: int, steps: int | None, file: TextIO | None = None):
-        if verbose != "auto" and not isinstance(verbose, Integral):
-            raise ValueError(say(f"verbose expects 'auto', 0, 1, 2 or 3, got {verbose!r:.80}."))
+        if verbose != "auto" and not (isinstance(verbose, Integral)):
+            raise ValueError(
+                say(
+                    f"fit, evaluate and predict expect verbose to be 'auto' or a number, 0 to 3, got {verbose!r:.80}."
+                )
+            )
         self.verbose = 1 if verbose == "auto" else int(verbose)
         self.epochs = epochs
         self.steps = steps

@@ -13,7 +13,7 @@ nothing but seeds and the number of the step (`optimizer.iterations`), so weight
 A generator cannot be told where to begin; it is read from its beginning up to the batch.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 from minidl.models.data import Batch
@@ -29,6 +29,7 @@ class Resume(NamedTuple):
     batch: int = 0
     first_step: int | None = None
     scores: Any = None
+    then: Callable[[], None] | None = None  # what to do when `fit` is there, and has read the data up to it
 
 
 class Run:

@@ -1,6 +1,7 @@
 """What a run measures: the mean loss of its samples, in total and of each output, and the metrics, batch by batch."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from itertools import count
 from typing import Any, NamedTuple
 
@@ -10,6 +11,7 @@ from minidl import metrics as metrics_module
 from minidl.backend import Array
 from minidl.models.outputs import Output
 from minidl.tensor import as_array
+from minidl.utils.checks import chosen
 
 __all__ = ["Scores"]
 
@@ -20,6 +22,10 @@ class _Entry(NamedTuple):
     metric: Any
     weighted: bool  # whether it sees the sample weights
     output: int  # which output it looks at
+
+
+def _recognised(metric: Any, loss: Any) -> Any:
+    return metrics_module.resolve(metric, (1, 1), (1, 1), loss)
 
 
 class Scores:
@@ -59,7 +65,8 @@ class Scores:
         self.given = [(m, False, i) for i, output in enumerate(outputs) for m in output.metrics]
         self.given += [(m, True, i) for i, output in enumerate(outputs) for m in output.weighted_metrics]
         for metric, _, i in self.given:  # what is no metric is told at once
-            metrics_module.resolve(metric, (1, 1), (1, 1), outputs[i].loss)
+            read = partial(_recognised, loss=outputs[i].loss)
+            chosen("compile", "metrics", read, metric)
 
     def reset(self) -> None:
         """Begin a new epoch."""

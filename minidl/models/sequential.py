@@ -5,12 +5,15 @@ from typing import Any
 
 from minidl.layers.base import Layer
 from minidl.layers.core.input import InputLayer
+from minidl.layers.holder import all_layers
 from minidl.layers.known import layer_from, to_config
 from minidl.messages import say
 from minidl.models.entrance import DeclaredShape, of_rank
 from minidl.models.model import Model
 from minidl.symbolic import Call, Shape, SymbolicTensor, shapes_of
 from minidl.tensor import Tensor
+from minidl.utils.checks import flag
+from minidl.utils.keywords import tells_names
 from minidl.utils.nested import flatten
 
 __all__ = ["Sequential"]
@@ -39,13 +42,14 @@ class Sequential(Model):
         super().__init__(name=name)
         self._front: SymbolicTensor | None = None
         self._chain: list[Call] = []  # the calls of the layers in this model, once the input shape is known
-        if layers is not None and not isinstance(layers, Iterable):
+        if layers is not None and (not isinstance(layers, Iterable) or isinstance(layers, str | Mapping)):
             raise TypeError(say(f"{self.name} expects a list of layers, got {layers!r:.80}. Put it in []."))
         for layer in layers or ():
             self.add(layer)
-        if not trainable:
+        if not flag("Sequential", "trainable", trainable):
             self.trainable = False
 
+    @tells_names
     def add(self, layer: Any) -> None:
         """Put a layer at the end.
 
@@ -57,6 +61,10 @@ class Sequential(Model):
             layer = layer.maker
         if not isinstance(layer, Layer):
             mend = f" Make an instance: {layer.__name__}(...)." if isinstance(layer, type) else ""
+            if callable(layer) and not mend:
+                mend = " For a function, use Activation(f) or Lambda(f)."
+            elif isinstance(layer, list | tuple):
+                mend = " Give all layers in one list, or add each."
             raise TypeError(say(f"{self.name} expects layers, got {layer!r:.80}.{mend}"))
         if isinstance(layer, InputLayer):
             if self._front is not None or self._layers:
@@ -65,11 +73,17 @@ class Sequential(Model):
                 )
             self._front, self.input_spec = layer.output, DeclaredShape(layer.output.shape)
             return
+        if any(part is self for part in all_layers(layer)):
+            raise ValueError(
+                say(
+                    f"{self.name} cannot be a layer of itself: running it would never end. Add another model, or its layers."
+                )
+            )
         if any(layer is other for other in self._layers):
             raise ValueError(
                 say(
-                    f"{self.name} has {layer} already. A Sequential uses a layer once; to use its weights twice, "
-                    "write a model with call()."
+                    f"{self.name} has {layer} already. A Sequential uses a layer once. Make a second one, "
+                    "or share its weights in a functional model: Model(inputs, outputs)."
                 )
             )
         if any(layer.name == other.name for other in self._layers):

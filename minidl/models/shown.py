@@ -3,12 +3,14 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from minidl.messages import say
 from minidl.models.picture.drawing import drawn
 from minidl.models.picture.graph import graph_of
 from minidl.models.picture.labels import Choice
 from minidl.models.picture.svg import svg
 from minidl.models.picture.text import escaped
 from minidl.models.summary import columns_of, rows_of, show, shown_layers, summary_text, totals
+from minidl.utils.keywords import tells_names
 
 __all__ = ["Shown"]
 
@@ -20,6 +22,7 @@ class Shown:
 
     name: str
 
+    @tells_names
     def summary(
         self,
         line_length: int | None = None,
@@ -47,6 +50,8 @@ class Shown:
         Raises:
             ValueError: `layer_range` does not name two layers, in their order.
         """
+        if print_fn is not None and not callable(print_fn):
+            raise TypeError(say(f"summary expects print_fn to be a function, got {print_fn!r:.60}."))
         text = summary_text(self, line_length, expand_nested, show_trainable, layer_range, explain)
         show(text, print_fn)
 

@@ -14,6 +14,7 @@ from minidl.messages import say
 from minidl.models.data import Batch, are_samples, as_batch, one_batch
 from minidl.random import SeedGenerator
 from minidl.utils.nested import mapped
+from minidl.utils.py_dataset import PyDataset
 from minidl.utils.warned import warn
 
 __all__ = ["ArraySource", "GeneratorSource", "SequenceSource", "Source", "source"]
@@ -100,6 +101,11 @@ class ArraySource(_Numbered):
         self._plain = all(part is None or isinstance(part, np.ndarray) for part in data)
         super().__init__(-(-data.samples // batch_size), data.samples, shuffler, steps)
 
+    @property
+    def form(self) -> Any:
+        """The shape of a sample of everything in the data: two sources of one form fit the same models."""
+        return [mapped(lambda a: None if a is None else a.shape[1:], part) for part in self.data]
+
     def epoch(self, number: int | None = None, done: int = 0) -> Iterator[Batch]:
         for i, order in self._numbers(number, done):
             yield self._rows(slice(i * self.batch_size, (i + 1) * self.batch_size), order)
@@ -133,7 +139,7 @@ class GeneratorSource(Source):
         self.iterator = iter(iterable)
         self.steps = steps
         self.ahead: list[Batch] = []
-        self.ended = self.begun = False
+        self.ended = self.begun = self.yielded = False
 
     def go_on(self, drawn_at: int, taken: int) -> None:
         """A generator cannot be told where to begin: it is read from its beginning, and so many batches pass by."""
@@ -150,6 +156,8 @@ class GeneratorSource(Source):
         while self.steps is None or taken < self.steps:
             batch = self._take()
             if batch is None:
+                if not self.yielded:
+                    raise ValueError(say("The generator yields no batch. Make it yield (x, y)."))
                 if self.steps is not None:
                     raise ValueError(
                         say(
@@ -173,7 +181,7 @@ class GeneratorSource(Source):
         if not self.ahead:
             first = self._next()
             if first is None:
-                raise ValueError(say("The generator yields no batch."))
+                raise ValueError(say("The generator yields no batch. Make it yield (x, y)."))
             self.ahead.append(first)
         return self.ahead[0]
 
@@ -182,6 +190,7 @@ class GeneratorSource(Source):
 
     def _next(self) -> Batch | None:
         for batch in self.iterator:
+            self.yielded = True
             return as_batch(batch, self.arrange)
         self.ended = True
         return None
@@ -202,6 +211,8 @@ class SequenceSource(_Numbered):
     ):
         self.sequence = sequence
         self.arrange = arrange
+        if isinstance(sequence, PyDataset) and not hasattr(sequence, "workers"):
+            warn(f"{type(sequence).__name__}.__init__ should call super().__init__(**kwargs), and has not.")
         if len(sequence) == 0:
             raise ValueError(say(f"{type(sequence).__name__} has length 0: no batches to train on."))
         super().__init__(len(sequence), len(sequence), shuffler, steps)

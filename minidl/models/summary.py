@@ -12,7 +12,7 @@ from minidl.messages import say
 from minidl.models.shapes import calls_of, is_chain, kind_of, output_shapes, shape_text
 from minidl.models.table import table
 from minidl.symbolic import Call, SymbolicTensor
-from minidl.utils.checks import whole_number
+from minidl.utils.checks import flag, whole_number
 
 __all__ = ["Columns", "columns_of", "rows_of", "show", "shown_layers", "summary_text", "totals"]
 
@@ -43,6 +43,9 @@ def summary_text(
         width = min(shutil.get_terminal_size().columns, 110)
     else:
         width = whole_number("summary", "line_length", line_length, 20)
+    show_trainable = flag("summary", "show_trainable", show_trainable)
+    explain = flag("summary", "explain", explain)
+    expand_nested = flag("summary", "expand_nested", expand_nested)
     layers = shown_layers(model) if layer_range is None else _between(model, layer_range)
     columns = columns_of(model)._replace(trainable=show_trainable, explain=explain)
     rows = rows_of(model, layers, columns, expand_nested)
@@ -70,7 +73,7 @@ def _between(model: Any, layer_range: Sequence[str]) -> list[Any]:
     """The layers from the first that `layer_range` names to the last, both included."""
     layers = shown_layers(model)
     names = [layer.name for layer in layers]
-    ends = [] if isinstance(layer_range, str) else list(layer_range)
+    ends = list(layer_range) if isinstance(layer_range, list | tuple) else []
     found = [_named(end, names) for end in ends]
     if len(found) != 2 or not all(found):
         raise ValueError(

@@ -16,6 +16,8 @@ Ctrl-C waits until it is done. So whatever happens, the model is that of the las
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
+import numpy as np
+
 from minidl import optimizers, random
 from minidl.graph import Applied, taken_down
 from minidl.layers.context import CallContext, mode
@@ -23,15 +25,21 @@ from minidl.messages import say
 from minidl.models.arrangement import names_of_outputs
 from minidl.models.chosen import ChosenWeights
 from minidl.models.data import Batch
-from minidl.models.objective import Objective
+from minidl.models.not_finite import Alarm
+from minidl.models.objective import Objective, check_tensors
 from minidl.models.replay import Replay, repeats, replay_of
 from minidl.models.scores import Scores
 from minidl.tensor import Tensor, no_grad
+from minidl.utils.checks import chosen
 from minidl.utils.interrupts import postponed_interrupt
+from minidl.utils.keywords import tells_names
 from minidl.utils.nested import mapped
 from minidl.variable import Variable
 
 __all__ = ["Trainer"]
+
+# Numbers that grow beyond all bounds show in the loss (`minidl.models.not_finite`), and not as warnings of NumPy.
+quiet = np.errstate(over="ignore", invalid="ignore", divide="ignore")
 
 
 class Trainer:
@@ -42,12 +50,15 @@ class Trainer:
     scores: Any = None  # Scores, once it is compiled
     name: str
     trainable_weights: list[Variable]
+    weights: list[Variable]
     built: bool
     one_to_one: ClassVar[bool] = False  # whether there can only be one input and one output
 
     _objective: Any = None
+    _alarm: Alarm = Alarm()
     _chosen: Any = None  # ChosenWeights, once it is built and compiled
 
+    @tells_names
     def compile(
         self,
         optimizer: Any = "rmsprop",
@@ -77,14 +88,16 @@ class Trainer:
             ValueError, TypeError: an unknown name, or a class where an instance belongs. Nothing is changed
                 then.
         """
-        chosen = optimizers.get(optimizer)
-        if chosen is None:
+        if "name" not in vars(self):
+            raise TypeError(say(f"{type(self).__name__}.__init__ must call super().__init__(), and has not."))
+        rule = chosen("compile", "optimizer", optimizers.get, optimizer)
+        if rule is None:
             raise ValueError(say("compile expects an optimizer, such as 'adam' or SGD(0.1), got None."))
         names = [None] if self.one_to_one else names_of_outputs(self)
         keyed = isinstance(getattr(self, "output", None), Mapping)
         objective = Objective(self.name, names, (loss, loss_weights, metrics, weighted_metrics), keyed)
         scores = Scores(objective.outputs)
-        self.optimizer, self.loss, self.scores = chosen, loss, scores
+        self.optimizer, self.loss, self.scores = rule, loss, scores
         self._objective = objective
         self._chosen = ChosenWeights(self) if self.built else None
 
@@ -145,6 +158,7 @@ class Trainer:
             losses = [float(one) for one in objective.measured] if scores.loss_keys else ()
         scores.update(float(loss), y, y_pred, sample_weight, losses)
 
+    @quiet
     def _train_step(self, batch: Batch, tape: list[Applied] | None = None) -> Replay | None:
         """One step. If `tape` is a list, what is applied is taken down there, and made into a Replay if it can be."""
         optimizer, chosen = self.optimizer, self._chosen
@@ -159,6 +173,13 @@ class Trainer:
                 loss = self.compute_loss(batch.x, batch.y, y_pred, batch.sample_weight)
             if loss.requires_grad:
                 loss.backward()
+                if not weights and not self.weights:
+                    raise ValueError(
+                        say(
+                            f"{self.name} has no weights, but its loss depends on some: layers made in call() are new at every "
+                            "step. Make them in __init__, as attributes."
+                        )
+                    )
             elif weights:  # where all are frozen, there is nothing to learn
                 raise ValueError(
                     say(
@@ -166,6 +187,7 @@ class Trainer:
                         "layer use operators, NumPy functions or minidl.ops on the tensors, not .numpy() or .data."
                     )
                 )
+        self._alarm.look(self, float(loss), batch, y_pred, True)
         self._score(loss, batch, y_pred)
         with postponed_interrupt():
             if len(weights) > len(chosen.waiting):
@@ -176,9 +198,11 @@ class Trainer:
             return None
         return replay_of(tape, batch, y_pred if self.scores.given else None, loss, model_ops)
 
+    @quiet
     def _repeat_step(self, batch: Batch, replay: Replay) -> None:
         """The same step on another batch, from what was taken down."""
         y_pred, loss = replay.run(batch)
+        self._alarm.look(self, float(loss), batch, y_pred, True)
         output = batch.y if y_pred is None else Tensor(y_pred)  # without metrics only their number counts
         self.scores.update(float(loss), batch.y, output, None)
         with postponed_interrupt():
@@ -197,16 +221,22 @@ class Trainer:
             and bool(self.trainable_weights)
         )
 
+    @quiet
     def _test_step(self, batch: Batch) -> None:
         with no_grad(), CallContext() as context:
             y_pred = self(batch.x, training=False)  # type: ignore[operator]
             loss = self.compute_loss(batch.x, batch.y, y_pred, batch.sample_weight, training=False)
+        self._alarm.look(self, float(loss), batch, y_pred, False)
         self._score(loss, batch, y_pred)
         context.commit()  # the states of stateful layers
 
+    @quiet
     def _predict_step(self, x: Any) -> Any:
-        with no_grad():
+        with no_grad(), CallContext() as context:
             y = self(x, training=False)  # type: ignore[operator]
+        if not isinstance(y, Tensor):
+            check_tensors(self.name, y)
+        context.commit()
         return y.data if isinstance(y, Tensor) else mapped(lambda one: one.data, y)
 
     def _prepare(self, peek: Callable[[], Batch], training: bool) -> None:

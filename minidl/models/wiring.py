@@ -14,8 +14,9 @@ from minidl.layers.core.input import InputLayer
 from minidl.messages import say
 from minidl.symbolic import Call, SymbolicTensor
 from minidl.utils.nested import flatten, mapped
+from minidl.utils.warned import warn
 
-__all__ = ["repeated", "wiring"]
+__all__ = ["repeated", "warn_unused", "wiring"]
 
 
 def wiring(
@@ -52,6 +53,17 @@ def wiring(
                 waiting += [(x, False) for x in reversed(call.inputs)]
     calls = list(done.values())
     return calls, _layers(calls, met, inputs)
+
+
+def warn_unused(owner: str, inputs: list[SymbolicTensor], calls: list[Call]) -> None:
+    """Warn of an input that no call reads: it is asked for at every step, and changes nothing."""
+    read = {id(x) for call in calls for x in call.inputs}
+    for x in inputs:
+        if id(x) not in read:
+            warn(
+                f"{owner} has an input {x.name!r} that its outputs do not depend on: x must bring it, and it changes nothing. "
+                "Leave it out of inputs, or connect it."
+            )
 
 
 def _layers(calls: list[Call], met: dict[int, int], inputs: list[SymbolicTensor]) -> list[Any]:

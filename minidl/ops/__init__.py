@@ -334,5 +334,5 @@ def gelu(x: object, approximate: bool = True) -> _Tensor:
 
 
 globals().update(
-    {_name: _also_symbolic(globals()[_name]) for _name in __all__ if _name not in ("ndim", "shape")}
+    {_name: _also_symbolic(_name, globals()[_name]) for _name in __all__ if _name not in ("ndim", "shape")}
 )

@@ -36,6 +36,10 @@ def size(x: Any) -> int:
 
 def reshape(x: Any, newshape: Any) -> Tensor:
     """The elements in row-major order under another shape; one entry may be -1."""
+    if any(size < -1 for size in (newshape if isinstance(newshape, list | tuple) else [newshape])):
+        raise ValueError(
+            say(f"reshape expects sizes >= 0, of which one may be left open as -1, got {newshape}.")
+        )
     return shaping.reshape(tensor(x), newshape)
 
 

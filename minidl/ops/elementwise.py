@@ -156,7 +156,7 @@ def where(condition: Any, x1: Any = None, x2: Any = None) -> Any:
 
 def cast(x: Any, dtype: Any) -> Tensor:
     """`x` converted to `dtype` ("float32", "int32", "bool" ...). Cast to whole numbers it is a constant."""
-    return tensor(x).astype(config.floatx() if dtype == "float" else dtype)
+    return tensor(x).astype(config.floatx() if isinstance(dtype, str) and dtype == "float" else dtype)
 
 
 def stop_gradient(variable: Any) -> Tensor:

@@ -8,6 +8,7 @@ from minidl import config
 from minidl.backend import Array
 from minidl.ops.inputs import tensor
 from minidl.tensor import Tensor
+from minidl.utils.checks import whole_number
 
 __all__ = [
     "arange", "array", "convert_to_numpy", "convert_to_tensor", "eye", "full", "full_like", "identity", "is_tensor",
@@ -99,6 +100,6 @@ def one_hot(x: Any, num_classes: int, axis: int = -1, dtype: Any = None) -> Tens
     >>> one_hot([0, 2, -1], 3).numpy().tolist()
     [[1.0, 0.0, 0.0], [0.0, 0.0, 1.0], [0.0, 0.0, 0.0]]
     """
-    labels = tensor(x).data
+    labels, num_classes = tensor(x).data, whole_number("one_hot", "num_classes", num_classes, minimum=1)
     hot = (labels[..., None] == np.arange(num_classes)).astype(dtype or config.floatx())
     return Tensor(np.moveaxis(hot, -1, axis))

@@ -10,6 +10,7 @@ from minidl.messages import say
 from minidl.ops.inputs import alike, floats, tensor
 from minidl.primitives import joining, reductions, shaping
 from minidl.tensor import TRACED, Tensor
+from minidl.utils.checks import whole_number
 
 __all__ = [
     "all", "amax", "amin", "any", "argmax", "argmin", "argsort", "average", "count_nonzero", "cumsum",
@@ -145,7 +146,7 @@ def top_k(x: Any, k: int) -> tuple[Tensor, Tensor]:
     >>> values.numpy().tolist(), indices.numpy().tolist()
     ([5.0, 3.0], [1, 2])
     """
-    x = tensor(x)
+    x, k = tensor(x), whole_number("top_k", "k", k)
     if not 0 <= k <= x.shape[-1]:
         raise ValueError(say(f"top_k expects k from 0 to the size of the last axis, {x.shape[-1]}, got {k}."))
     best_first: Array = np.flip(np.argsort(np.flip(x.data, -1), -1, kind="stable"), -1)[..., :k]

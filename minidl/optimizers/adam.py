@@ -115,7 +115,7 @@ class Adam(Optimizer):
         self.beta_1 = self._number("beta_1", beta_1, minimum=0, below=1)
         self.beta_2 = self._number("beta_2", beta_2, minimum=0, below=1)
         self.epsilon = self._number("epsilon", epsilon, above=0)
-        self.amsgrad = amsgrad
+        self.amsgrad = self._flag("amsgrad", amsgrad)
 
     decays_in_rule = True  # so that a kernel does all in one pass
 

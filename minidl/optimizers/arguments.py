@@ -1,6 +1,6 @@
 """The arguments that all optimizers share, and an answer to those they do not know."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, TypedDict
 
 from minidl.messages import say
@@ -38,7 +38,7 @@ _RENAMED = {
 }
 
 
-def refuse_unknown(owner: str, arguments: Mapping[str, Any]) -> None:
+def refuse_unknown(owner: str, arguments: Mapping[str, Any], own: Iterable[str] = ()) -> None:
     """Raise ValueError for an argument that no optimizer takes, with the way to mend it.
 
     >>> refuse_unknown("Adam", {"use_ema": False})
@@ -52,6 +52,6 @@ def refuse_unknown(owner: str, arguments: Mapping[str, Any]) -> None:
             if value != default:
                 raise ValueError(say(f"{owner}({name}={value!r:.40}) is not part of minidl. {mend}"))
             continue
-        close = did_you_mean(name, [*SharedArguments.__annotations__, "learning_rate"])
+        close = did_you_mean(name, [*own, *SharedArguments.__annotations__, "learning_rate"])
         hint = _RENAMED.get(name) or close or "Its docstring lists them."
         raise ValueError(say(f"{owner} got an unknown argument {name}={value!r:.40}. {hint}"))

@@ -85,7 +85,7 @@ class RMSprop(Optimizer):
         self.rho = self._number("rho", rho, minimum=0, below=1)
         self.momentum = self._number("momentum", momentum, minimum=0, maximum=1)
         self.epsilon = self._number("epsilon", epsilon, above=0)
-        self.centered = centered
+        self.centered = self._flag("centered", centered)
 
     def slots(self) -> Sequence[Mapping[str, float]]:
         asked = {"velocity": True, "momentum": self.momentum > 0, "average_gradient": self.centered}

@@ -1,5 +1,6 @@
 """What every optimizer is told when it is made: the learning rate, weight decay, clipping."""
 
+import inspect
 import math
 from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar, Self
@@ -11,7 +12,7 @@ from minidl.optimizers.arguments import refuse_unknown
 from minidl.optimizers.schedules import LearningRateSchedule
 from minidl.optimizers.schedules import deserialize as deserialize_schedule
 from minidl.optimizers.schedules import serialize as serialize_schedule
-from minidl.utils.checks import number
+from minidl.utils.checks import flag, number, text
 from minidl.utils.naming import unique_name
 from minidl.utils.registry import Configurable
 from minidl.variable import Variable
@@ -36,7 +37,7 @@ class Settings(Configurable):
         **unknown: Any,
     ):
         owner = type(self).__name__
-        refuse_unknown(owner, unknown)
+        refuse_unknown(owner, unknown, inspect.signature(type(self)).parameters)
         clips = {"clipnorm": clipnorm, "clipvalue": clipvalue, "global_clipnorm": global_clipnorm}
         given = {k: self._number(k, v, above=0) for k, v in clips.items() if v is not None}
         if len(given) > 1:
@@ -47,7 +48,7 @@ class Settings(Configurable):
         self.weight_decay = (
             None if weight_decay is None else self._number("weight_decay", weight_decay, minimum=0)
         )
-        self.name = unique_name(owner) if name is None else name
+        self.name = unique_name(owner) if name is None else text(owner, "name", name)
         self._iterations = Variable(0, trainable=False, dtype="int64", name="iteration")
         self._rate = self._as_rate(learning_rate)
         self._spared_variables: list[Variable] = []
@@ -55,6 +56,9 @@ class Settings(Configurable):
 
     def _number(self, argument: str, value: Any, **bounds: float) -> float:
         return number(type(self).__name__, argument, value, **bounds)
+
+    def _flag(self, argument: str, value: Any) -> bool:
+        return flag(type(self).__name__, argument, value)
 
     @property
     def iterations(self) -> Variable:

@@ -76,7 +76,7 @@ class SGD(Optimizer):
     ):
         super().__init__(learning_rate, **shared)
         self.momentum = self._number("momentum", momentum, minimum=0, maximum=1)
-        self.nesterov = nesterov
+        self.nesterov = self._flag("nesterov", nesterov)
 
     def slots(self) -> Sequence[Mapping[str, float]]:
         return [{"momentum": 0.0}] if self.momentum else []

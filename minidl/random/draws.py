@@ -11,25 +11,27 @@ from minidl.messages import say
 from minidl.primitives.shaping import take
 from minidl.random.streams import EXPLICIT, OUTSIDE, SeedGenerator, generator, unseeded_generator
 from minidl.tensor import Tensor
-from minidl.utils.checks import number, sizes, whole_number
+from minidl.utils.checks import data_type, number, sizes, whole_number
 
 __all__ = ["Seed", "normal", "randint", "shuffle", "truncated_normal", "uniform"]
 
 Seed = int | SeedGenerator | np.random.Generator | None
 
 
-def _generator(seed: Seed) -> np.random.Generator:
+def _generator(owner: str, seed: Seed) -> np.random.Generator:
     """The generator that a `seed` argument stands for."""
     if isinstance(seed, np.random.Generator):
         return seed
     if seed is None:
         seed = unseeded_generator()
-    return seed.next() if isinstance(seed, SeedGenerator) else generator(seed, EXPLICIT, OUTSIDE)
+    if isinstance(seed, SeedGenerator):
+        return seed.next()
+    return generator(whole_number(owner, "seed", seed, 0, 2**64 - 1), EXPLICIT, OUTSIDE)
 
 
 def _float_types(owner: str, dtype: Any) -> tuple[np.dtype[Any], Any]:
     """The type to return, and the one to draw in: float16 is drawn as float32."""
-    wanted = np.dtype(dtype or config.floatx())
+    wanted = np.dtype(config.floatx() if dtype is None else data_type(owner, dtype, "biufc"))
     if wanted not in (np.float16, np.float32, np.float64):
         raise ValueError(say(f"{owner} draws float16, float32 or float64, got dtype={wanted}."))
     return wanted, np.float64 if wanted == np.float64 else np.float32
@@ -53,7 +55,7 @@ def normal(
     """
     mean, stddev = number("normal", "mean", mean), number("normal", "stddev", stddev, minimum=0)
     wanted, drawn = _float_types("normal", dtype)
-    z = _generator(seed).standard_normal(sizes("normal", shape), drawn)
+    z = _generator("normal", seed).standard_normal(sizes("normal", shape), drawn)
     return Tensor((mean + stddev * z).astype(wanted, copy=False))
 
 
@@ -71,7 +73,7 @@ def truncated_normal(
     owner = "truncated_normal"
     mean, stddev = number(owner, "mean", mean), number(owner, "stddev", stddev, minimum=0)
     (wanted, drawn), full = _float_types(owner, dtype), sizes(owner, shape)
-    source = _generator(seed)
+    source = _generator("truncated_normal", seed)
     z = source.standard_normal(full, drawn).reshape(-1)
     beyond = np.flatnonzero(np.abs(z) > 2)
     while beyond.size:
@@ -92,7 +94,7 @@ def uniform(
     minval = number("uniform", "minval", minval)
     maxval = number("uniform", "maxval", maxval, minimum=minval)
     wanted, drawn = _float_types("uniform", dtype)
-    u: Array = _generator(seed).random(sizes("uniform", shape), drawn)
+    u: Array = _generator("uniform", seed).random(sizes("uniform", shape), drawn)
     x = (minval + (maxval - minval) * u).astype(wanted, copy=False)
     low, high = np.array([minval, maxval], wanted)
     return Tensor(np.minimum(x, np.nextafter(high, low)))  # rounding may have reached maxval
@@ -109,13 +111,13 @@ def randint(
     >>> sorted(set(randint(100, 1, 4, seed=1).numpy().tolist()))
     [1, 2, 3]
     """
-    wanted = np.dtype(dtype)
+    wanted = np.dtype(data_type("randint", dtype, "biufc"))
     if wanted.kind not in "iu":
         raise ValueError(say(f"randint draws whole numbers, got dtype={wanted}. Use uniform for floats."))
     most = int(np.iinfo(wanted).max) + 1
     minval = whole_number("randint", "minval", minval, int(np.iinfo(wanted).min), most - 1)
     maxval = whole_number("randint", "maxval", maxval, minval + 1, most)
-    return Tensor(_generator(seed).integers(minval, maxval, sizes("randint", shape), wanted))
+    return Tensor(_generator("randint", seed).integers(minval, maxval, sizes("randint", shape), wanted))
 
 
 def shuffle(x: Any, axis: int = 0, seed: Seed = None) -> Tensor:
@@ -126,4 +128,4 @@ def shuffle(x: Any, axis: int = 0, seed: Seed = None) -> Tensor:
     """
     tensor = x if isinstance(x, Tensor) else Tensor(x)
     axis = whole_number("shuffle", "axis", axis, -tensor.ndim, tensor.ndim - 1)
-    return take(tensor, _generator(seed).permutation(tensor.shape[axis]), axis)
+    return take(tensor, _generator("shuffle", seed).permutation(tensor.shape[axis]), axis)

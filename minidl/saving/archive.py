@@ -102,7 +102,8 @@ def unsafe_name(name: str) -> bool:
     [False, True, True, True]
     """
     parts = name.removesuffix("/").split("/")
-    return any(part in ("", ".", "..") for part in parts) or "\\" in name or "\0" in name or name[1:2] == ":"
+    strange = "\\" in name or not name.isprintable() or name[1:2] == ":"
+    return strange or any(part in ("", ".", "..") for part in parts)
 
 
 @contextlib.contextmanager

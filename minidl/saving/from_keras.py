@@ -13,6 +13,7 @@ from typing import Any
 from minidl.layers.arguments import constructor_arguments
 from minidl.layers.base import Layer
 from minidl.layers.known import KNOWN, is_a, layer_from
+from minidl.layers.laying_out import LARGEST_SAMPLE
 from minidl.messages import say
 from minidl.saving.files import MAX_LAYERS
 from minidl.saving.json_text import objects_in
@@ -48,7 +49,6 @@ _MARKS = ("__keras_tensor__", "__numpy__", "__slice__", "__ellipsis__", "__tuple
 _BESIDES = ("name", "inbound_nodes", "shared_object_id")
 _NAME_LENGTH = 200
 _SHAPES = ("batch_shape", "batch_input_shape", "build_input_shape", "input_shape", "shape", "target_shape")
-_MAX_SAMPLE = 1 << 28  # numbers; a layer may be tried on zeros of its input's shape
 _LIMITS = ("x_min", "x_max")  # of the operation Clip: values, where all other whole numbers are sizes
 _MODEL_KEYS = ("dtype", "trainable")  # what the config of a Sequential says, but its layers say too
 
@@ -65,7 +65,7 @@ def check_size(value: Any) -> None:
         count += len(listed) if isinstance(listed, list) else 0
         count += len(calls[1:]) if isinstance(calls, list) else 0
         for key, entry in inner.items():
-            if key in _SHAPES and isinstance(entry, list) and _largest(entry) > _MAX_SAMPLE:
+            if key in _SHAPES and isinstance(entry, list) and _largest(entry) > LARGEST_SAMPLE:
                 raise ValueError(say(f"{key} is {entry!r:.60}, which is more numbers than a sample has."))
         if count > MAX_LAYERS:
             raise ValueError(
@@ -126,7 +126,7 @@ def plain_config(value: Any, custom_objects: Mapping[str, Any]) -> Any:
             say(f"The description of {kind!r:.60} expects its arguments as a dict, got {config!r:.60}.")
         )
     if is_operation(value):
-        if _numbers([entry for key, entry in config.items() if key not in _LIMITS]) > _MAX_SAMPLE:
+        if _numbers([entry for key, entry in config.items() if key not in _LIMITS]) > LARGEST_SAMPLE:
             raise ValueError(
                 say(f"The operation {kind!r:.60} asks for arrays that are larger than a sample can be.")
             )

@@ -11,6 +11,7 @@ writes has an attribute `sha256` over its path, type, shape and bytes. Other pro
 
 import hashlib
 import io
+import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import IO, Any
@@ -21,6 +22,7 @@ from minidl.backend import Array
 from minidl.messages import say
 from minidl.saving.archive import ANEW
 from minidl.saving.files import MAX_ARRAY, MAX_MEMBERS, FilePath, refusal
+from minidl.saving.hdf5_heaps import check_heaps
 from minidl.saving.pairing import convert
 
 __all__ = [
@@ -30,6 +32,7 @@ __all__ = [
 
 Node = Any  # h5py's Group or Dataset
 _MAX_DEPTH = 64
+_MAX_PIECE = 16 << 20  # bytes; or as many as the dataset has
 _MAX_PACKED = 1000  # how much smaller gzip makes numbers at best
 # gzip, shuffle, fletcher32, szip, lzf; others would load a library of that number
 _FILTERS = {1, 2, 3, 4, 32000}
@@ -90,6 +93,7 @@ def open_hdf5(file: IO[bytes], path: FilePath) -> Iterator[Node]:
         page = start.lstrip()[:1] == b"<"
         got = "a web page" if page else f"a file that begins with {start!r}"
         raise refusal(path, "an HDF5 file", got, "Is it complete, and of that format?")
+    check_heaps(file, path)
     try:
         with h5py.File(file, "r") as root:
             yield root
@@ -148,6 +152,9 @@ def dataset_at(root: Node, place: str, path: FilePath) -> Node:
         raise refusal(
             path, "weights that lie in the file itself", f"a dataset of other files at {dataset.name}"
         )
+    piece = math.prod(dataset.chunks or ()) * dataset.dtype.itemsize  # is unpacked as a whole
+    if piece > max(_MAX_PIECE, 2 * dataset.size * dataset.dtype.itemsize):
+        raise refusal(path, f"pieces of at most {_MAX_PIECE:,} bytes at {dataset.name}", f"{piece:,}")
     filters = dataset.id.get_create_plist()
     for i in range(filters.get_nfilters()):
         if filters.get_filter(i)[0] not in _FILTERS:

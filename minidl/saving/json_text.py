@@ -15,13 +15,14 @@ from minidl.saving.files import MAX_CONFIG, MAX_DEPTH, FilePath, refusal
 __all__ = ["objects_in", "read_json"]
 
 
-def read_json(raw: bytes, path: FilePath, part: str) -> dict[str, Any]:
+def read_json(raw: bytes, path: FilePath, part: str, limit: int = MAX_CONFIG) -> dict[str, Any]:
     """The JSON object that `raw` spells.
 
     Args:
         raw: UTF-8 text.
         path: the file it comes from, for the error.
         part: what it is in that file, for the error.
+        limit: the most bytes it may have.
 
     Raises:
         ValueError: it is not one JSON object within the limits.
@@ -30,8 +31,8 @@ def read_json(raw: bytes, path: FilePath, part: str) -> dict[str, Any]:
     {'name': 'dense'}
     """
     wanted = f"{part} to be a JSON object"
-    if len(raw) > MAX_CONFIG:
-        raise refusal(path, f"{wanted} of at most {MAX_CONFIG:,} bytes", f"{len(raw):,}")
+    if len(raw) > limit:
+        raise refusal(path, f"{wanted} of at most {limit:,} bytes", f"{len(raw):,}")
     try:
         found = json.loads(raw.decode(), object_pairs_hook=_distinct, parse_constant=_refuse_constant)
     except RecursionError:

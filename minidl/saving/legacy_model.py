@@ -35,7 +35,7 @@ def load_legacy_model(
             model = built_from(described, path, custom_objects, compile=False)
         with open_hdf5(file, path) as root:
             values = read_legacy_weights(root, path, model)
-    assign(values)
+    assign(values, path)
     return model
 
 
@@ -53,4 +53,6 @@ def _text(root: Node, attribute: str, path: FilePath) -> bytes:
     ):
         raise refusal(path, f"a text as {attribute}", "something else")
     text = root.attrs[attribute]
+    if not isinstance(text, str | bytes):
+        raise refusal(path, f"a text as {attribute}", type(text).__name__)
     return text.encode() if isinstance(text, str) else bytes(text)

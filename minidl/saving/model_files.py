@@ -15,6 +15,7 @@ from minidl.saving.legacy_model import load_legacy_model
 from minidl.saving.pairing import weight_names
 from minidl.saving.weights_h5 import Values, assign, encode, read_weights
 from minidl.utils.atomic import atomic_write
+from minidl.utils.checks import as_path, flag
 from minidl.utils.warned import warn
 
 __all__ = ["load_model", "load_weights", "save_model", "save_weights"]
@@ -24,11 +25,13 @@ _BY_NAME: dict[str, Any] = {".npz": npz, ".safetensors": safetensors_file}
 
 def save_model(model: Any, filepath: FilePath, overwrite: bool = True) -> None:
     """Write a whole model to a `.keras` file; see `Model.save`."""
+    as_path("save", "filepath", filepath)
+    overwrite = flag("save", "overwrite", overwrite)
     if not _name(filepath).endswith(".keras"):
         mend = " model.save_weights writes the weights alone." if _weights_format(filepath) else ""
         raise ValueError(
             say(
-                f"save expects a name that ends with .keras, such as 'model.keras', got {_name(filepath)!r:.120}.{mend}"
+                f"save expects filepath to end with .keras, such as 'model.keras', got {_name(filepath)!r:.120}.{mend}"
             )
         )
     _check_built(model, "save")
@@ -58,6 +61,10 @@ def load_model(
         OSError: there is no such file.
         ValueError: it is damaged, no model, or asks for something that is not there.
     """
+    as_path("load_model", "filepath", filepath)
+    if custom_objects is not None and not isinstance(custom_objects, Mapping):
+        raise TypeError(say(f"load_model expects custom_objects to be a dict, got {custom_objects!r:.60}."))
+    compile, safe_mode = flag("load_model", "compile", compile), flag("load_model", "safe_mode", safe_mode)
     if _name(filepath).endswith((".h5", ".hdf5")):
         return load_legacy_model(filepath, custom_objects, safe_mode)
     return load_keras(filepath, custom_objects, compile, safe_mode)
@@ -65,11 +72,13 @@ def load_model(
 
 def save_weights(model: Any, filepath: FilePath, overwrite: bool = True) -> None:
     """Write the weights of a model; see `Model.save_weights`."""
+    as_path("save_weights", "filepath", filepath)
+    overwrite = flag("save_weights", "overwrite", overwrite)
     suffix = _weights_format(filepath)
     if suffix is None:
         raise ValueError(
             say(
-                "save_weights expects a name that ends with .weights.h5, .npz or .safetensors, got "
+                "save_weights expects filepath to end with .weights.h5, .npz or .safetensors, got "
                 f"{_name(filepath)!r:.120}. A whole model goes to a .keras file with model.save."
             )
         )
@@ -85,6 +94,9 @@ def save_weights(model: Any, filepath: FilePath, overwrite: bool = True) -> None
 
 def load_weights(model: Any, filepath: FilePath, skip_mismatch: bool = False, by_name: bool = False) -> None:
     """Take on the weights in a file; see `Model.load_weights`."""
+    as_path("load_weights", "filepath", filepath)
+    skip_mismatch = flag("load_weights", "skip_mismatch", skip_mismatch)
+    by_name = flag("load_weights", "by_name", by_name)
     _check_built(model, "load_weights")
     name = _name(filepath)
     suffix = next((s for s in _BY_NAME if name.endswith(s)), None)
@@ -104,7 +116,7 @@ def load_weights(model: Any, filepath: FilePath, skip_mismatch: bool = False, by
         if suffix is None
         else _read_named(model, filepath, skip_mismatch, suffix)
     )
-    assign(values)
+    assign(values, filepath)
 
 
 def _read_h5(model: Any, path: FilePath, skip_mismatch: bool, by_name: bool) -> Values:
@@ -132,10 +144,7 @@ def _read_named(model: Any, path: FilePath, skip_mismatch: bool, suffix: str) ->
 
 
 def _name(filepath: FilePath) -> str:
-    name = os.fspath(filepath) if isinstance(filepath, os.PathLike) else filepath
-    if not isinstance(name, str):
-        raise TypeError(say(f"A file is given by its name, a str or a path, got {filepath!r:.60}."))
-    return name
+    return str(os.fspath(filepath))
 
 
 def _weights_format(filepath: FilePath) -> str | None:

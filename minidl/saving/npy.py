@@ -26,7 +26,7 @@ __all__ = [
 
 _MAGIC = b"\x93NUMPY"
 _HEADER = re.compile(
-    r"\{ ?'descr': ?'(?P<dtype>[<>|=]?(?:f[248]|[iu][1248]|b1))', ?"
+    r"\{ ?'descr': ?'(?P<dtype>[<>|=]?(?:f[248]|[iu][1248]|b1|U[1-9]\d{0,2}))', ?"
     r"'fortran_order': ?(?P<fortran>True|False), ?"
     r"'shape': ?\((?P<shape>|\d{1,19},|\d{1,19}(?:, ?\d{1,19})+),?\),? ?\} *\n?"
 )
@@ -48,13 +48,14 @@ class ArrayHeader(NamedTuple):
         return self.length + math.prod(self.shape) * self.dtype.itemsize
 
 
-def read_header(file: IO[bytes], path: FilePath, name: str) -> ArrayHeader:
+def read_header(file: IO[bytes], path: FilePath, name: str, texts: bool = False) -> ArrayHeader:
     """The header at the beginning of `file`; reads no further.
 
     Args:
         file: at the first byte of the array.
         path: the file it is part of, for errors.
         name: the array's name, for errors.
+        texts: whether an array of short texts will do as well.
 
     Raises:
         ValueError: it is not the header of an array of numbers, or the array is too large.
@@ -71,7 +72,7 @@ def read_header(file: IO[bytes], path: FilePath, name: str) -> ArrayHeader:
         raise refusal(path, f"a header of at most {MAX_HEADER} bytes in {name:.60}", f"{length:,}")
     text = file.read(length).decode("latin-1")
     match = _HEADER.fullmatch(text)
-    if match is None:
+    if match is None or ("U" in match["dtype"] and not texts):
         raise refusal(path, f"{name:.60} to be a plain array of numbers", repr(text.strip()))
     shape = tuple(map(int, match["shape"].rstrip(",").split(","))) if match["shape"] else ()
     dtype = np.dtype(match["dtype"])
@@ -126,14 +127,17 @@ def write_member_array(archive: zipfile.ZipFile, name: str, array: Array) -> Non
         np.lib.format.write_array(member, array, allow_pickle=False)
 
 
-def read_member_array(archive: zipfile.ZipFile, info: zipfile.ZipInfo, path: FilePath) -> Array:
+def read_member_array(
+    archive: zipfile.ZipFile, info: zipfile.ZipInfo, path: FilePath, texts: bool = False
+) -> Array:
     """The array that a member of an archive holds.
 
     Raises:
         ValueError: it holds something else, or is damaged.
     """
     with open_member(archive, info, path) as member:
-        return read_array(member, read_header(member, path, info.filename), path, info.filename)
+        header = read_header(member, path, info.filename, texts)
+        return read_array(member, header, path, info.filename)
 
 
 def plain_array(name: str, value: Any) -> Array:

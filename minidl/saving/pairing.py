@@ -108,12 +108,14 @@ def convert(array: Array, dtype: Any, path: FilePath, name: str) -> Array:
         ValueError: this would lose more than rounding does: fractions, or values out of range.
     """
     wanted = np.dtype(dtype)
+    if wanted.kind == "f" != array.dtype.kind:
+        raise refusal(path, f"{name:.60} to hold {wanted} numbers", f"{array.dtype}", "Save it as floats.")
     if array.dtype == wanted:
         return np.ascontiguousarray(array).reshape(array.shape)
     with np.errstate(over="ignore", under="ignore", invalid="ignore"):
         changed = array.astype(wanted, order="C")
     if wanted.kind == "f":
-        lost = array.dtype.kind == "f" and bool(np.any(np.isinf(changed) & np.isfinite(array)))
+        lost = bool(np.any(np.isinf(changed) & np.isfinite(array)))
     else:
         lost = array.dtype.kind == "f" or not np.array_equal(changed, array)
     if lost:

@@ -26,8 +26,8 @@ from minidl.saving.files import FilePath, refusal
 from minidl.saving.pairing import convert
 from minidl.saving.safetensors_file import read_all
 from minidl.saving.torch_layers import Part, parts_of
+from minidl.saving.weights_h5 import assign
 from minidl.symbolic import SymbolicTensor
-from minidl.utils.interrupts import postponed_interrupt
 
 __all__ = ["load_torch_weights"]
 
@@ -80,9 +80,7 @@ def load_torch_weights(
         for module, layer in names.items()
         for part, value in _converted(path, module, modules[module], layers[layer], shapes.get(module))
     ]
-    with postponed_interrupt():
-        for variable, value in values:
-            variable.assign(value)
+    assign(values, path)
     return dict(names)
 
 

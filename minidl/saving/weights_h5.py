@@ -7,6 +7,8 @@ compared, then everything is read and its checksum compared, then all weights ta
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from minidl.backend import Array
 from minidl.optimizers.nadam import Nadam, momentum_product
 from minidl.saving.files import FilePath, refusal
@@ -122,8 +124,15 @@ def _optimizer_state(root: Node, path: FilePath, optimizer: Any) -> Values:
     return read(root, path, place)
 
 
-def assign(values: Sequence[tuple[Variable, Array]]) -> None:
-    """Let all weights take on their new values, without a stop in between."""
+def assign(values: Sequence[tuple[Variable, Array]], path: FilePath) -> None:
+    """Let all weights take on their new values, without a stop in between; warn of values that are no numbers."""
+    wild = [v for v, value in values if value.dtype.kind == "f" and not np.isfinite(value).all()]
+    if wild:
+        others = f" So are {len(wild) - 1} more." if len(wild) > 1 else ""
+        warn(
+            f"{str(path)[-120:]}: {wild[0].path} has values that are NaN or infinite.{others} "
+            "They are loaded as they are. Did the training that made them diverge?"
+        )
     with postponed_interrupt():
         for variable, value in values:
             variable.assign(value)

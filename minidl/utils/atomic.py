@@ -20,7 +20,7 @@ try:
 except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
-__all__ = ["FilePath", "atomic_write", "kind_of"]
+__all__ = ["FilePath", "append_whole", "atomic_write", "kind_of"]
 
 FilePath: TypeAlias = str | os.PathLike[str]
 
@@ -85,6 +85,22 @@ def atomic_write(path: FilePath, overwrite: bool = True, needed: int | None = No
     finally:
         os.close(descriptor)
     _sync_folder(folder)
+
+
+def append_whole(path: FilePath, data: bytes) -> None:
+    """Add `data` at the end of a file, all of it or nothing; the file is made if there is none.
+
+    Raises:
+        OSError: it cannot be written. The file has what it had before.
+    """
+    with _explained(path, len(data)), open(path, "ab", buffering=0) as file:
+        before = file.tell()
+        try:
+            if file.write(data) < len(data):  # the disk was full in the middle
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        except BaseException:
+            file.truncate(before)
+            raise
 
 
 def _mode_of_replaced(path: FilePath, overwrite: bool) -> int | None:

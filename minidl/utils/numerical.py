@@ -6,7 +6,7 @@ import numpy as np
 
 from minidl.backend import Array
 from minidl.messages import say
-from minidl.utils.checks import whole_number
+from minidl.utils.checks import number, whole_number
 
 __all__ = ["normalize", "to_categorical"]
 
@@ -64,8 +64,8 @@ def _refuse_wrong_labels(labels: Array, num_classes: int | None) -> None:
     if not right.all():
         at = tuple(int(i) for i in np.argwhere(~right)[0])
         allowed = "of 0 or more" if num_classes is None else f"from 0 to {num_classes - 1}"
-        where = f" at index {at[0] if len(at) == 1 else at}" if at else ""
-        raise ValueError(say(f"to_categorical expects whole labels {allowed}, got {labels[at]}{where}."))
+        got = f"{labels[at]} at index {at[0] if len(at) == 1 else at}" if at else f"{labels[at]}"
+        raise ValueError(say(f"to_categorical expects whole labels {allowed}, got {got}."))
 
 
 def normalize(x: Any, axis: int = -1, order: float = 2) -> Array:
@@ -87,9 +87,10 @@ def normalize(x: Any, axis: int = -1, order: float = 2) -> Array:
     array([[0.6, 0.8],
            [0. , 0. ]])
     """
-    if not order > 0:
-        raise ValueError(say(f"normalize expects order above 0 (1, 2, np.inf ...), got {order}."))
+    if not (isinstance(order, float) and order == np.inf):
+        order = number("normalize", "order", order, above=0)
     x = np.asarray(x)
+    axis = whole_number("normalize", "axis", axis, -x.ndim, x.ndim - 1)
     if x.dtype.kind not in "fc":
         x = x.astype(np.float64)
     with np.errstate(invalid="ignore"):  # inf / inf is nan: there is no such direction

@@ -1,17 +1,20 @@
 """Sequences of different lengths as one array: the short ones are filled up, the long ones cut."""
 
+import numbers
 from typing import Any
 
 import numpy as np
 
 from minidl.backend import Array
 from minidl.messages import say
-from minidl.utils.checks import whole_number
+from minidl.utils.checks import data_type, one_of, shown, whole_number
+from minidl.utils.keywords import tells_names
 from minidl.utils.warned import warn
 
 __all__ = ["pad_sequences"]
 
 
+@tells_names
 def pad_sequences(
     sequences: Any,
     maxlen: int | None = None,
@@ -48,15 +51,18 @@ def pad_sequences(
     [['to', 'be'], ['or', '-']]
     """
     for argument, choice in (("padding", padding), ("truncating", truncating)):
-        if choice not in ("pre", "post"):
-            raise ValueError(
-                say(f"pad_sequences expects {argument} to be 'pre' or 'post', got {choice!r:.60}.")
-            )
-    wanted = np.dtype(dtype)
+        one_of("pad_sequences", argument, choice, "pre", "post")
+    wanted = np.dtype(data_type("pad_sequences", dtype, "biufcOUS"))
     if isinstance(value, str) and wanted.kind not in "OUS":
         raise ValueError(
             say(
                 f"pad_sequences cannot fill {wanted} with the string {value!r:.40}. For strings pass dtype=object."
+            )
+        )
+    if wanted.kind in "iu" and not (isinstance(value, numbers.Real) and float(value).is_integer()):
+        raise ValueError(
+            say(
+                f"pad_sequences cannot fill {wanted} with {shown(value)}. Choose another dtype, such as 'float32'."
             )
         )
     lengths = _lengths(sequences)

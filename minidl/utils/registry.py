@@ -17,9 +17,10 @@ from types import MappingProxyType
 from typing import Any, Self, TypeVar
 
 from minidl.messages import say
+from minidl.utils.keywords import KnownArguments
 
 __all__ = [
-    "Configurable", "custom_object_scope", "deserialize_object", "get_object", "is_described", "lookup",
+    "Configurable", "custom_object_scope", "deserialize_object", "family_of", "get_object", "is_described", "lookup",
     "objects_in_scope", "serialize_object",
 ]  # fmt: skip
 
@@ -52,7 +53,7 @@ def objects_in_scope() -> dict[str, Any]:
     return dict(_custom_objects.get())
 
 
-class Configurable:
+class Configurable(KnownArguments):
     """Base class of objects that are known by the arguments they were made with."""
 
     def get_config(self) -> dict[str, Any]:
@@ -185,6 +186,32 @@ def _passes_on(from_config: Any) -> bool:
     return "custom_objects" in inspect.signature(from_config).parameters
 
 
+# What the classes that others derive from are called in messages, and what else may stand in a place.
+_FAMILIES = {
+    "Initializer": "initializer", "Regularizer": "regularizer", "Constraint": "constraint", "Loss": "loss",
+    "Metric": "metric", "Settings": "optimizer", "LearningRateSchedule": "schedule", "Layer": "layer",
+    "Callback": "callback",
+}  # fmt: skip
+_ALSO = {"activation": ("layer",), "metric": ("loss",)}
+
+
+def family_of(cls: type) -> str | None:
+    """What objects of this class are, if it derives from a base of minidl's."""
+    bases = [base.__name__ for base in cls.__mro__ if base.__module__.startswith("minidl.")]
+    return next((_FAMILIES[name] for name in bases if name in _FAMILIES), None)
+
+
+def _made(kind: str, cls: type) -> Any:
+    """An object of a class, which was given in the place of one."""
+    try:
+        return cls()
+    except TypeError as error:
+        name = cls.__name__
+        raise TypeError(
+            say(f"Expected a {kind}, got the class {name}, which needs arguments: {name}(...).")
+        ) from error
+
+
 def get_object(
     kind: str, names: Mapping[str, Any], identifier: Any, custom_objects: Mapping[str, Any] | None = None
 ) -> Any:
@@ -201,10 +228,12 @@ def get_object(
         return None
     if isinstance(identifier, str | Mapping):
         return deserialize_object(kind, names, identifier, custom_objects)
-    if isinstance(identifier, type):
-        return identifier()
-    if callable(identifier):
-        return identifier
+    found = _made(kind, identifier) if isinstance(identifier, type) else identifier
+    family = family_of(type(found))
+    if family not in (None, kind, *_ALSO.get(kind, ())):
+        raise TypeError(say(f"Expected a {kind}, got a {family}: {identifier!r:.80}."))
+    if callable(found) or (found is not identifier and identifier.__module__ != "builtins"):
+        return found
     raise TypeError(
         say(
             f"Expected a {kind}: a name, a callable, a config dict or None; "

@@ -1,12 +1,13 @@
 """One seed for everything that draws."""
 
 import random
+from typing import Any
 
 import numpy as np
 
 from minidl.utils.checks import whole_number
 
-__all__ = ["set_random_seed"]
+__all__ = ["global_generators", "set_global_generators", "set_random_seed"]
 
 
 def set_random_seed(seed: int) -> None:
@@ -30,3 +31,21 @@ def set_random_seed(seed: int) -> None:
     random.seed(seed)
     np.random.seed(seed)  # noqa: NPY002 - user code may draw from it
     set_seed(seed)
+
+
+def global_generators() -> list[Any]:
+    """The states of Python's and of NumPy's global generator, as plain data and arrays."""
+    return [random.getstate(), np.random.get_state()]  # noqa: NPY002 - see above
+
+
+def set_global_generators(states: list[Any]) -> None:
+    """Let both go on from what `global_generators` gave.
+
+    >>> states = global_generators()
+    >>> first = random.random(), np.random.rand()
+    >>> set_global_generators(states)
+    >>> first == (random.random(), np.random.rand())
+    True
+    """
+    random.setstate(states[0])
+    np.random.set_state(states[1])  # noqa: NPY002 - see above

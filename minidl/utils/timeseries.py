@@ -6,7 +6,7 @@ import numpy as np
 
 from minidl.backend import Array
 from minidl.messages import say
-from minidl.utils.checks import whole_number
+from minidl.utils.checks import flag, whole_number
 from minidl.utils.py_dataset import PyDataset
 
 __all__ = ["timeseries_dataset_from_array"]
@@ -63,6 +63,9 @@ def timeseries_dataset_from_array(
     rate = whole_number(owner, "sampling_rate", sampling_rate, 1, n - 1)
     if batch_size is not None:
         batch_size = whole_number(owner, "batch_size", batch_size, 1)
+    shuffle = flag(owner, "shuffle", shuffle)
+    if seed is not None:
+        seed = whole_number(owner, "seed", seed, 0, 2**64 - 1)
     start = 0 if start_index is None else whole_number(owner, "start_index", start_index, 0, n - 1)
     end = n if end_index is None else whole_number(owner, "end_index", end_index, start + 1, n)
     y = None if targets is None else _recording(owner, "targets", targets)[start:end]

@@ -9,9 +9,12 @@ import os
 import sys
 import warnings
 
+import numpy as np
+
 __all__ = ["warn"]
 
 _OURS = os.path.join(os.path.dirname(os.path.dirname(__file__)), "")
+_PASSED = (_OURS, os.path.join(os.path.dirname(np.__file__), ""))  # NumPy stands between where it calls us
 
 
 def warn(message: str, category: type[Warning] = UserWarning) -> None:
@@ -29,6 +32,6 @@ def warn(message: str, category: type[Warning] = UserWarning) -> None:
     """
     level, frame = 2, sys._getframe().f_back
     # By the name of the file: a doctest has the module's __name__, but is a user of it.
-    while frame is not None and frame.f_code.co_filename.startswith(_OURS):
+    while frame is not None and frame.f_code.co_filename.startswith(_PASSED):
         level, frame = level + 1, frame.f_back
     warnings.warn(message, category, stacklevel=level)

@@ -20,7 +20,7 @@ KERAS = "https://storage.googleapis.com/tensorflow/keras-applications/"
         (VGG16, {"input_shape": (None, None, None), "include_top": False}, "expects a number of channels"),
         (VGG16, {"input_shape": (None, None, 3)}, "without None, because the classifier on top is made for one"),
         (VGG16, {"classes": 0}, "expects classes to be a whole number >= 1, got 0"),
-        (VGG16, {"pooling": "mean"}, "expects pooling to be None, 'avg' or 'max', got 'mean'"),
+        (VGG16, {"pooling": "mean"}, "expects pooling to be None or 'avg' or 'max', got 'mean'"),
         (VGG16, {"weights": "no/such/file.h5"}, "there is no 'no/such/file.h5'"),
         (AlexNet, {"weights": "imagenet"}, "none for this network. .* a file that you have saved"),
         (VGG16, {"include_top": False, "classifier_activation": "sofmax"}, "Unknown activation 'sofmax'"),

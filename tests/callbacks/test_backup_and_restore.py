@@ -1,13 +1,13 @@
 """BackupAndRestore: a run that was interrupted ends like one that was not; a backup that does not fit is refused."""
 
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import interrupted
 import numpy as np
 import pytest
+from counts import DEEP
+from processes import python
 from small_models import linear, rows, same, state, with_everything
 
 import minidl
@@ -58,14 +58,14 @@ def fit(*callbacks, model=None, epochs=4, **options):
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="processes are made by fork")
 @pytest.mark.parametrize("kind", interrupted.KINDS)
-def test_killed_anywhere_it_ends_the_same(kind):
-    """Dozens of processes that end without a goodbye, some by SIGKILL; see tests/interrupted.py."""
-    command = [sys.executable, "-W", "ignore", interrupted.__file__, kind, "12", "7"]
-    paths = [str(Path(minidl.__file__).parent.parent), os.environ.get("PYTHONPATH", "")]
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, paths))}
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300, env=environment)
-    assert (done.returncode, done.stdout) == (0, ""), done.stderr
-    assert int(done.stderr.split()[-2]) >= 12, "that many processes were killed"
+def test_killed_anywhere_it_ends_the_same(kind, record_property):
+    """Hundreds of processes that end without a goodbye, many by SIGKILL; see tests/interrupted.py."""
+    runs = 100 if DEEP else 12
+    out, err = python(interrupted.__file__, kind, runs, 7, timeout=590, options=["-W", "ignore"])
+    assert out == ""
+    kills = int(err.split()[-2])
+    assert kills >= runs, "that many processes were killed"
+    record_property("survived: SIGKILL in fit, then resumed bit by bit", kills)
 
 
 @pytest.mark.parametrize("save_freq", ["epoch", 1, 4])

@@ -253,7 +253,7 @@ def test_only_callbacks(callbacks, message):
         lambda: model.evaluate(X, Y, callbacks=callbacks, verbose=0),
         lambda: model.predict(X, callbacks=callbacks, verbose=0),
     ):
-        with pytest.raises(TypeError, match=f"callbacks expects Callback objects, {message}") as caught:
+        with pytest.raises(TypeError, match=f"expect callbacks to be Callback objects, {message}") as caught:
             call()
         assert len(str(caught.value)) < 400
     assert same(state(model)[:2], before[:2])

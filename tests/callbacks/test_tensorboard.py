@@ -78,6 +78,7 @@ def test_histograms_of_the_weights(tmp_path):
     assert (number, smallest, largest) == (4, pytest.approx(kernel.min()), pytest.approx(kernel.max()))
 
 
+@pytest.mark.filterwarnings("ignore:The loss of")
 def test_weights_that_are_no_numbers_do_no_harm(tmp_path):
     board = TensorBoard(tmp_path, histogram_freq=1)
     pytest.importorskip("tensorboardX")

@@ -7,6 +7,7 @@ from small_models import linear, rows, same, state
 from minidl.callbacks import Callback, EarlyStopping, TerminateOnNaN
 
 X, Y = rows(8)
+pytestmark = pytest.mark.filterwarnings("ignore:The loss of")  # fit says why, whoever ends it
 
 
 def broken(bad, at=3):

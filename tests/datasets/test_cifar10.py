@@ -129,7 +129,6 @@ def with_value(array, at, value):
         ({"y_train": Y[:, 0]}, r"y_train should be uint8 of shape \(100, 1\)"),
         ({"y_train": with_value(Y, 4, 10)}, "y_train should hold labels from 0 to 9, it has 10 at index 4"),
         ({"y_train": Y // 2}, r"y_train should have 10 of each label from 0 to 9, it has \[20, 20, 20"),
-        ({"y_train": Y.astype(object)}, "it is object"),
     ],
 )
 def test_another_content_is_an_error_that_says_what(home, site, changed, says):
@@ -194,7 +193,9 @@ def test_a_file_of_ones_own_is_never_downloaded(home, site):
     with pytest.raises(OSError, match=r"There is no file .*own\.npz\. load_data\(\) without a path"):
         cifar10.load_data("own.npz")
     put(home, b"PK", "own.npz")
-    with pytest.raises(OSError, match=r"own\.npz cannot be read \(BadZipFile: .*\)\.$"):
+    with pytest.raises(
+        OSError, match=r"own\.npz cannot be read \(ValueError: own\.npz: expected a zip archive.*\)\.$"
+    ):
         cifar10.load_data("own.npz")
     assert site.requests == []
 
@@ -228,13 +229,13 @@ WHOLE = batches()[FIRST]
 DAMAGED = {
     "missing": ({FIRST: None}, "it has no file cifar-10-batches-bin/data_batch_1.bin$"),
     "a byte less": ({FIRST: WHOLE[:-1]}, "data_batch_1.bin has 61,459 bytes, 61,460 are expected"),
-    "an image more": ({TEST: batches()[TEST] + WHOLE[:3073]}, "test_batch.bin has 64,533 bytes"),
+    "an image more": ({TEST: batches()[TEST] + WHOLE[:3073]}, "test_batch.bin.* has 64,533 bytes"),
     "a label 10": ({FIRST: b"\x0a" + WHOLE[1:]}, "y_train should hold labels from 0 to 9, it has 10 at index 0"),
     "other labels": ({FIRST: bytes([(WHOLE[0] + 1) % 10]) + WHOLE[1:]}, "should have 10 of each label"),
     "another pixel": ({FIRST: WHOLE[:1] + bytes([WHOLE[1] ^ 1]) + WHOLE[2:]}, "its checksum is not that"),
     "a link": ({FIRST: link("data_batch_1.bin", tarfile.SYMTYPE)}, "it has no file .*data_batch_1"),
     "a folder": ({FIRST: link("data_batch_1.bin", tarfile.DIRTYPE)}, "it has no file .*data_batch_1"),
-    "a bomb": ({"notes": bytes(10_000_000)}, "it unpacks to more than"),
+    "a bomb": ({"notes": bytes(10_000_000)}, "'notes' has 10,000,000 bytes, 262,144 are expected"),
 }  # fmt: skip
 
 

@@ -119,11 +119,39 @@ def one_byte_more(handler):
     handler.close_connection = True
 
 
-def redirect(handler):
-    handler.send_response(302)
-    handler.send_header("Location", "/elsewhere")
-    handler.send_header("Content-Length", "0")
+def redirect(to):
+    def answer(handler):
+        handler.send_response(302)
+        handler.send_header("Location", to)
+        handler.send_header("Content-Length", "0")
+        handler.end_headers()
+
+    return answer
+
+
+def announces_too_much(handler):
+    handler.send_response(200)
+    handler.send_header("Content-Length", str(10**15))
     handler.end_headers()
+    handler.wfile.write(CONTENT[:100])
+
+
+def in_chunks_without_end(handler):
+    handler.protocol_version = "HTTP/1.1"
+    handler.send_response(200)
+    handler.send_header("Transfer-Encoding", "chunked")
+    handler.end_headers()
+    while True:
+        handler.wfile.write(b"%x\r\n%s\r\n" % (len(CONTENT), CONTENT))
+
+
+def broken_chunks(handler):
+    handler.protocol_version = "HTTP/1.1"
+    handler.send_response(200)
+    handler.send_header("Transfer-Encoding", "chunked")
+    handler.end_headers()
+    handler.wfile.write(b"what?\r\n")
+    handler.close_connection = True
 
 
 def login_page(handler):
@@ -148,7 +176,15 @@ def one_byte_wrong(handler):
         (short_without_length, "SHA256"),
         (endless, "more bytes than the published file"),
         (one_byte_more, "more bytes than the published file"),
-        (redirect, "SHA256"),
+        (
+            redirect("file:///etc/passwd"),
+            "redirects to file:///etc/passwd, which is less safe, and not followed",
+        ),
+        (redirect("https://127.0.0.1:1/"), "redirects to https://127.0.0.1:1/, which is less safe"),
+        (redirect("ftp://127.0.0.1/x"), "redirects to ftp"),
+        (announces_too_much, "more bytes than the published file"),
+        (in_chunks_without_end, "more bytes than the published file"),
+        (broken_chunks, "InvalidChunkLength|IncompleteRead"),
         (login_page, "SHA256"),
         (one_byte_wrong, "SHA256"),
         (lambda handler: handler.send_error(404), "404"),
@@ -160,9 +196,63 @@ def test_whatever_else_the_server_sends_leaves_nothing_behind(home, server, answ
     with pytest.raises(OSError, match=reason) as caught:
         files.download(file, home / "some.npz", "some.npz")
     assert left_in(home) == []
-    assert server.requests == ["/some.npz"]
+    assert server.requests == ["/some.npz"]  # once, and nothing else
     assert "could not be downloaded" in str(caught.value)
     assert f"has datasets/{file.name}" in str(caught.value)
+
+
+def test_redirects_are_followed_to_an_address_of_the_same_kind(home, server):
+    file = server.publish("some.npz", CONTENT, redirect("/elsewhere"))
+    server.publish("elsewhere", CONTENT)
+    files.download(file, home / "some.npz", "some.npz")
+    assert (home / "some.npz").read_bytes() == CONTENT
+    assert server.requests == ["/some.npz", "/elsewhere"]
+
+
+def test_redirects_in_a_circle_are_given_up(home, server):
+    file = server.publish("some.npz", CONTENT, redirect("/some.npz"))
+    with pytest.raises(OSError, match="redirects more than 5 times"):
+        files.download(file, home / "some.npz", "some.npz")
+    assert len(server.requests) == 6
+    assert left_in(home) == []
+
+
+def test_from_https_no_redirect_leads_to_http(monkeypatch):
+    class Answer:
+        ok, is_redirect, headers = True, True, {"Location": "http://example.org/x"}
+
+        def close(self):
+            pass
+
+        def raise_for_status(self):
+            pass
+
+    monkeypatch.setattr("requests.get", lambda url, **options: Answer())
+    with pytest.raises(OSError, match=r"redirects to http://example\.org/x, which is less safe"):
+        files.receive("https://example.org/x", "nothing is written", 10)
+    assert not os.path.exists("nothing is written")
+
+
+def test_a_server_that_drips_is_given_up(home, server, monkeypatch):
+    monkeypatch.setattr(files, "_PATIENCE", 0.2)
+    over = threading.Event()
+
+    def drips(handler):
+        handler.send_response(200)
+        handler.send_header("Content-Length", str(len(CONTENT)))
+        handler.end_headers()
+        while not over.wait(0.02):
+            handler.wfile.write(b"x")
+            handler.wfile.flush()
+
+    begin = time.monotonic()
+    try:
+        with pytest.raises(OSError, match="sends less than 1,024 bytes in a second"):
+            files.download(server.publish("some.npz", CONTENT, drips), home / "some.npz", "some.npz")
+    finally:
+        over.set()
+    assert time.monotonic() - begin < 10
+    assert left_in(home) == []
 
 
 def test_a_silent_server_is_given_up(home, server, monkeypatch):

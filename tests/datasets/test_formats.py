@@ -82,7 +82,7 @@ class Bomb:
 
 def test_pickles_are_never_opened(shapes, tmp_path, capsys):
     content = archive(x_train=np.array([Bomb()], dtype=object))
-    with pytest.raises(ValueError, match="it is object of shape"):
+    with pytest.raises(OSError, match=r"x_train\.npy to be a plain array of numbers"):
         formats.read_npz(written(tmp_path, content))
     assert capsys.readouterr().out == ""
 
@@ -95,7 +95,7 @@ def test_an_announced_giant_is_refused_before_memory_is_asked_for(shapes, tmp_pa
     buffer = io.BytesIO(archive(x_train=None))
     with zipfile.ZipFile(buffer, "a") as file:
         file.writestr("x_train.npy", header.getvalue())
-    with pytest.raises(ValueError, match="x_train should be uint8 of shape"):
+    with pytest.raises(OSError, match=r"x_train\.npy of at most 2,147,483,648 bytes"):
         formats.read_npz(written(tmp_path, buffer.getvalue()))
 
 

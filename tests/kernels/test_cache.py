@@ -65,7 +65,7 @@ def test_another_source_has_another_key(place, monkeypatch):
     assert len(list(place.iterdir())) == 2
 
 
-def damaged(content, how, rng):
+def damaged(content, how, rng, name):
     if how == "empty":
         return b""
     if how == "short":
@@ -76,7 +76,7 @@ def damaged(content, how, rng):
         at = rng.integers(0, len(content))
         return content[:at] + bytes([content[at] ^ (1 << rng.integers(0, 8))]) + content[at + 1 :]
     code = {"other": b"no pickle", "older": pickle.dumps(("another version",))}[how]
-    return hashlib.sha256(code).digest() + code
+    return hashlib.sha256(name.encode() + b"\0" + code).digest() + code
 
 
 @pytest.mark.parametrize("how", ["empty", "short", "longer", "other", "older", *["bit"] * 8])
@@ -85,13 +85,25 @@ def test_a_damaged_file_is_compiled_anew(place, how, seed, request):
     dispatcher()(3)
     file = the_file(place)
     content = file.read_bytes()
-    file.write_bytes(damaged(content, how, np.random.default_rng([seed, len(request.node.name)])))
+    file.write_bytes(damaged(content, how, np.random.default_rng([seed, len(request.node.name)]), file.name))
     again = dispatcher()
     assert again(4) == 8
     assert hits_and_misses(again) == (0, 1)
     third = dispatcher()
     assert third(4) == 8
     assert hits_and_misses(third) == (1, 0)
+
+
+def test_sound_code_under_the_name_of_another_is_not_run(place):
+    dispatcher()(3)
+    whole = the_file(place)
+    content = whole.read_bytes()
+    whole.unlink()
+    dispatcher()(1.5)
+    the_file(place).write_bytes(content)
+    again = dispatcher()
+    assert again(2.5) == 5.0
+    assert hits_and_misses(again) == (0, 1)
 
 
 def test_a_full_disk_is_no_reason_to_fail(place, monkeypatch):

@@ -13,8 +13,7 @@ from hypothesis import strategies as st
 from layouts import LAYOUTS, laid_out
 from strategies import LAYERS, MERGES, OTHERS, STEPS, seeds
 
-from minidl import Tensor, backend, layers, random
-from minidl.gradcheck import gradcheck
+from minidl import Tensor, layers
 from minidl.layers import Layer
 from minidl.symbolic import SymbolicTensor
 from minidl.utils.naming import snake_case
@@ -140,60 +139,6 @@ def test_types_layouts_and_what_must_not_change(layer_class, data, seed, dtype, 
     before = layer.get_weights()
     assert np.allclose(layer(plain).numpy(), y, rtol=1e-5, atol=1e-6)
     assert all(np.array_equal(a, b) for a, b in zip(before, layer.get_weights(), strict=True))
-
-
-@EVERY
-@settings(deadline=None, max_examples=25)
-@given(data=st.data(), seed=seeds)
-def test_in_inference_samples_do_not_see_each_other(layer_class, data, seed):
-    case = data.draw(LAYERS[layer_class])
-    layer = made(layer_class, case, dtype="float64")
-    x = case.inputs(seed, 3)
-    together = layer(x).numpy()
-    for i in range(3):
-        assert np.allclose(layer(x[i : i + 1]).numpy(), together[i : i + 1], rtol=1e-12, atol=1e-12)
-    assert np.isfinite(together).all()
-
-
-@EVERY
-@settings(deadline=None, max_examples=8)
-@given(data=st.data(), seed=seeds, training=st.booleans())
-def test_gradients_of_inputs_and_weights(layer_class, data, seed, training):
-    case = data.draw(LAYERS[layer_class])
-    x = case.inputs(seed, 3)
-    gradcheck(made(layer_class, case), x if case.ids is None else x.astype(int), training=training)
-
-
-@EVERY
-@settings(deadline=None, max_examples=15)
-@given(data=st.data(), seed=seeds, dtype=st.sampled_from(["float32", "float64"]), training=st.booleans())
-def test_kernels_give_the_numbers_of_the_references(layer_class, data, seed, dtype, training):
-    if backend.available()["cpu"].startswith("off"):
-        pytest.skip("no kernels here")
-    case = data.draw(LAYERS[layer_class])
-    layer = made(layer_class, case, dtype=dtype)
-    layer.build((None, *case.sample))
-    weights = layer.get_weights()
-    x = case.inputs(seed, 3, dtype=dtype)
-    found = []
-    for block in (backend.kernels_off(), backend.kernels_on()):
-        layer.set_weights(weights)
-        t = Tensor(x, requires_grad=True)
-        with block, random.training_step(0):
-            y = layer(t, training=training)
-            if y.requires_grad:
-                y.backward(gradient=np.cos(np.arange(y.size)).reshape(y.shape))
-        found.append([y.numpy(), t.grad, *(v.grad for v in layer.weights), *layer.get_weights()])
-        for v in layer.weights:
-            v.grad = None
-    for a, b in zip(*found, strict=True):
-        if a is None:
-            assert b is None
-        else:
-            assert a.dtype == b.dtype
-            assert np.allclose(
-                a, b, rtol=1e-4 if dtype == "float32" else 1e-11, atol=1e-5 if dtype == "float32" else 1e-12
-            )
 
 
 @EVERY

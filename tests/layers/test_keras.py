@@ -1,4 +1,4 @@
-"""Beside real Keras: the same weights give the same outputs, gradients, shapes, names and configs."""
+"""Beside real Keras: names, configs, refusals and masks. (tests/oracle/test_layers.py compares the numbers.)"""
 
 import os
 import warnings
@@ -10,16 +10,15 @@ from hypothesis import strategies as st
 from strategies import LAYERS, normal, seeds
 
 import minidl
-from minidl import Tensor, layers
+from minidl import layers
 
 os.environ.setdefault("KERAS_BACKEND", "jax")
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     keras = pytest.importorskip("keras")
-    jax = pytest.importorskip("jax")
+    pytest.importorskip("jax")
 
 pytestmark = [pytest.mark.oracle, pytest.mark.filterwarnings("ignore")]
-TWO_MODES = {layers.BatchNormalization}  # and deterministic in both
 ONLY_KERAS = {  # arguments of Keras that minidl has no use for
     "quantization_config", "synchronized", "renorm", "renorm_clipping", "renorm_momentum",
 }  # fmt: skip
@@ -28,64 +27,10 @@ EVERY = pytest.mark.parametrize(
 )
 
 
-def pair(layer_class, case):
-    """The same layer twice, with equal weights: ours and theirs."""
-    ours = case.made(layer_class)
-    theirs = case.made(getattr(keras.layers, layer_class.__name__), keras.layers)
-    shape = (None, *case.sample)
-    ours.build(shape)
-    theirs.build(shape)
-    rng = np.random.default_rng(1)
-    theirs.set_weights([np.abs(rng.normal(size=w.shape)).astype("float32") for w in theirs.get_weights()])
-    assert [w.name for w in theirs.weights] == [v.name for v in ours.weights]
-    ours.set_weights(theirs.get_weights())
-    return ours, theirs
-
-
 def close(a, b, tolerance=1e-5):
     a, b = np.asarray(a), np.asarray(b)
     assert a.shape == b.shape
     assert np.max(np.abs(a - b), initial=0) <= tolerance * np.max(np.abs(b), initial=1)
-
-
-@EVERY
-@settings(deadline=None, max_examples=12)
-@given(data=st.data(), seed=seeds, training=st.booleans())
-def test_outputs_and_state(layer_class, data, seed, training):
-    case = data.draw(LAYERS[layer_class])
-    ours, theirs = pair(layer_class, case)
-    x = case.inputs(seed, 3, dtype="float32")
-    options = {"training": training} if layer_class in TWO_MODES else {}
-    close(ours(x, **options).numpy(), theirs(x, **options))
-    for a, b in zip(ours.get_weights(), theirs.get_weights(), strict=True):
-        close(a, b)
-    said = theirs.compute_output_shape((None, *case.sample))
-    assert ours.compute_output_shape((None, *case.sample)) == tuple(said)  # Keras gives a list here and there
-    assert ours.count_params() == theirs.count_params()
-
-
-@EVERY
-@settings(deadline=None, max_examples=6)
-@given(data=st.data(), seed=seeds, training=st.booleans())
-def test_gradients(layer_class, data, seed, training):
-    case = data.draw(LAYERS[layer_class])
-    ours, theirs = pair(layer_class, case)
-    x = case.inputs(seed, 3, dtype="float32")
-    options = {"training": training} if layer_class in TWO_MODES else {}
-    t = Tensor(x, requires_grad=True)
-    y = ours(t, **options)
-    (dy,) = normal(seed + 1, y.shape, dtype="float32")
-    fixed = [v.value for v in theirs.non_trainable_variables]
-
-    def total(trainable, x):
-        return (theirs.stateless_call(trainable, fixed, x, **options)[0] * dy).sum()
-
-    d_weights, dx = jax.grad(total, argnums=(0, 1))([v.value for v in theirs.trainable_variables], x)
-    if y.requires_grad:
-        y.backward(gradient=dy)
-        close(np.zeros(x.shape) if t.grad is None else t.grad, dx, 1e-4)
-    for v, wanted in zip(ours.trainable_weights, d_weights, strict=True):
-        close(v.grad, wanted, 1e-4)
 
 
 @EVERY

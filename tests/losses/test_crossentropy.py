@@ -96,23 +96,6 @@ def test_gradients(way, check_gradient):
     check_gradient(lambda v: losses.binary_crossentropy(binary, into(v, activations.sigmoid), **options), x)
 
 
-@pytest.mark.parametrize("op", [SoftmaxCrossEntropy, SparseSoftmaxCrossEntropy, SigmoidCrossEntropy])
-def test_fused_gradients_by_complex_step(op):
-    rng = np.random.default_rng(2)
-    z = rng.normal(size=(2, 3, 4)) * 3
-    targets = rng.integers(0, 4, (2, 3)) if op is SparseSoftmaxCrossEntropy else rng.uniform(size=z.shape)
-    value, cache = op.forward(z, targets)
-    dy = rng.normal(size=value.shape)
-    dz, none = op.backward(dy, cache)
-    assert none is None
-    for index in np.ndindex(z.shape):
-        moved = z.astype(complex)
-        moved[index] += 1e-30j
-        assert np.allclose(
-            np.sum(dy * op.forward(moved, targets)[0].imag) / 1e-30, dz[index], rtol=1e-12, atol=1e-14
-        )
-
-
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_fused_ops_keep_type_inputs_and_empty_batches(dtype):
     z = np.random.default_rng(0).normal(size=(5, 4)).astype(dtype)

@@ -137,7 +137,7 @@ def test_dtype_is_kept_and_checked():
     assert metrics.Mean().dtype == config.floatx()
     assert metrics.Mean(dtype="float64").get_config() == {"name": "mean", "dtype": "float64"}
     for wrong in ("int32", "nonsense"):
-        with pytest.raises(TypeError, match="Mean expects dtype to be a float type"):
+        with pytest.raises(ValueError, match="Mean expects dtype to be a float type"):
             metrics.Mean(dtype=wrong)
 
 

@@ -179,15 +179,11 @@ def test_nan_predictions_raise_no_warning(name, options, y, p):
 
 @pytest.mark.oracle
 @every
-@pytest.mark.parametrize("weighted", [False, True])
-def test_keras_gives_the_same(name, options, y, p, weighted):
+def test_keras_has_the_same_config_and_direction(
+    name, options, y, p
+):  # numbers: tests/oracle/test_metrics.py
     keras = pytest.importorskip("keras")
     theirs, ours = getattr(keras.metrics, name)(**options), METRICS[name](**options)
-    for part in (slice(0, 20), slice(20, N)):
-        y_part, p_part, w = y[part], p[part], WEIGHTS[part] if weighted else None
-        theirs.update_state(y_part, p_part, sample_weight=w)
-        ours.update_state(y_part, p_part, sample_weight=w)
-    np.testing.assert_allclose(ours.result(), np.asarray(theirs.result()), rtol=2e-5, atol=2e-6)
     assert ours.direction == getattr(theirs, "_direction", None)
     assert type(theirs).from_config(ours.get_config()).name == ours.name
     assert type(ours).from_config(theirs.get_config()).get_config() == {

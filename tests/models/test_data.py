@@ -367,13 +367,13 @@ def test_weights_by_class_need_y_and_stand_alone():
 @pytest.mark.parametrize(
     ("weights", "error", "message"),
     [
-        ([1, 2], TypeError, "expects a dict class -> weight, such as"),
-        ("balanced", TypeError, "expects a dict class -> weight"),
+        ([1, 2], TypeError, "to be a dict class -> weight, such as"),
+        ("balanced", TypeError, "to be a dict class -> weight"),
         ({"cat": 1.0}, TypeError, "whole numbers as classes, got 'cat'"),
         ({0.5: 1.0}, TypeError, "whole numbers as classes, got 0.5"),
-        ({0: "a"}, TypeError, "the weight of class 0 to be a number >= 0, got str"),
-        ({0: -1.0}, ValueError, "the weight of class 0 to be a number >= 0, got -1"),
-        ({3: float("nan")}, ValueError, "the weight of class 3 to be a number >= 0, got nan"),
+        ({0: "a"}, TypeError, "the weight of class 0 in class_weight to be a number >= 0, got str"),
+        ({0: -1.0}, ValueError, "the weight of class 0 in class_weight to be a number >= 0, got -1"),
+        ({3: float("nan")}, ValueError, "the weight of class 3 in class_weight to be a number >= 0, got nan"),
     ],
 )
 def test_class_weights_are_checked(weights, error, message):

@@ -256,9 +256,14 @@ def test_a_label_that_is_no_class(wrong):
     clean, failed = model(), model()
     clean.fit(X[:12], labels[:12], batch_size=6, shuffle=False, verbose=0)
     labels[13] = wrong
-    with pytest.raises(ValueError, match="sparse_categorical_crossentropy"):
-        failed.fit(X, labels, batch_size=6, shuffle=False, verbose=0)
+    batches = ((X[i : i + 6], labels[i : i + 6]) for i in range(0, 20, 6))
+    with pytest.raises(ValueError, match=r"sparse_categorical_crossentropy.* at row 1 of this batch"):
+        failed.fit(batches, verbose=0)
     assert same(state(failed), state(clean))
+    before = state(failed)
+    with pytest.raises(ValueError, match=r"sparse_categorical_crossentropy.* at row 13, but"):
+        failed.fit(X, labels, batch_size=6, verbose=0)
+    assert same(state(failed), before)
 
 
 def test_a_constraint_that_changes_the_shape():
@@ -388,7 +393,7 @@ def no_garbage_collector_hooks():
 
 @main_thread_only
 @pytest.mark.usefixtures("no_garbage_collector_hooks")
-def test_ctrl_c_at_any_time_leaves_whole_steps():
+def test_ctrl_c_at_any_time_leaves_whole_steps(record_property):
     rng = np.random.default_rng(0)
     model = with_everything(7, metrics=["mae"])
     model.fit(X, Y, batch_size=6, verbose=0)
@@ -410,11 +415,12 @@ def test_ctrl_c_at_any_time_leaves_whole_steps():
         assert int(clean.optimizer.iterations) == steps
         assert same(state(clean), wanted)
     assert seen[-1][0] > STEPS + 50  # the interrupts came while it was training
+    record_property("survived: Ctrl-C at a random moment of fit, evaluate or predict", 150)
 
 
 @main_thread_only
 @pytest.mark.usefixtures("no_garbage_collector_hooks")
-def test_ctrl_c_while_evaluating_and_predicting():
+def test_ctrl_c_while_evaluating_and_predicting(record_property):
     rng = np.random.default_rng(1)
     model = with_everything(7)
     model.fit(X, Y, batch_size=6, verbose=0)
@@ -426,3 +432,4 @@ def test_ctrl_c_while_evaluating_and_predicting():
         assert (context.mode.context, context.mode.training, graph.mode.grad_enabled) == (None, False, True)
     assert same(state(model), before)
     assert np.array_equal(model.predict(X, verbose=0), wanted)
+    record_property("survived: Ctrl-C at a random moment of fit, evaluate or predict", 40)

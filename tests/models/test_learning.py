@@ -326,6 +326,7 @@ class TestAgainstKeras:
         assert len(lists(minidl)) == 4
 
 
+@pytest.mark.filterwarnings("ignore:class_weight has no weight")
 def test_a_run_of_everything_together():
     """Convolution, normalisation, dropout, penalties, weights of classes, validation: it learns and ends finite."""
     set_random_seed(11)

@@ -73,9 +73,8 @@ def test_one_line_per_epoch(clock):
     )
 
 
-@pytest.mark.parametrize("verbose", [3, 4, 9, -1])
-def test_epoch_lines_only(verbose):
-    assert run(io.StringIO(), verbose) == "Epoch 1/2\nEpoch 2/2\n"
+def test_epoch_lines_only():
+    assert run(io.StringIO(), 3) == "Epoch 1/2\nEpoch 2/2\n"
 
 
 def test_silent():
@@ -83,7 +82,7 @@ def test_silent():
     assert run(Terminal(), 0) == ""
 
 
-@pytest.mark.parametrize(("verbose", "lines"), [(1, 1), (2, 1), (3, 0)])
+@pytest.mark.parametrize(("verbose", "lines"), [(1, 1), (2, 1), (3, 0), (4, 0), (9, 0)])
 def test_a_single_epoch_has_no_number(verbose, lines):
     text = run(io.StringIO(), verbose, epochs=1)
     assert "Epoch" not in text
@@ -99,7 +98,7 @@ def test_auto_and_numpy_integers_are_levels_too(clock):
 
 @pytest.mark.parametrize("verbose", ["yes", None, 1.5, [1]])
 def test_nonsense_is_refused(verbose):
-    with pytest.raises(ValueError, match="verbose expects 'auto', 0, 1, 2 or 3"):
+    with pytest.raises(ValueError, match="expect verbose to be 'auto' or a number, 0 to 3"):
         Progress(verbose, 1, 1)
 
 

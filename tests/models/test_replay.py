@@ -149,6 +149,7 @@ def test_what_may_differ_is_not_replayed(case, replayed):
     assert replayed == []
 
 
+@pytest.mark.filterwarnings("ignore:class_weight has no weight")
 def test_class_weights_are_not_replayed(replayed):
     trained(CHAIN, loss="categorical_crossentropy", class_weight={0: 2.0})
     assert replayed == []

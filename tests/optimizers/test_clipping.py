@@ -39,6 +39,18 @@ def test_by_global_norm_is_for_all_together_and_across_dtypes():
     assert variables[1].numpy() == pytest.approx([-6.0])
 
 
+def test_a_gradient_that_did_not_come_counts_nothing_in_the_global_norm():
+    variables = [Variable([0.0]), Variable([0.0])]
+    optimizer = optimizers.SGD(1.0, global_clipnorm=5.0)
+    optimizer.apply([[4.0], [3.0]], variables)
+    optimizer.apply([[4.0], None], variables)
+    assert [v.numpy().tolist() for v in variables] == [[-8.0], [-3.0]]
+    optimizer.apply([[1.0], [1000.0]], variables)  # leaves a long gradient in the flat array
+    before = variables[0].numpy().copy()
+    optimizer.apply([[4.0], None], variables)
+    assert variables[0].numpy() - before == -4.0
+
+
 def test_what_is_short_keeps_every_bit():
     rng = np.random.default_rng(0)
     g = [rng.normal(size=5).astype("float32"), rng.normal(size=3).astype("float32")]

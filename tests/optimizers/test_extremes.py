@@ -47,6 +47,21 @@ def test_finite_gradients_never_give_nan(make, gradients):
 
 
 @pytest.mark.parametrize("make", ALL)
+@pytest.mark.parametrize("size", [1e-30, 1e-38, 1e-45, 0.0])
+def test_gradients_next_to_nothing(make, size):
+    """Their squares are 0 in float32: a step of at most the learning rate, and no NaN, then and when they grow."""
+    w = Variable(np.ones(4, np.float32))
+    optimizer = make(0.01)
+    for g in [size] * 10 + [1.0, size]:
+        before = w.numpy().copy()
+        optimizer.apply([np.full(4, g)], [w])
+        assert np.isfinite(w.numpy()).all()
+        if g == size:
+            assert np.abs(w.numpy() - before).max() <= 0.1
+    assert all(np.isfinite(v.numpy()).all() for v in optimizer.variables)
+
+
+@pytest.mark.parametrize("make", ALL)
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
 def test_a_gradient_that_is_no_number_is_seen_in_its_weight_and_no_other(make, bad):
     w = Variable([1.0, 1.0])

@@ -1,4 +1,4 @@
-"""The same steps by Keras itself."""
+"""Long runs, configs and constraints beside Keras. (tests/oracle/test_optimizers.py draws all the arguments.)"""
 
 import os
 
@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from minidl import optimizers
-from minidl.optimizers import schedules
 from minidl.variable import Variable
 
 pytestmark = [
@@ -21,30 +20,13 @@ def keras():
     return pytest.importorskip("keras")
 
 
-CASES = [
-    ("SGD", {}), ("SGD", {"momentum": 0.9}), ("SGD", {"momentum": 0.9, "nesterov": True}),
-    ("SGD", {"momentum": 0.9, "weight_decay": 0.1}), ("SGD", {"clipvalue": 0.3}), ("SGD", {"clipnorm": 0.5}),
-    ("SGD", {"global_clipnorm": 0.5}), ("RMSprop", {}), ("RMSprop", {"rho": 0.5, "momentum": 0.8}),
-    ("RMSprop", {"centered": True, "epsilon": 1e-3}),
-    ("RMSprop", {"centered": True, "epsilon": 1e-3, "momentum": 0.5, "weight_decay": 0.2}),
-    ("Adagrad", {}), ("Adagrad", {"initial_accumulator_value": 0.5, "epsilon": 0.1}), ("Adadelta", {}),
-    ("Adadelta", {"learning_rate": 1.0, "rho": 0.8, "weight_decay": 0.1}), ("Adam", {}),
-    ("Adam", {"beta_1": 0.5, "beta_2": 0.9, "epsilon": 0.1}), ("Adam", {"amsgrad": True, "beta_2": 0.5}),
-    ("Adam", {"clipnorm": 0.5, "weight_decay": 0.1}), ("Adam", {"global_clipnorm": 0.5}), ("AdamW", {}),
-    ("AdamW", {"weight_decay": 0.5, "amsgrad": True}), ("Adamax", {}), ("Adamax", {"beta_1": 0.3, "beta_2": 0.7}),
-    ("Nadam", {}), ("Nadam", {"beta_1": 0.5, "beta_2": 0.9, "epsilon": 0.01}),
-]  # fmt: skip
-
-
 @pytest.mark.parametrize(
     ("name", "options", "scheduled", "steps"),
     [
-        *((name, options, False, 12) for name, options in CASES),
-        ("Adam", {}, False, 100),
-        ("Adam", {"weight_decay": 0.1}, True, 25),
+        ("Adam", {}, False, 100), ("Nadam", {}, False, 60), ("Adam", {"weight_decay": 0.1}, True, 25),
         ("SGD", {"momentum": 0.9}, True, 25),
     ],
-)
+)  # fmt: skip
 def test_keras_takes_the_same_steps(keras, name, options, scheduled, steps):
     rate = options.get("learning_rate", 0.01)
     made = []
@@ -72,7 +54,9 @@ def test_keras_takes_the_same_steps(keras, name, options, scheduled, steps):
     assert made[1].learning_rate == pytest.approx(float(made[0].learning_rate), rel=1e-5)
 
 
-@pytest.mark.parametrize("name", sorted({name for name, _ in CASES}))
+@pytest.mark.parametrize(
+    "name", ["SGD", "RMSprop", "Adagrad", "Adadelta", "Adam", "AdamW", "Adamax", "Nadam"]
+)
 def test_keras_reads_our_config_and_we_read_theirs(keras, name):
     theirs, ours = getattr(keras.optimizers, name)(), getattr(optimizers, name)()
     assert type(theirs).from_config(ours.get_config()).get_config().keys() == theirs.get_config().keys()
@@ -92,23 +76,3 @@ def test_keras_constrains_after_the_update(keras):
     keras.optimizers.Adam(0.2).apply([keras.ops.ones(2)], [theirs])
     optimizers.Adam(0.2).apply([np.ones(2)], [ours])
     np.testing.assert_allclose(ours.numpy(), np.asarray(theirs), rtol=1e-6)
-
-
-SCHEDULES = [
-    ("ExponentialDecay", (0.1, 7, 0.8), {}), ("ExponentialDecay", (0.1, 7, 0.8), {"staircase": True}),
-    ("InverseTimeDecay", (0.1, 7, 0.8), {}), ("InverseTimeDecay", (0.1, 7, 0.8), {"staircase": True}),
-    ("PiecewiseConstantDecay", ([5, 10], [0.3, 0.2, 0.1]), {}), ("PolynomialDecay", (0.1, 16), {}),
-    ("PolynomialDecay", (0.1, 16, 0.01, 2.0), {"cycle": True}), ("CosineDecay", (0.1, 16), {}),
-    ("CosineDecay", (0.1, 16, 0.2), {"warmup_target": 0.4, "warmup_steps": 8}),
-    ("CosineDecayRestarts", (0.1, 4), {}), ("CosineDecayRestarts", (0.1, 4, 2.0, 0.5, 0.1), {}),
-    ("CosineDecayRestarts", (0.1, 8, 1.0, 0.9), {}),
-]  # fmt: skip
-
-
-@pytest.mark.parametrize(("name", "arguments", "options"), SCHEDULES)
-def test_keras_has_the_same_schedules(keras, name, arguments, options):
-    theirs = getattr(keras.optimizers.schedules, name)(*arguments, **options)
-    ours = getattr(schedules, name)(*arguments, **options)
-    for step in range(70):
-        assert ours(step) == pytest.approx(float(theirs(step)), rel=2e-5, abs=1e-8), step
-    assert ours.get_config() == theirs.get_config()

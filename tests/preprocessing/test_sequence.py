@@ -386,7 +386,7 @@ REFUSALS = {
     "stride": (lambda: sliding_windows(X, X, 2, 0), ValueError, "stride"),
     "no steps": (lambda: sliding_windows(1.0, None, 2), ValueError, "single value"),
     "targets": (lambda: TimeseriesGenerator(X, X[1:], 2), ValueError, r"\(5,\) and \(4,\)"),
-    "no row": (lambda: TimeseriesGenerator(X, X, 5), ValueError, "start_index . length = 5"),
+    "no row": (lambda: TimeseriesGenerator(X, X, 5), ValueError, "start_index . length = 0 . 5"),
     "end": (lambda: TimeseriesGenerator(X, X, 2, end_index=5), ValueError, "<= 4"),
     "batch_size": (lambda: TimeseriesGenerator(X, X, 2, batch_size=0), ValueError, "batch_size"),
     "rate": (lambda: timeseries_dataset_from_array(X, X, 2, sampling_rate=0), ValueError, "sampling_rate"),

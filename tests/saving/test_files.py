@@ -64,8 +64,8 @@ def test_a_full_disk_keeps_the_old_file(place, module):
     )
     assert done.stdout == ""
     assert len(done.stderr.splitlines()) == 1, done.stderr
-    assert "File too large (200," in done.stderr
-    assert f"unchanged: '{place}'" in done.stderr
+    assert "File too large. 200," in done.stderr
+    assert f"unchanged.: '{place}'" in done.stderr
     assert place.read_bytes() == b"old"
     assert only(place)
 

@@ -1,16 +1,12 @@
 """`.npz` weights: what is saved comes back, what somebody tampered with is refused, and never a third thing."""
 
-import io
-import pickle
-import struct
-import time
 import tracemalloc
 import zipfile
 import zlib
 
 import numpy as np
 import pytest
-from hostile_files import archive, described, npy, seen, zipped
+from hostile_files import archive, described, npy, zipped
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
@@ -123,7 +119,10 @@ def test_names_decide_whatever_the_order(place):
 
 
 def test_another_numbering_of_the_layers(place):
-    npz.save(place, {f"dense{end}/{w}": np.full(2, i) for i, (end, w) in enumerate([("", "k"), ("_1", "k")])})
+    npz.save(
+        place,
+        {f"dense{end}/{w}": np.full(2, float(i)) for i, (end, w) in enumerate([("", "k"), ("_1", "k")])},
+    )
     expected = {"dense_1/k": ((2,), "float32"), "dense_2/k": ((2,), "float32")}
     assert [a[0] for a in npz.load(place, expected).values()] == [0, 1]
     other = {"dense_1/k": ((2,), "float32"), "dense_2/b": ((2,), "float32")}
@@ -158,12 +157,12 @@ def test_other_shapes_are_refused_or_skipped(place):
         (np.float64([1e300, 0]), "float32", False),
         (np.float64([np.inf, np.nan]), "float32", True),
         (np.float16([1, 2]), "float32", True),
-        (np.int64([1, 2]), "float32", True),
+        (np.int64([1, 2]), "float32", False),
         (np.int64([1, 2]), "int32", True),
         (np.int64([1, 2**40]), "int32", False),
         (np.int64([-1, 2]), "uint32", False),
         (np.float32([1, 2]), "int32", False),
-        (np.array([True, False]), "float32", True),
+        (np.array([True, False]), "float32", False),
     ],
 )
 def test_dtypes_that_hold_the_same_numbers(place, stored, dtype, fits):
@@ -172,7 +171,7 @@ def test_dtypes_that_hold_the_same_numbers(place, stored, dtype, fits):
         with np.errstate(all="ignore"):
             np.testing.assert_array_equal(npz.load(place, {"w": ((2,), dtype)})["w"], stored.astype(dtype))
     else:
-        with pytest.raises(ValueError, match="that do not fit"):
+        with pytest.raises(ValueError, match=r"to hold .* numbers, got"):
             npz.load(place, {"w": ((2,), dtype)})
 
 
@@ -183,21 +182,10 @@ def test_fortran_order(place):
     assert loaded.flags.c_contiguous
 
 
-# --- hostile files ------------------------------------------------------------------------------------------
+# --- strange files (hostile ones: test_hostile_files) -------------------------------------------------------
 
 DATA = W.tobytes()
 GOOD = npy(described(), DATA)
-
-
-class Boom:
-    def __reduce__(self):
-        return (print, ("this must not run",))
-
-
-def array_of(value):
-    file = io.BytesIO()
-    np.save(file, value, allow_pickle=True)
-    return file.getvalue()
 
 
 def deflated_with_more_behind(size):
@@ -205,110 +193,6 @@ def deflated_with_more_behind(size):
     packer = zlib.compressobj(wbits=-15)
     packed = packer.compress(GOOD + bytes(size)) + packer.flush()
     return zipped("w.npy", packed, size=len(GOOD), method=8, crc=zlib.crc32(GOOD))
-
-
-NPY = {
-    "shape bomb": npy(described(shape="(1000000000000,)"), DATA),
-    "shape overflow": npy(described(shape="(4294967296, 4294967296)"), DATA),
-    "twenty digits": npy(described(shape="(99999999999999999999,)"), DATA),
-    "negative": npy(described(shape="(-2,)"), DATA),
-    "float shape": npy(described(shape="(2.0,)"), DATA),
-    "bool shape": npy(described(shape="(True,)"), DATA),
-    "list shape": npy(described(shape="[2]"), DATA),
-    "zero and huge": npy(described(shape="(0, 9223372036854775807)")),
-    "many axes": npy(described(shape=f"({'1, ' * 100}2,)"), DATA),
-    "code": npy(described(shape="(__import__('os').system('true'),)"), DATA),
-    "expression": npy(described(shape="(1+1,)"), DATA),
-    "other keys": npy("{'descr': '<f4', 'shape': (2,), }", DATA),
-    "key twice": npy("{'descr': '<f4', 'descr': '<f4', 'fortran_order': False, 'shape': (2,), }", DATA),
-    "string": npy(described("'<U1000000000'"), DATA),
-    "object": npy(described("'|O'"), DATA),
-    "void": npy(described("'|V4'"), DATA),
-    "structured": npy(described("[('a', '<f4')]"), DATA),
-    "complex": npy(described("'<c8'", "(1,)"), DATA),
-    "date": npy(described("'<M8[s]'", "(1,)"), DATA),
-    "long double": npy(described("'<f16'", "(1,)"), DATA * 2),
-    "header of 4 GB": npy(described(), DATA, version=(2, 0), length=2**32 - 1),
-    "header of 64 kB": npy(described() + " " * 60000, DATA),
-    "no header": npy("", DATA),
-    "header cut": npy(described(), b"", length=500),
-    "version 9": npy(described(), DATA, version=(9, 0)),
-    "no magic": b"\x93NUMPX" + GOOD[7:],
-    "empty": b"",
-    "magic only": GOOD[:8],
-    "too few bytes": GOOD[:-1],
-    "too many bytes": GOOD + b"\0",
-    "object array": array_of(np.array([Boom()])),
-    "pickle": pickle.dumps(Boom()),
-    "nested": npy("{" * 3000, DATA),
-    "bytes that are no bool": npy(described("'|b1'"), b"\2\1"),
-}
-ZIP = {
-    "zip slip": archive([("../../w.npy", GOOD)]),
-    "absolute": archive([("/w.npy", GOOD)]),
-    "backslash": zipped("..\\w.npy", GOOD),
-    "symlink": zipped("w.npy", b"/etc/passwd", mode=0o120777),
-    "bomb": archive([("w.npy", bytes(1 << 26))], zipfile.ZIP_DEFLATED),
-    "bomb of a right array": archive(
-        [("w.npy", npy(described(shape="(16777216,)"), bytes(1 << 26)))], zipfile.ZIP_DEFLATED
-    ),
-    "bomb beside": archive([("w.npy", GOOD), ("x.npy", bytes(1 << 26))], zipfile.ZIP_DEFLATED),
-    "lying size": zipped("w.npy", GOOD, size=2**31, stored_size=2**31),
-    "two sizes": zipped("w.npy", GOOD, size=len(GOOD) * 2),
-    "CRC": zipped("w.npy", GOOD, crc=1),
-    "another local name": zipped("w.npy", GOOD, local_name="v.npy"),
-    "prefixed": b"MZ" + archive([("w.npy", GOOD)]),
-    "prefixed by another zip": archive([("w.npy", npy(described(), b"evil" * 2))])
-    + archive([("w.npy", GOOD)]),
-    "something behind": archive([("w.npy", GOOD)]) + b"<html>",
-    "encrypted": zipped("w.npy", GOOD, flags=1),
-    "packed with bzip2": archive([("w.npy", GOOD)], zipfile.ZIP_BZIP2),
-    "packed in an unknown way": zipped("w.npy", GOOD, method=99),
-    "no members": archive([]),
-    "20,000 members": archive([(f"{i}", b"") for i in range(20000)]),
-    "manifest is a list": archive([("w.npy", GOOD), ("manifest.json", b"[]")]),
-    "manifest of another format": archive([("w.npy", GOOD), ("manifest.json", b'{"format": "x"}')]),
-    "manifest of 17 MB": archive([("w.npy", GOOD), ("manifest.json", b" " * (17 << 20))]),
-    "manifest without end": archive([("w.npy", GOOD), ("manifest.json", b'{"a":' * 200000)]),
-    "NaN": archive([("w.npy", GOOD), ("manifest.json", b'{"a": NaN}')]),
-    "digits": archive([("w.npy", GOOD), ("manifest.json", b'{"a": ' + b"1" * 10**6 + b"}")]),
-    "keys twice": archive([("w.npy", GOOD), ("manifest.json", b'{"a": 1, "a": 2}')]),
-    "UTF-16": archive([("w.npy", GOOD), ("manifest.json", '{"a": 1}'.encode("utf-16"))]),
-    "65 brackets": archive([("w.npy", GOOD), ("manifest.json", b'{"a":' * 65 + b"1" + b"}" * 65)]),
-}
-OTHER = {
-    "pickle": pickle.dumps({"w": W}),
-    "a web page": b"<!DOCTYPE html><html>Please log in</html>",
-    "one byte": b"P",
-    "zeros": bytes(1000),
-    "only an end": b"PK\5\6" + bytes(18),
-    "a huge table": b"PK\3\4" + b"PK\5\6" + struct.pack("<HHHHIIH", 0, 0, 1, 1, 2**31, 0, 0),
-    "a huge table of 64 bits": b"PK\3\4"
-    + b"PK\6\6" + struct.pack("<QHHIIQQQQ", 44, 45, 45, 0, 0, 1, 1, 2**62, 0)
-    + b"PK\6\7" + struct.pack("<IQI", 0, 4, 1)
-    + b"PK\5\6" + struct.pack("<HHHHIIH", 0, 0, 65535, 65535, 2**32 - 1, 2**32 - 1, 0),
-}  # fmt: skip
-FILES = {
-    **{f"npy: {name}": archive([("w.npy", data)]) for name, data in NPY.items()},
-    **{f"zip: {name}": data for name, data in ZIP.items()},
-    **{f"other: {name}": data for name, data in OTHER.items()},
-}
-
-
-@pytest.mark.parametrize("name", FILES)
-def test_hostile_files_are_refused_quickly_and_cheaply(place, name, capsys):
-    place.write_bytes(FILES[name])
-    seen.clear()
-    tracemalloc.start()
-    start = time.process_time()
-    with pytest.raises(ValueError, match=r"weights\.npz: expected ") as refused:
-        npz.load(place, PAIR)
-    assert seen == []
-    assert time.process_time() - start < 2
-    assert tracemalloc.get_traced_memory()[1] < 60 << 20
-    tracemalloc.stop()
-    assert len(str(refused.value).replace(str(place.parent), "")) < 400
-    assert capsys.readouterr().out == ""
 
 
 def test_no_more_is_unpacked_than_announced(place):

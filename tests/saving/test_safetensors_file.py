@@ -2,12 +2,10 @@
 
 import json
 import struct
-import time
-import tracemalloc
 
 import numpy as np
 import pytest
-from hostile_files import safetensors, seen
+from hostile_files import safetensors
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -108,7 +106,7 @@ def test_half_precision_of_pytorch(place):
     np.testing.assert_array_equal(found["h"], x.half().float().numpy())
 
 
-# --- hostile files ------------------------------------------------------------------------------------------
+# --- strange files (hostile ones: test_hostile_files) -------------------------------------------------------
 
 
 def entry(dtype="F32", shape=(2,), offsets=(0, 8), **more):
@@ -116,67 +114,6 @@ def entry(dtype="F32", shape=(2,), offsets=(0, 8), **more):
 
 
 DATA = W.tobytes()
-OURS = {"format": "minidl", "sha256": "0" * 64}
-FILES = {
-    "a table without end": safetensors(b"{}", length=2**63),
-    "a table longer than the file": safetensors({"w": entry()}, DATA, length=5000),
-    "a table of 20 MB": safetensors(b" " * (20 << 20)),
-    "no table": safetensors(b"", DATA),
-    "7 bytes": b"\1\0\0\0\0\0\0",
-    "a list": safetensors(b"[]"),
-    "a number": safetensors(b"17"),
-    "a web page": b"<!DOCTYPE html><html>Please log in</html>",
-    "a key twice": safetensors(
-        b'{"w": {"dtype":"F32","dtype":"F32","shape":[2],"data_offsets":[0,8]}}', DATA
-    ),
-    "deep": safetensors(b'{"w":' + b"[" * 200000),
-    "NaN": safetensors(b'{"w": NaN}', DATA),
-    "UTF-16": safetensors(json.dumps({"w": entry()}).encode("utf-16"), DATA),
-    "remarks that are a list": safetensors({"__metadata__": [], "w": entry()}, DATA),
-    "a wrong checksum": safetensors({"__metadata__": OURS, "w": entry()}, DATA),
-    "no checksum": safetensors({"__metadata__": {"format": "minidl"}, "w": entry()}, DATA),
-    "offsets beyond the end": safetensors({"w": entry(offsets=(8, 16))}, DATA),
-    "offsets backwards": safetensors({"w": entry(offsets=(8, 0))}, DATA),
-    "negative offsets": safetensors({"w": entry(offsets=(-8, 0))}, DATA),
-    "offsets that are floats": safetensors({"w": entry(offsets=(0.0, 8.0))}, DATA),
-    "offsets of True": safetensors({"w": entry("U8", (1,), (False, True))}, b"a"),
-    "three offsets": safetensors({"w": entry(offsets=(0, 8, 8))}, DATA),
-    "overlap": safetensors({"w": entry(), "v": entry(offsets=(4, 12))}, DATA + DATA[:4]),
-    "the same bytes twice": safetensors({"w": entry(), "v": entry()}, DATA),
-    "a gap": safetensors({"w": entry(offsets=(4, 12))}, b"hide" + DATA),
-    "bytes behind": safetensors({"w": entry()}, DATA + b"more"),
-    "bytes missing": safetensors({"w": entry()}, DATA[:-1]),
-    "a shape too large": safetensors({"w": entry(shape=(2**40,))}, DATA),
-    "a shape that overflows": safetensors({"w": entry(shape=(2**33, 2**33))}, DATA),
-    "a shape beyond 64 bits": safetensors({"w": entry(shape=(2**70, 0), offsets=(0, 0))}),
-    "zero times huge": safetensors({"w": entry(shape=(0, 2**62), offsets=(0, 0))}),
-    "a negative shape": safetensors({"w": entry(shape=(-1, -2))}, DATA),
-    "a shape of text": safetensors({"w": {**entry(), "shape": "2"}}, DATA),
-    "many axes": safetensors({"w": entry(shape=[1] * 100 + [2])}, DATA),
-    "another shape": safetensors({"w": entry(shape=(1, 2))}, DATA),
-    "an unknown dtype": safetensors({"w": entry("F8_E4M3", (8,))}, DATA),
-    "a dtype that is a list": safetensors({"w": {**entry(), "dtype": ["F32"]}}, DATA),
-    "a dtype of another size": safetensors({"w": entry("F64")}, DATA),
-    "a key more": safetensors({"w": entry(module="os")}, DATA),
-    "an entry that is null": safetensors({"w": None}, DATA),
-    "20,000 arrays": safetensors({f"{i}": entry(shape=(0,), offsets=(0, 0)) for i in range(20000)}),
-    "bytes that are no bool": safetensors({"w": entry("BOOL", (2,), (0, 2))}, b"\2\1"),
-}
-
-
-@pytest.mark.parametrize("name", FILES)
-def test_hostile_files_are_refused_quickly_and_cheaply(place, name):
-    place.write_bytes(FILES[name])
-    seen.clear()
-    tracemalloc.start()
-    start = time.process_time()
-    with pytest.raises(ValueError, match=r"weights\.safetensors: expected ") as refused:
-        safetensors_file.load(place, PAIR)
-    assert seen == []
-    assert time.process_time() - start < 2
-    assert tracemalloc.get_traced_memory()[1] < 60 << 20
-    tracemalloc.stop()
-    assert len(str(refused.value).replace(str(place.parent), "")) < 420
 
 
 def test_the_good_one_among_them_is_read(place):

@@ -119,5 +119,5 @@ def test_normalize_of_nothing_and_of_infinity():
 
 @pytest.mark.parametrize("order", [0, -1, np.nan])
 def test_normalize_refuses_an_order_that_is_no_norm(order):
-    with pytest.raises(ValueError, match="order above 0"):
+    with pytest.raises(ValueError, match="order to be a number > 0"):
         normalize([1.0, 2.0], order=order)

@@ -9,7 +9,7 @@ EOFError in the middle of a call, and with one bit flipped the process may die, 
 So here:
 
 - The key is a hash of all that the code depends on: our sources, the types, Numba's settings, the processor.
-- A file begins with the SHA-256 of the rest, which is checked before anything is read. A file that is not
+- A file begins with the SHA-256 of its name and the rest, which is checked before anything is read. A file that is not
   what it was is deleted and compiled again.
 - The folder is ours alone (mode 700). One that others could write to is not used: whoever can write machine
   code there could run it.
@@ -166,7 +166,7 @@ class _Cache:
             return
         temporary = path.with_name(f"{path.name}.{os.getpid()}.{threading.get_ident()}")
         try:
-            _write(temporary, result)
+            _write(temporary, path.name, result)
             os.replace(temporary, path)
         except Exception:
             with contextlib.suppress(OSError):
@@ -187,14 +187,19 @@ def _read(path: Path, target_context: Any) -> Any:
 
     content = path.read_bytes()
     digest, code = content[:32], content[32:]
-    if hashlib.sha256(code).digest() != digest:
+    if _digest(path.name, code) != digest:
         raise ValueError("damaged")
     return CompileResult._rebuild(target_context, *pickle.loads(code))  # noqa: S301 checked, from our own folder
 
 
-def _write(path: Path, result: Any) -> None:
+def _write(path: Path, name: str, result: Any) -> None:
     from numba.core.serialize import dumps
 
     code = dumps(result._reduce())
-    with open(path, "xb", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
-        file.write(hashlib.sha256(code).digest() + code)
+    with open(path, "xb", opener=lambda place, flags: os.open(place, flags, 0o600)) as file:
+        file.write(_digest(name, code) + code)
+
+
+def _digest(name: str, code: bytes) -> bytes:
+    """With the name of the file: sound code under the name of another kernel would be run on the wrong arrays."""
+    return hashlib.sha256(name.encode() + b"\0" + code).digest()

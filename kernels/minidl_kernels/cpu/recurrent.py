@@ -130,16 +130,17 @@ def _backward(dy: Any, d_last: Any, cache: _Cache, wanted: bool) -> tuple[Any, .
         pack_transposed(w, packed_w)
     size = s.k * s.gates * s.up
     shares = min(parts, max(2, min(SHARES, LARGEST_SHARES // (size * dtype.itemsize))))
-    dws = empty((shares, size), dtype)
+    dws, sums = empty((shares, size), dtype), np.zeros((shares, s.gates * s.up))
     dh0 = empty((s.n, s.u), dtype)
     dc0 = empty((s.n, s.u), dtype) if cell == cells.LSTM else dh0
     run(
         recurrent_loops.backward, shares, cell, dy.reshape(-1), sequences, d_last.reshape(-1), a, tape,
-        cells.BLOCKS[cell], mask, packed_u, packed_w, *_flat(dx, dh0, dc0, dws), curve, gate, dtype.type(-np.inf),
+        cells.BLOCKS[cell], mask, packed_u, packed_w, *_flat(dx, dh0, dc0, dws, sums), curve, gate, dtype.type(-np.inf),
         tables(s, dtype), s,
     )  # fmt: skip
-    dw = dws[0] if shares == 1 else dws.sum(axis=0)
-    return dx if wanted else None, dh0, dc0, dw.reshape(s.k, s.gates, s.up)[:, :, : s.u]
+    dw = (dws[0] if shares == 1 else dws.sum(axis=0)).reshape(s.k, s.gates, s.up)
+    dw[s.i] = sums.sum(axis=0).reshape(s.gates, s.up)
+    return dx if wanted else None, dh0, dc0, dw[:, :, : s.u]
 
 
 def _weights(d: Any, i: slice, blocks: Any = slice(None)) -> Any:

@@ -106,11 +106,21 @@ def forward(
 
 
 @compiled
+def _bank(dw, at, sums, to, n):
+    """Add n numbers of dw to `sums`, and let them begin anew."""
+    for i in range(n):
+        sums[to + i] += dw[at + i]
+        dw[at + i] = 0
+
+
+@compiled
 def backward(
-    counter, parts, cell, dy, sequences, d_last, a, tape, blocks, mask, packed_u, packed_w, dx, dh0, dc0, dw, curve,
-    gate, no_floor, table, s,
+    counter, parts, cell, dy, sequences, d_last, a, tape, blocks, mask, packed_u, packed_w, dx, dh0, dc0, dw, sums,
+    curve, gate, no_floor, table, s,
 ):  # fmt: skip
     """A part is a share of the slices, with its own copy of dw (parts, K, blocks · up), to be added up.
+
+    The row of dw that is the gradient of b sums every dz there is; it is in `sums` (parts, blocks · up), in float64.
 
     dx has nothing in it where nobody wants it.
     """
@@ -153,6 +163,9 @@ def backward(
                     steps = min(s.steps, s.t - t)
                     add_weight_gradient(
                         a, step * s.rows * s.k, dz, steps, dw, part * weights, no_floor, table, s
+                    )
+                    _bank(
+                        dw, part * weights + s.i * s.gates * s.up, sums, part * s.gates * s.up, s.gates * s.up
                     )
             copy_rows(dh, s.zero, s.up, dh0, first * s.u, s.u, used, s.u)
             if cell == LSTM:

@@ -19,7 +19,7 @@ from minidl.layers.convolutional.windows import borders, fitting_windows, window
 from minidl.messages import say
 from minidl.symbolic import Shape
 from minidl.tensor import Function, Tensor
-from minidl.utils.checks import whole_number
+from minidl.utils.checks import chosen, whole_number
 
 __all__ = ["Convolution", "Sliding", "cells", "rectified"]
 
@@ -65,7 +65,7 @@ class Sliding(Layer):
         self.padding = choice(self, "padding", arguments["padding"], *self.paddings)
         self.data_format = channels_last(self, arguments["data_format"])
         self.dilation_rate = size_tuple(self, "dilation_rate", arguments["dilation_rate"], rank)
-        self.activation = activations.get(arguments["activation"])
+        self.activation = chosen(type(self).__name__, "activation", activations.get, arguments["activation"])
         self.use_bias = flag(self, "use_bias", arguments["use_bias"])
         self.input_spec = InputSpec(self.axes)
         if max(self.strides) > 1 and max(self.dilation_rate) > 1:

@@ -22,6 +22,7 @@ from typing import Any
 import numpy as np
 
 from minidl.backend import Array
+from minidl.layers.trail import chain_of_sizes
 from minidl.messages import say
 from minidl.symbolic import Shape
 
@@ -133,10 +134,15 @@ def fitting_windows(
     out, fits = _windows(shape[1:-1], windows, strides, padding, dilation)
     if not fits:
         spans = tuple((k - 1) * r + 1 for k, r in zip(windows, dilation, strict=True))
+        axis = next(i for i, n in enumerate(out) if n is not None and n < 1)
+        chain = chain_of_sizes(shape, axis + 1, spans[axis])
+        mend = "Use padding='same', a smaller window, or pool less before."
+        if not chain and len(shape) == 4 and (shape[1] or 5) <= 4 < min(n or 0 for n in shape[2:]):
+            mend = "It looks like channels first: np.moveaxis(x, 1, -1) makes them the last axis."
         raise ValueError(
             say(
                 f"{layer} has a window that spans {spans} cells, more than its input of {shape[1:-1]} (shape {shape}) "
-                "has. Use padding='same', a smaller window, or pool less before."
+                f"has.{chain} {mend}"
             )
         )
     return out

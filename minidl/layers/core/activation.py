@@ -13,7 +13,7 @@ from minidl.layers.masks import widened
 from minidl.messages import say
 from minidl.symbolic import Shape
 from minidl.tensor import Tensor, as_array
-from minidl.utils.checks import number, whole_number
+from minidl.utils.checks import axes, chosen, number
 
 __all__ = ["ELU", "Activation", "LeakyReLU", "ReLU", "Softmax"]
 
@@ -38,7 +38,7 @@ class Activation(_Elementwise):
 
     def __init__(self, activation: Any, **kwargs: Any):
         super().__init__(**kwargs)
-        self.activation = activations.get(activation)
+        self.activation = chosen(type(self).__name__, "activation", activations.get, activation)
 
     def call(self, inputs: Tensor) -> Tensor:
         return self.activation(inputs)
@@ -81,6 +81,8 @@ class LeakyReLU(_Elementwise):
     array([[-0.3,  2. ]], dtype=float32)
     """
 
+    old_arguments = ("alpha",)
+
     def __init__(self, negative_slope: float = 0.3, **kwargs: Any):
         negative_slope = kwargs.pop("alpha", negative_slope)
         super().__init__(**kwargs)
@@ -116,12 +118,7 @@ class Softmax(_Elementwise):
 
     def __init__(self, axis: int | Sequence[int] = -1, **kwargs: Any):
         super().__init__(**kwargs)
-        if isinstance(axis, list | tuple):
-            if not axis:
-                raise ValueError(say("Softmax expects at least one axis, got none."))
-            self.axis: Any = tuple(whole_number("Softmax", "every entry of axis", a) for a in axis)
-        else:
-            self.axis = whole_number("Softmax", "axis", axis)
+        self.axis: Any = axes("Softmax", "axis", axis)
 
     def call(self, inputs: Tensor, mask: Any = None) -> Tensor:
         if mask is not None and not self._is_even(mask := self._spread(mask, inputs), inputs.ndim):

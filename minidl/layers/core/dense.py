@@ -24,7 +24,7 @@ from minidl.layers.base import Layer
 from minidl.layers.checks import InputSpec, flag, last_size
 from minidl.symbolic import Shape
 from minidl.tensor import Function, Tensor
-from minidl.utils.checks import whole_number
+from minidl.utils.checks import chosen, whole_number
 
 __all__ = ["Dense", "DenseFunction", "dense_backward", "dense_forward"]
 
@@ -91,7 +91,7 @@ class Dense(Layer):
     ):
         super().__init__(activity_regularizer=activity_regularizer, **kwargs)
         self.units = whole_number("Dense", "units", units, 1)
-        self.activation = activations.get(activation)
+        self.activation = chosen(type(self).__name__, "activation", activations.get, activation)
         self.use_bias = flag(self, "use_bias", use_bias)
         keep_weight_arguments(self, locals(), "kernel", "bias")
         self.input_spec = InputSpec(min_ndim=2)

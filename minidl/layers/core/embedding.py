@@ -14,15 +14,14 @@ from typing import Any
 
 import numpy as np
 
-from minidl import constraints, initializers, regularizers
 from minidl.backend import Array
-from minidl.layers.arguments import data_type
+from minidl.layers.arguments import keep_weight_arguments
 from minidl.layers.base import Layer
 from minidl.layers.checks import InputSpec, flag
 from minidl.messages import say
 from minidl.symbolic import Shape
 from minidl.tensor import Function, Tensor
-from minidl.utils.checks import whole_number
+from minidl.utils.checks import data_type, whole_number
 
 __all__ = ["Embedding", "EmbeddingFunction", "embedding_backward", "embedding_forward"]
 
@@ -76,6 +75,8 @@ class Embedding(Layer):
     autocast = False  # float16 could not tell the ids apart
     parameter_words = "input_dim·output_dim"
 
+    old_arguments = ("weights", "input_length")
+
     def __init__(
         self,
         input_dim: int,
@@ -94,9 +95,7 @@ class Embedding(Layer):
         self.dtype = data_type("Embedding", self.dtype, "f")
         self.input_dim = whole_number("Embedding", "input_dim", input_dim, 1)
         self.output_dim = whole_number("Embedding", "output_dim", output_dim, 1)
-        self.embeddings_initializer = initializers.get(embeddings_initializer)
-        self.embeddings_regularizer = regularizers.get(embeddings_regularizer)
-        self.embeddings_constraint = constraints.get(embeddings_constraint)
+        keep_weight_arguments(self, locals(), "embeddings")
         self.mask_zero = self.supports_masking = flag(self, "mask_zero", mask_zero)
         self.input_spec = InputSpec()
         if table is not None:

@@ -36,6 +36,10 @@ class InputLayer(Layer):
     ):
         super().__init__(name=name, dtype=dtype)
         given = shape if shape is not None else input_shape
+        if shape is not None and input_shape is not None:
+            raise ValueError(say("Input expects shape or its old name input_shape, got both."))
+        if batch_size is not None:
+            (batch_size,) = sizes_or_none("Input", "batch_size", (batch_size,))
         if batch_shape is not None:
             if given is not None or batch_size is not None:
                 raise ValueError(
@@ -46,8 +50,8 @@ class InputLayer(Layer):
                 )
             self.batch_shape = sizes_or_none("Input", "batch_shape", batch_shape)
         elif given is not None:
-            sizes = sizes_or_none("Input", "shape", given)
-            self.batch_shape = (*sizes_or_none("Input", "batch_size", (batch_size,)), *sizes)
+            sizes = sizes_or_none("Input", "shape" if shape is not None else "input_shape", given)
+            self.batch_shape = (batch_size, *sizes)
         else:
             raise ValueError(
                 say("Input expects shape, the shape of one sample, for example Input(shape=(28, 28, 1)).")

@@ -20,13 +20,14 @@ from typing import Any
 
 import numpy as np
 
-from minidl.layers.arguments import data_type, plain, sizes_or_none
+from minidl.layers.arguments import plain, sizes_or_none
 from minidl.layers.base import Layer
 from minidl.layers.core.function_names import function_name, named_function, refuse_bytecode, written
 from minidl.layers.holder import WeightHolder
 from minidl.messages import say
 from minidl.symbolic import is_shape, shapes_of
 from minidl.tensor import Tensor, as_array
+from minidl.utils.checks import data_type
 from minidl.utils.nested import mapped
 
 __all__ = ["Lambda"]

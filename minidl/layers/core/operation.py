@@ -18,7 +18,17 @@ __all__ = ["Operation"]
 
 
 def _get_item(x: Any, index: Any) -> Any:
-    return x[index]
+    for part in index if isinstance(index, tuple) else (index,):
+        if str(getattr(part, "dtype", "")) == "bool":
+            raise ValueError(
+                say(
+                    "A mask cannot pick rows here: how many there are depends on the data. Use minidl.ops.where."
+                )
+            )
+    try:
+        return x[index]
+    except IndexError as error:
+        raise ValueError(str(error)) from None
 
 
 _FUNCTIONS: dict[str, Callable[..., Any]] = {name: getattr(ops, name) for name in ops.__all__} | {

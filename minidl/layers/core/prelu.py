@@ -91,5 +91,5 @@ class PReLU(Layer):
 def _axes(given: Any) -> list[int] | None:
     if given is None:
         return None
-    axes = given if isinstance(given, list | tuple) else [given]
-    return [whole_number("PReLU", "every entry of shared_axes", axis, 1) for axis in axes]
+    several = given if isinstance(given, list | tuple) else [given]
+    return [whole_number("PReLU", "every entry of shared_axes", axis, 1) for axis in several]

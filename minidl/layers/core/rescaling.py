@@ -67,7 +67,7 @@ def _numbers(argument: str, value: Any) -> Any:
         return number("Rescaling", argument, value)
     try:
         array = as_array(value)
-        good = array.dtype.kind in "iuf" and np.isfinite(array).all()
+        good = array.dtype.kind in "iuf" and array.size > 0 and np.isfinite(array).all()
     except (TypeError, ValueError):
         good = False
     if not good:

@@ -29,7 +29,7 @@ from minidl.layers.checks import InputSpec, flag
 from minidl.messages import say
 from minidl.symbolic import Shape
 from minidl.tensor import Function, Tensor
-from minidl.utils.checks import number, whole_number
+from minidl.utils.checks import axes, number
 
 __all__ = ["LayerNormFunction", "LayerNormalization", "layer_norm_backward", "layer_norm_forward"]
 
@@ -122,11 +122,8 @@ class LayerNormalization(Layer):
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
-        several = isinstance(axis, list | tuple)
-        entries = [whole_number("LayerNormalization", "axis", a) for a in (axis if several else [axis])]  # type: ignore[union-attr]
-        if not entries:
-            raise ValueError(say("LayerNormalization expects axis to be a whole number or some, got none."))
-        self.axis = entries if several else entries[0]
+        found = axes("LayerNormalization", "axis", axis)
+        self.axis = list(found) if isinstance(found, tuple) else found
         self.epsilon = number("LayerNormalization", "epsilon", epsilon, above=0)
         self.center = flag(self, "center", center)
         self.scale = flag(self, "scale", scale)
@@ -135,8 +132,8 @@ class LayerNormalization(Layer):
         if self.rms_scaling:
             raise ValueError(
                 say(
-                    "LayerNormalization expects rms_scaling=False. Keras deprecates True, which divides by the "
-                    "deviation instead of the root mean square."
+                    f"LayerNormalization expects rms_scaling to be False, got {rms_scaling!r}. "
+                    "Keras deprecates True, which divides by the deviation instead of the root mean square."
                 )
             )
         self.input_spec = InputSpec(min_ndim=2)

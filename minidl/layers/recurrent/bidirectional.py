@@ -19,6 +19,7 @@ from minidl.primitives.joining import concatenate
 from minidl.primitives.shaping import flip
 from minidl.symbolic import Shape
 from minidl.tensor import Tensor
+from minidl.utils.checks import one_of
 
 __all__ = ["Bidirectional"]
 
@@ -74,13 +75,7 @@ class Bidirectional(Layer):
                         f"{' Make an instance: add ().' if isinstance(part, type) else ''}"
                     )
                 )
-        if merge_mode is not None and merge_mode not in _MERGES:
-            raise ValueError(
-                say(
-                    f"Bidirectional expects merge_mode to be one of {', '.join(map(repr, _MERGES))} or None, "
-                    f"got {merge_mode!r:.60}."
-                )
-            )
+        one_of("Bidirectional", "merge_mode", merge_mode, *_MERGES, None)
         super().__init__(**{"dtype": layer.dtype, **kwargs})
         self.merge_mode = merge_mode
         self.forward_layer = _again(layer, "forward", {})

@@ -28,7 +28,7 @@ from minidl.primitives.shaping import moveaxis
 from minidl.random import SeedGenerator
 from minidl.symbolic import Shape
 from minidl.tensor import Function, Tensor
-from minidl.utils.checks import number, whole_number
+from minidl.utils.checks import chosen, number, whole_number
 
 __all__ = ["RecurrentCell"]
 
@@ -57,16 +57,16 @@ class RecurrentCell(Layer):
         owner = type(self).__name__.removesuffix("Cell")
         keep_weight_arguments(self, arguments, "kernel", "recurrent", "bias")
         self.units = whole_number(owner, "units", arguments["units"], 1)
-        self.activation = activations.get(arguments["activation"])
-        if "recurrent_activation" in arguments:
-            self.recurrent_activation = activations.get(arguments["recurrent_activation"])
+        for name in ("activation", "recurrent_activation"):
+            if name in arguments:
+                setattr(self, name, chosen(owner, name, activations.get, arguments[name]))
         for name in ("dropout", "recurrent_dropout"):
             setattr(self, name, number(owner, name, arguments[name], minimum=0, below=1))
         for name in ("use_bias", "unit_forget_bias", "reset_after"):
             if name in arguments:
                 setattr(self, name, flag(owner, name, arguments[name]))
         self.seed = arguments["seed"]
-        self.seed_generator = SeedGenerator(self.seed)
+        self.seed_generator = chosen(owner, "seed", SeedGenerator, self.seed)
         self.input_spec = InputSpec(("batch", "features"))
         self._held: dict[str, Any] | None = None  # see `hold_dropout`
 

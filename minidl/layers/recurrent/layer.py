@@ -34,6 +34,7 @@ class RecurrentLayer(RNN):
 
     cell_class: ClassVar[type[RecurrentCell]]
     cell: RecurrentCell
+    old_arguments = ("implementation",)
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)

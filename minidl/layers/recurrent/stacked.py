@@ -9,6 +9,7 @@ from minidl.layers.recurrent.loop import first_states, one_step, state_sizes
 from minidl.messages import say
 from minidl.symbolic import Shape
 from minidl.tensor import Tensor
+from minidl.utils.checks import shown
 
 __all__ = ["StackedRNNCells"]
 
@@ -28,17 +29,21 @@ class StackedRNNCells(Layer):
     """
 
     def __init__(self, cells: Sequence[Any], **kwargs: Any):
-        dtype = kwargs.pop("dtype", None) or next(
-            (cell.dtype for cell in cells if hasattr(cell, "dtype")), None
-        )
-        super().__init__(dtype=dtype, **kwargs)
-        self.cells = list(cells)
-        if not self.cells or not all(hasattr(cell, "state_size") for cell in self.cells):
+        if (
+            not isinstance(cells, list | tuple)
+            or not cells
+            or any(isinstance(cell, type) or not hasattr(cell, "state_size") for cell in cells)
+        ):
             raise TypeError(
                 say(
-                    f"StackedRNNCells expects cells with a state_size, such as [LSTMCell(8)], got {cells!r:.80}."
+                    "StackedRNNCells expects cells to be a list of objects with a state_size, such as [LSTMCell(8)], "
+                    f"got {shown(cells)}."
                 )
             )
+        if kwargs.get("dtype") is None:
+            kwargs["dtype"] = next((cell.dtype for cell in cells if hasattr(cell, "dtype")), None)
+        super().__init__(**kwargs)
+        self.cells = list(cells)
 
     @property
     def state_size(self) -> list[int]:

@@ -20,7 +20,7 @@ from minidl.messages import say
 from minidl.random import SeedGenerator
 from minidl.symbolic import Shape
 from minidl.tensor import Function, Tensor
-from minidl.utils.checks import number
+from minidl.utils.checks import chosen, number
 
 __all__ = ["Dropout", "DropoutFunction", "dropout_factors"]
 
@@ -71,7 +71,7 @@ class Dropout(Layer):
             None if noise_shape is None else sizes_or_none("Dropout", "noise_shape", noise_shape)
         )
         self.seed = seed
-        self.seed_generator = SeedGenerator(seed)
+        self.seed_generator = chosen(type(self).__name__, "seed", SeedGenerator, seed)
 
     def call(self, inputs: Tensor, training: bool = False) -> Tensor:
         if not training or self.rate == 0:

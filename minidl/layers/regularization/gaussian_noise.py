@@ -16,7 +16,7 @@ from minidl.layers.checks import InputSpec
 from minidl.random import SeedGenerator
 from minidl.symbolic import Shape
 from minidl.tensor import Tensor
-from minidl.utils.checks import number
+from minidl.utils.checks import chosen, number
 
 __all__ = ["GaussianNoise"]
 
@@ -39,7 +39,7 @@ class GaussianNoise(Layer):
         super().__init__(**kwargs)
         self.stddev = number("GaussianNoise", "stddev", stddev, minimum=0)
         self.seed = seed
-        self.seed_generator = SeedGenerator(seed)
+        self.seed_generator = chosen(type(self).__name__, "seed", SeedGenerator, seed)
 
     def call(self, inputs: Tensor, training: bool = False) -> Tensor:
         if not training or self.stddev == 0:

@@ -1,7 +1,6 @@
 """plot_model: the picture of a model as a file."""
 
 import math
-import numbers
 import os
 import sys
 from typing import Any
@@ -13,7 +12,7 @@ from minidl.models.picture.labels import Choice
 from minidl.models.picture.raster import LARGEST, MOST, POINTS_PER_INCH, raster
 from minidl.models.picture.svg import svg
 from minidl.utils.atomic import FilePath, atomic_write
-from minidl.utils.checks import flag
+from minidl.utils.checks import as_path, flag, number, one_of
 
 __all__ = ["plot_model"]
 
@@ -71,7 +70,7 @@ def plot_model(
     ...     "(None, 4) → (None, 3)" in pathlib.Path(home, "model.svg").read_text(encoding="utf-8")
     True
     """
-    path = os.fsdecode(to_file)
+    path = as_path("plot_model", "to_file", to_file)
     format = _checked(model, path, rankdir, dpi)
     choice = Choice(
         shapes=_switch("show_shapes", show_shapes),
@@ -94,7 +93,7 @@ def plot_model(
 
 def _checked(model: Any, path: str, rankdir: str, dpi: float) -> str:
     """The format of the file, if everything is as it should be."""
-    if not hasattr(model, "layers"):
+    if not hasattr(model, "layers") or isinstance(model, type):
         raise TypeError(say(f"plot_model expects a model, got {model!r:.80}."))
     if not model.built:
         raise ValueError(
@@ -106,12 +105,8 @@ def _checked(model: Any, path: str, rankdir: str, dpi: float) -> str:
     format = os.path.splitext(path)[1].removeprefix(".").lower() or "png"
     if format not in _FORMATS:
         raise ValueError(say(f"plot_model expects to_file to end in .png, .svg or .pdf, got {path!r:.120}."))
-    if rankdir not in ("TB", "LR"):
-        raise ValueError(
-            say(f"plot_model expects rankdir 'TB' (downwards) or 'LR' (to the right), got {rankdir!r:.40}.")
-        )
-    if not isinstance(dpi, numbers.Real) or isinstance(dpi, bool) or not (0 < dpi < math.inf):
-        raise ValueError(say(f"plot_model expects dpi to be a number > 0, got {dpi!r:.40}."))
+    one_of("plot_model", "rankdir", rankdir, "TB", "LR")
+    number("plot_model", "dpi", dpi, above=0)
     return format
 
 

@@ -2,8 +2,10 @@
 
 from typing import Any
 
+import numpy as np
+
 from minidl.messages import say
-from minidl.utils.checks import number
+from minidl.utils.checks import flag, number, shown, text
 from minidl.utils.registry import Configurable
 
 __all__ = ["LearningRateSchedule"]
@@ -28,3 +30,16 @@ class LearningRateSchedule(Configurable):
 
     def _number(self, argument: str, value: Any, **bounds: float) -> float:
         return number(type(self).__name__, argument, value, **bounds)
+
+    def _numbers(self, argument: str, values: Any, **bounds: float) -> list[float]:
+        if not isinstance(values, list | tuple | np.ndarray):
+            raise TypeError(
+                say(f"{type(self).__name__} expects {argument} to be a list of numbers, got {shown(values)}.")
+            )
+        return [self._number(argument, value, **bounds) for value in values]
+
+    def _flag(self, argument: str, value: Any) -> bool:
+        return flag(type(self).__name__, argument, value)
+
+    def _text(self, argument: str, value: Any) -> str | None:
+        return None if value is None else text(type(self).__name__, argument, value)

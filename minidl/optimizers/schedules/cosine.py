@@ -45,7 +45,7 @@ class CosineDecay(LearningRateSchedule):
         self.initial_learning_rate = self._number("initial_learning_rate", initial_learning_rate, minimum=0)
         self.decay_steps = self._number("decay_steps", decay_steps, above=0)
         self.alpha = self._number("alpha", alpha, minimum=0, maximum=1)
-        self.name = name
+        self.name = self._text("name", name)
         self.warmup_target = (
             None if warmup_target is None else self._number("warmup_target", warmup_target, minimum=0)
         )
@@ -99,7 +99,7 @@ class CosineDecayRestarts(LearningRateSchedule):
         self.t_mul = self._number("t_mul", t_mul, minimum=1)
         self.m_mul = self._number("m_mul", m_mul, minimum=0)
         self.alpha = self._number("alpha", alpha, minimum=0, maximum=1)
-        self.name = name
+        self.name = self._text("name", name)
 
     def __call__(self, step: Any) -> float:
         restarts, since, period = 0, float(step), self.first_decay_steps

@@ -41,8 +41,8 @@ class ExponentialDecay(LearningRateSchedule):
         self.initial_learning_rate = self._number("initial_learning_rate", initial_learning_rate, minimum=0)
         self.decay_steps = self._number("decay_steps", decay_steps, above=0)
         self.decay_rate = self._number("decay_rate", decay_rate, above=0)
-        self.staircase = staircase
-        self.name = name
+        self.staircase = self._flag("staircase", staircase)
+        self.name = self._text("name", name)
 
     def __call__(self, step: Any) -> float:
         exponent = float(step) / self.decay_steps
@@ -80,8 +80,8 @@ class InverseTimeDecay(LearningRateSchedule):
         self.initial_learning_rate = self._number("initial_learning_rate", initial_learning_rate, minimum=0)
         self.decay_steps = self._number("decay_steps", decay_steps, above=0)
         self.decay_rate = self._number("decay_rate", decay_rate, minimum=0)
-        self.staircase = staircase
-        self.name = name
+        self.staircase = self._flag("staircase", staircase)
+        self.name = self._text("name", name)
 
     def __call__(self, step: Any) -> float:
         time = float(step) / self.decay_steps
@@ -108,13 +108,13 @@ class PiecewiseConstantDecay(LearningRateSchedule):
     """
 
     def __init__(self, boundaries: Sequence[float], values: Sequence[float], name: str = "PiecewiseConstant"):
-        self.boundaries = [self._number("boundaries", b) for b in boundaries]
-        self.values = [self._number("values", v, minimum=0) for v in values]
-        self.name = name
+        self.boundaries = self._numbers("boundaries", boundaries)
+        self.values = self._numbers("values", values, minimum=0)
+        self.name = self._text("name", name)
         if len(self.values) != len(self.boundaries) + 1:
             raise ValueError(
                 say(
-                    "PiecewiseConstantDecay expects one value more than boundaries, "
+                    "PiecewiseConstantDecay expects one more of values than of boundaries, "
                     f"got {len(self.values)} values and {len(self.boundaries)} boundaries."
                 )
             )
@@ -160,8 +160,8 @@ class PolynomialDecay(LearningRateSchedule):
         self.decay_steps = self._number("decay_steps", decay_steps, above=0)
         self.end_learning_rate = self._number("end_learning_rate", end_learning_rate, minimum=0)
         self.power = self._number("power", power, minimum=0)
-        self.cycle = cycle
-        self.name = name
+        self.cycle = self._flag("cycle", cycle)
+        self.name = self._text("name", name)
 
     def __call__(self, step: Any) -> float:
         step, end = float(step), self.decay_steps

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from minidl.backend import Array
-from minidl.utils.checks import number, whole_number
+from minidl.utils.checks import flag, number, whole_number
 
 __all__ = ["make_sampling_table", "skipgrams"]
 
@@ -75,6 +75,8 @@ def skipgrams(
     window_size = whole_number("skipgrams", "window_size", window_size, minimum=0)
     negative_samples = number("skipgrams", "negative_samples", negative_samples, minimum=0)
     vocabulary_size = whole_number("skipgrams", "vocabulary_size", vocabulary_size, minimum=2)
+    shuffle = flag("skipgrams", "shuffle", shuffle)
+    categorical = flag("skipgrams", "categorical", categorical)
     draw: Any = random if seed is None else random.Random(whole_number("skipgrams", "seed", seed))  # noqa: S311 - no secret
     couples = []
     for i, word in enumerate(sequence):

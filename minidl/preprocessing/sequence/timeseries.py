@@ -83,8 +83,8 @@ class TimeseriesGenerator(PyDataset):
         if self.start_index > self.end_index:
             raise ValueError(
                 say(
-                    f"TimeseriesGenerator has no row left: the first target is start_index + length = {self.start_index}, "
-                    f"the last one may be {self.end_index}. Shorten length, or pass more data."
+                    f"TimeseriesGenerator has no row left: the first target is start_index + length = {start_index} + "
+                    f"{length}, the last one may be {self.end_index}. Shorten length, or pass more data."
                 )
             )
 

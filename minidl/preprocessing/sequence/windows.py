@@ -11,7 +11,7 @@ import numpy as np
 
 from minidl.backend import Array
 from minidl.messages import say
-from minidl.utils.checks import whole_number
+from minidl.utils.checks import one_of, whole_number
 
 __all__ = ["sliding_windows"]
 
@@ -49,10 +49,7 @@ def sliding_windows(
     x = np.asarray(x)
     n_steps = whole_number("sliding_windows", "n_steps", n_steps, 1)
     stride = whole_number("sliding_windows", "stride", stride, 1)
-    if label not in ("majority", "last", "all"):
-        raise ValueError(
-            say(f"sliding_windows expects label to be 'majority', 'last' or 'all', got {label!r:.60}.")
-        )
+    one_of("sliding_windows", "label", label, "majority", "last", "all")
     if x.ndim == 0:
         raise ValueError(
             say(f"sliding_windows expects x of shape (n, features) or (n,), got the single value {x}.")

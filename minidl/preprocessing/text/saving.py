@@ -1,11 +1,11 @@
 """A tokenizer out of its JSON text. Only texts, numbers and true or false are read from it, nothing is run."""
 
-import json
 from collections import OrderedDict
 from typing import Any
 
 from minidl.messages import say
 from minidl.preprocessing.text.tokenizer import Tokenizer
+from minidl.saving.json_text import read_json
 
 __all__ = ["tokenizer_from_json"]
 
@@ -13,6 +13,7 @@ _OPTIONS = {
     "num_words": int | None, "filters": str, "lower": bool, "split": str, "char_level": bool,
     "oov_token": str | None, "document_count": int,
 }  # fmt: skip
+_LARGEST = 1 << 30  # characters, of millions of words
 
 
 def tokenizer_from_json(json_string: str) -> Tokenizer:
@@ -35,7 +36,7 @@ def tokenizer_from_json(json_string: str) -> Tokenizer:
         raise ValueError(say('tokenizer_from_json expects {"class_name": "Tokenizer", "config": {...}}.'))
     options = {name: config[name] for name in _OPTIONS if name in config}
     for name, value in options.items():
-        if not isinstance(value, _OPTIONS[name]):
+        if not isinstance(value, _OPTIONS[name]) or (isinstance(value, bool) and _OPTIONS[name] is not bool):
             raise ValueError(say(f"tokenizer_from_json does not understand {name}={value!r:.60}."))
     tokenizer = Tokenizer(**options)
     tokenizer.word_counts = OrderedDict(_counts(config, "word_counts"))
@@ -49,7 +50,9 @@ def tokenizer_from_json(json_string: str) -> Tokenizer:
 def _parsed(text: Any, what: str) -> dict[str, Any]:
     """A JSON object."""
     try:
-        value = json.loads(text)
+        if not isinstance(text, str):
+            raise TypeError(type(text).__name__)
+        return read_json(text.encode(), what, "it", limit=_LARGEST)
     except (TypeError, ValueError) as error:
         raise ValueError(
             say(
@@ -57,9 +60,6 @@ def _parsed(text: Any, what: str) -> dict[str, Any]:
                 "not the path of a file."
             )
         ) from error
-    if not isinstance(value, dict):
-        raise ValueError(say(f"tokenizer_from_json expects {what} to be a JSON object, got {text!r:.60}."))
-    return value
 
 
 def _counts(config: dict[str, Any], name: str) -> dict[str, int]:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from minidl.messages import say
-from minidl.utils.checks import whole_number
+from minidl.utils.checks import flag, whole_number
 
 __all__ = ["FILTERS", "hashing_trick", "one_hot", "text_to_word_sequence"]
 
@@ -49,7 +49,7 @@ def text_to_word_sequence(
                 f"text_to_word_sequence expects one text (a string), got {type(input_text).__name__} {input_text!r:.60}."
             )
         )
-    text = input_text.lower() if lower else input_text
+    text = input_text.lower() if flag("text_to_word_sequence", "lower", lower) else input_text
     separators: dict[str, Any] = dict.fromkeys(filters, split)
     return [word for word in text.translate(str.maketrans(separators)).split(split) if word]
 
@@ -65,7 +65,7 @@ def checked_options(owner: str, filters: Any, split: Any) -> None:
     if not split:
         raise ValueError(
             say(
-                f"{owner} expects split to have a character at least. For single letters: Tokenizer(char_level=True)."
+                f"{owner} expects split to have a character at least, got ''. For single letters: Tokenizer(char_level=True)."
             )
         )
 
@@ -120,6 +120,10 @@ def hashing_trick(
     [6, 7, 15, 10, 6, 7]
     """
     n = whole_number("hashing_trick", "n", n, minimum=2)
+    if analyzer is not None and not callable(analyzer):
+        raise TypeError(
+            say(f"hashing_trick expects analyzer to be a function or None, got {analyzer!r:.60}.")
+        )
     if hash_function is None:
         hash_function = hash
     elif hash_function == "md5":

@@ -57,6 +57,15 @@ convolutions = st.builds(
 )  # fmt: skip
 
 
+def test_a_window_of_one_step_over_a_border():
+    x, w = np.array([[[2.0], [3.0]]]), np.array([[[5.0]]])
+    options = {"strides": (1,), "padding": ((1, 2),), "dilation": (1,), "groups": 1}
+    y, (dx, dw, _) = run(Conv1DFunction, (x, w, None), np.arange(1.0, 6).reshape(1, 5, 1), **options)
+    assert y.ravel().tolist() == [0, 10, 15, 0, 0]
+    assert dx.ravel().tolist() == [10, 15]
+    assert dw.ravel().tolist() == [2 * 2 + 3 * 3]
+
+
 @KERNELS
 @pytest.mark.parametrize("function", [Conv1DFunction, Conv1DReLU])
 @settings(deadline=None, max_examples=60)

@@ -21,7 +21,6 @@ from merge_cases import (
 from strategies import MERGES, normal, seeds
 
 from minidl import Tensor, layers
-from minidl.gradcheck import gradcheck
 from minidl.layers import add, concatenate, dot
 from minidl.symbolic import SymbolicTensor
 
@@ -192,28 +191,6 @@ def test_the_batch_size_may_change_from_call_to_call():
 
 
 # --- gradients ----------------------------------------------------------------------------------------------
-
-
-@settings(deadline=None, max_examples=25)
-@given(case=elementwise_inputs(), seed=seeds)
-def test_gradients_of_elementwise(case, seed):
-    name, shapes, _ = case
-    gradcheck(getattr(layers, name)(), arrays(seed, 2, shapes))
-
-
-@settings(deadline=None, max_examples=10)
-@given(case=joined_inputs(), seed=seeds)
-def test_gradients_of_concatenate(case, seed):
-    axis, shapes = case
-    gradcheck(layers.Concatenate(axis), arrays(seed, 2, shapes))
-
-
-@settings(deadline=None, max_examples=10)
-@given(case=multiplied_inputs(), seed=seeds, normalize=st.booleans())
-def test_gradients_of_dot(case, seed, normalize):
-    axes, shapes = case
-    shapes = [tuple(n + (normalize and n == 1) for n in s) for s in shapes]  # one number has a sign only
-    gradcheck(layers.Dot(axes, normalize=normalize), arrays(seed, 2, shapes))
 
 
 def test_one_tensor_twice():

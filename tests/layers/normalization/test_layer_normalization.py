@@ -118,13 +118,13 @@ def test_any_number_of_axes_in_front():
 
 def test_mistakes():
     for axis in (0, 3, -3, (1, -1), (1, 1)):
-        with pytest.raises(ValueError, match="expects axis to name axes behind the batch"):
+        with pytest.raises(ValueError, match="expects axis to name"):
             LayerNormalization(axis=axis)(np.zeros((2, 3)))
-    with pytest.raises(ValueError, match="axis to be a whole number or some"):
+    with pytest.raises(ValueError, match="expects axis to name at least one axis"):
         LayerNormalization(axis=[])
     with pytest.raises(ValueError, match="epsilon"):
         LayerNormalization(epsilon=0)
-    with pytest.raises(ValueError, match="rms_scaling=False"):
+    with pytest.raises(ValueError, match="rms_scaling to be False"):
         LayerNormalization(rms_scaling=True)
     with pytest.raises(ValueError, match="needs to know the sizes"):
         LayerNormalization().build((None, None))

@@ -28,7 +28,8 @@ def test_image_by_image(layer_class, shape, keepdims, seed):
         wanted[n, c] = max(pixels) if layer_class is GlobalMaxPooling2D else math.fsum(pixels) / len(pixels)
     y = layer_class(keepdims=keepdims, dtype="float64")(x).numpy()
     assert y.shape == ((shape[0], 1, 1, shape[3]) if keepdims else (shape[0], shape[3]))
-    assert_close(y.reshape(wanted.shape), wanted, 1e-14)
+    # Of the pixels: their mean may be next to nothing.
+    assert np.max(np.abs(y.reshape(wanted.shape) - wanted), initial=0) <= 1e-14 * np.max(np.abs(x), initial=0)
 
 
 @BOTH

@@ -348,6 +348,18 @@ def test_one_step_by_itself(cls):
 # --- counting, spelling, errors -----------------------------------------------------------------------------
 
 
+def test_how_the_numbers_of_a_cell_are_made_up_in_words():
+    words = {}
+    for cell in (SimpleRNNCell(2, use_bias=False), LSTMCell(2), GRUCell(2)):
+        cell.build((None, 3))
+        words[type(cell).__name__] = cell.parameter_words
+    assert words == {
+        "SimpleRNNCell": "(features + units)·units",
+        "LSTMCell": "(features + units + 1 bias)·4 gates·units",
+        "GRUCell": "(features + units + 2 biases)·3 gates·units",
+    }
+
+
 @pytest.mark.parametrize(
     ("layer", "features", "formula", "count"),
     [

@@ -1,4 +1,4 @@
-"""The whole-sequence ops against three things that share no code with them: differences, complex step, the cell.
+"""The whole-sequence ops against the cell, which shares no code with them.
 
 The cell is one step made of tensor operations; `step_by_step` chains it, and its gradient follows by itself.
 """
@@ -7,88 +7,15 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from strategies import SMALL, normal, seeds
+from registry.sequences import KINDS, problems
+from strategies import normal
 
 from minidl import Tensor, backend, layers
-from minidl.gradcheck import complex_step, gradcheck
-from minidl.layers.recurrent.gru import GRUFunction
 from minidl.layers.recurrent.loop import step_by_step
 from minidl.layers.recurrent.lstm import LSTMFunction
 from minidl.layers.recurrent.simple_rnn import SimpleRNNFunction
 
-SMOOTH = ("tanh", "sigmoid", "linear")
-CURVES = st.sampled_from(["tanh", "sigmoid", "relu", "hard_sigmoid", "softsign", "linear"])
-KINDS = {"simple_rnn": (SimpleRNNFunction, 1), "gru": (GRUFunction, 3), "lstm": (LSTMFunction, 4)}
 EVERY = pytest.mark.parametrize("kind", KINDS)
-
-
-@st.composite
-def problems(draw, kind, curves=CURVES):
-    """Arrays and options of an op: x, states, w, u, b."""
-    _, gates = KINDS[kind]
-    n, steps, features, units = draw(SMALL), draw(st.integers(1, 5)), draw(SMALL), draw(SMALL)
-    seed = draw(seeds)
-    reset_after = kind == "gru" and draw(st.booleans())
-    bias = (2, gates * units) if reset_after else (gates * units,)
-    states = [(n, units)] * (2 if kind == "lstm" else 1)
-    shapes = [(n, steps, features), *states, (features, gates * units), (units, gates * units), bias]
-    arrays = normal(seed, *shapes)
-    if draw(st.booleans()):
-        arrays[-1] = None
-    rng = np.random.default_rng(seed)
-    options = {
-        "activation": draw(curves),
-        "sequences": draw(st.booleans()),
-        "mask": draw(st.sampled_from([None, rng.random((n, steps)) > 0.4])),
-        "recurrent_factors": draw(st.sampled_from([None, 2.0 * (rng.random((gates, n, units)) > 0.5)])),
-    }
-    if kind != "simple_rnn":
-        options["recurrent_activation"] = draw(curves)
-    if kind == "gru":
-        options["reset_after"] = reset_after
-    return arrays, options
-
-
-def differentiable(kind, options, biased):
-    """The op as a function of its float inputs alone."""
-    function = KINDS[kind][0]
-    return lambda *arrays: function.apply(*arrays, *(() if biased else (None,)), **options)
-
-
-@EVERY
-@settings(deadline=None, max_examples=30)
-@given(data=st.data())
-def test_by_differences(kind, data):
-    arrays, options = data.draw(problems(kind))
-    biased = arrays[-1] is not None
-    gradcheck(differentiable(kind, options, biased), *(a for a in arrays if a is not None))
-
-
-@EVERY
-@settings(deadline=None, max_examples=20)
-@given(data=st.data())
-def test_by_the_complex_step(kind, data):
-    arrays, options = data.draw(problems(kind, st.sampled_from(SMOOTH)))
-    biased = arrays[-1] is not None
-    f = differentiable(kind, options, biased)
-    arrays = [a for a in arrays if a is not None]
-
-    def all_outputs(*inputs):
-        made = f(*inputs)
-        parts = made if isinstance(made, tuple) else (made,)
-        return np.concatenate([part.reshape(-1) for part in parts])
-
-    wanted = complex_step(all_outputs, *arrays)
-    tensors = [Tensor(a, requires_grad=True) for a in arrays]
-    y = all_outputs(*tensors)
-    for i in range(y.size):
-        for t in tensors:
-            t.grad = None
-        all_outputs(*tensors)[i].backward()
-        for t, jacobian in zip(tensors, wanted, strict=True):
-            assert np.allclose(t.grad, jacobian[i], rtol=1e-12, atol=1e-12 * max(1, np.abs(jacobian).max()))
-
-
 LAYERS_OF = {"simple_rnn": layers.SimpleRNN, "gru": layers.GRU, "lstm": layers.LSTM}
 
 

@@ -124,7 +124,7 @@ def test_only_recurrent_layers(wrong):
 
 
 def test_an_unknown_merge_mode():
-    with pytest.raises(ValueError, match="'concat', 'sum', 'ave', 'mul' or None"):
+    with pytest.raises(ValueError, match="'concat' or 'sum' or 'ave' or 'mul' or None"):
         Bidirectional(LSTM(3), merge_mode="add")
 
 
