@@ -4,6 +4,7 @@ import contextvars
 import copy
 import math
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -132,6 +133,19 @@ def test_streams_are_unique_across_threads():
     for thread in threads:
         thread.join()
     assert sorted(taken) == list(range(min(taken), min(taken) + 4000))
+
+
+def test_set_apart_holds_in_its_own_thread_only():
+    random.set_seed(1)
+    first = streams.new_stream()
+    with streams.set_apart(7), ThreadPoolExecutor(1) as beside:
+        assert (streams.global_seed(), streams.new_stream()) == (7, first)
+        assert beside.submit(streams.global_seed).result() == 1
+        assert beside.submit(streams.new_stream).result() == first + 1
+        random.set_seed(8)
+        assert streams.global_seed() == 8
+    assert streams.global_seed() == 1
+    assert streams.new_stream() == first + 2
 
 
 def test_generator_none_is_the_global_seed():

@@ -6,7 +6,7 @@ seed of the doctor's own, so that nobody else's are used up and two examinations
 
 import copy
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
@@ -17,6 +17,7 @@ from minidl.backend import Array
 from minidl.layers.base import Layer
 from minidl.layers.context import CallContext
 from minidl.messages import say
+from minidl.models import watching
 from minidl.models.data import Batch
 from minidl.models.model import Model
 from minidl.models.outputs import Output
@@ -65,7 +66,11 @@ class Patient(NamedTuple):
 
 @contextmanager
 def undisturbed() -> Iterator[None]:
-    """What is drawn, overflows or warns in this block is not noticed outside; a thread beside it would draw from it."""
+    """What is drawn, overflows or warns in this block is not noticed outside.
+
+    A thread beside it goes on with minidl's random numbers as always; it shares NumPy's own (`np.random`) and the
+    silence about warnings, which are of the whole process.
+    """
     numpy_state = np.random.get_state()  # noqa: NPY002  layers of your own may draw from it
     try:
         with set_apart(_SEED), warnings.catch_warnings(), np.errstate(all="ignore"):
@@ -162,17 +167,13 @@ def numbers(tensors: Sequence[Tensor]) -> Array:
 def watched(model: Model) -> Iterator[list[Seen]]:
     """Within the block, every call of a layer inside `model` is noted."""
     seen: list[Seen] = []
-    layers = list({id(layer): layer for layer in parts(model)}.values())
-    own = [layer.__dict__.get("call") for layer in layers]  # of a layer whose `call` was replaced
-    for layer in layers:
-        layer.__dict__["call"] = _noting(layer, layer.call, seen)
-    try:
+
+    def note(layer: Layer, inputs: Any, outputs: Any) -> None:
+        ends = [[t for t in flatten(end) if isinstance(t, Tensor)] for end in (inputs, outputs)]
+        seen.append(Seen(layer, *ends))
+
+    with watching.watched(parts(model), note):
         yield seen
-    finally:
-        for layer, call in zip(layers, own, strict=True):
-            del layer.__dict__["call"]
-            if call is not None:
-                layer.__dict__["call"] = call
 
 
 def parts(holder: Any) -> Iterator[Layer]:
@@ -183,18 +184,6 @@ def parts(holder: Any) -> Iterator[Layer]:
             yield from parts(layer)
         else:
             yield layer
-
-
-def _noting(layer: Layer, original: Callable[..., Any], seen: list[Seen]) -> Callable[..., Any]:
-    """`original`, which now leaves word of each call."""
-
-    def call(inputs: Any, *args: Any, **kwargs: Any) -> Any:
-        outputs = original(inputs, *args, **kwargs)
-        ends = [[t for t in flatten(end) if isinstance(t, Tensor)] for end in (inputs, outputs)]
-        seen.append(Seen(layer, *ends))
-        return outputs
-
-    return call
 
 
 def step(model: Model, batch: Batch, number: int) -> float:

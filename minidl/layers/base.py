@@ -36,7 +36,7 @@ from minidl.layers.masks import attach, given_masks, masks_of, warn_dropped
 from minidl.messages import say
 from minidl.symbolic import Call, Shape, SymbolicTensor, is_shape, shapes_of
 from minidl.tensor import Tensor
-from minidl.utils.checks import chosen, data_type
+from minidl.utils.checks import chosen, data_type, text
 from minidl.utils.naming import unique_name
 from minidl.utils.nested import mapped
 
@@ -61,9 +61,7 @@ class Layer(WeightHolder):
     input_spec: InputSpec | None = None
     autocast: ClassVar[bool] = True  # convert inputs to the layer's float type
     supports_masking: bool = False  # whether the mask of the input is that of the output as well
-    old_arguments: ClassVar[
-        tuple[str, ...]
-    ] = ()  # what the constructor takes for scripts written for older Keras
+    old_arguments: ClassVar[tuple[str, ...]] = ()  # taken for scripts written for older Keras
     repeats: bool = False  # whether it runs the same ops, with the same constants, on all inputs of one shape
 
     def __init__(
@@ -78,9 +76,7 @@ class Layer(WeightHolder):
         self._track()
         kind = type(self).__name__
         self.input_shape_hint = read_shape_hints(type(self), Layer, shape_hints)
-        if name is not None and not (isinstance(name, str) and name):
-            raise TypeError(say(f"{kind} expects name to be a non-empty string, got {name!r:.60}."))
-        if name is not None and "/" in name:
+        if name is not None and "/" in text(kind, "name", name):
             raise ValueError(
                 say(f"{kind} expects a name without '/', which parts the paths of weights, got {name!r:.60}.")
             )

@@ -15,6 +15,7 @@ __all__ = ["Entry", "entries", "filled_with", "translated"]
 
 _NUMBERED = re.compile(r"\{(\d)\}")
 _SENTENCES = re.compile(r"(?<=[.?!:]) (?=\S)")
+_WHOLE_SENTENCES = re.compile(r"(?<=[.?!]) (?=[A-Z])")
 
 
 class Entry(NamedTuple):
@@ -81,6 +82,9 @@ def translated(text: str, whole: bool = True) -> str:
         whole: it is a message, so only entries that are sentences count, not the parts of sentences.
     """
     body = text.strip()
+    several = [] if whole else _WHOLE_SENTENCES.split(body)
+    if len(several) > 1 and all(map(_is_known, several)):  # a hole of several messages, one behind the other
+        return text.replace(body, " ".join(map(translated, several)))
     for entry in entries() if body else ():
         if entry.is_sentence or not whole:
             holes = filled_with(entry.pieces, body)
@@ -88,3 +92,8 @@ def translated(text: str, whole: bool = True) -> str:
                 return text.replace(body, entry.filled([translated(hole, False) for hole in holes]))
     sentences = _SENTENCES.split(text)
     return text if len(sentences) == 1 else " ".join(map(translated, sentences))
+
+
+def _is_known(sentence: str) -> bool:
+    """Whether there is an entry for exactly this sentence."""
+    return any(entry.is_sentence and filled_with(entry.pieces, sentence) is not None for entry in entries())

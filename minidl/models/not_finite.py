@@ -10,8 +10,7 @@ step is gone through again, with the weights it had:
 """
 
 import math
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -20,6 +19,8 @@ from minidl import config
 from minidl.layers.context import CallContext
 from minidl.layers.holder import all_layers
 from minidl.models.data import Batch
+from minidl.models.watching import watched
+from minidl.random import training_step
 from minidl.tensor import Tensor, as_array, no_grad
 from minidl.utils.nested import flatten
 from minidl.utils.warned import warn
@@ -100,34 +101,14 @@ def _first_layer(model: Any, x: Any, training: bool) -> tuple[Any, float] | None
             return
         found.append((layer, max([float(np.abs(a).max(initial=0)) for a in given], default=0.0)))
 
+    parts = [part for part in all_layers(model) if part is not model]
+    step = training_step(int(model.optimizer.iterations))  # what was drawn is drawn again, and nothing else
     try:
-        with no_grad(), CallContext(), _watched(model, look), np.errstate(all="ignore"):
+        with no_grad(), CallContext(), step, watched(parts, look), np.errstate(all="ignore"):
             model(x, training=training)
     except Exception:  # a layer of the user's own may refuse to be asked twice: then this much is not known
         return None
     return found[0] if found else None
-
-
-@contextmanager
-def _watched(model: Any, look: Callable[[Any, Any, Any], None]) -> Iterator[None]:
-    """Within the block, `look` sees the inputs and outputs of every layer."""
-    parts = [part for part in all_layers(model) if part is not model and "call" not in vars(part)]
-
-    def watching(layer: Any, call: Callable[..., Any]) -> Callable[..., Any]:
-        def watched(inputs: Any, *args: Any, **kwargs: Any) -> Any:
-            outputs = call(inputs, *args, **kwargs)
-            look(layer, inputs, outputs)
-            return outputs
-
-        return watched
-
-    for part in parts:
-        part.__dict__["call"] = watching(part, part.call)
-    try:
-        yield
-    finally:
-        for part in parts:
-            del part.__dict__["call"]
 
 
 class Alarm:
@@ -146,7 +127,7 @@ class Alarm:
         if self.told or math.isfinite(loss):
             return
         self.told = True
-        where = "of this batch" if training else "in evaluation"
+        where = "in this batch" if training else "in evaluation"
         if training and self.run is not None:
-            where = f"of batch {self.run.done + 1} in epoch {self.run.epoch + 1}"
+            where = f"in batch {self.run.done + 1} of epoch {self.run.epoch + 1}"
         warn(f"The loss of {model.name} {where} is {loss}. {why_not_finite(model, batch, y_pred, training)}")

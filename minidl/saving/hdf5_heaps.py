@@ -6,9 +6,12 @@ HDF5 keeps texts of any length in collections, each of which begins with "GCOL" 
 
 The library goes from one object to the next by their sizes. Where the rest of a collection is said to have no bytes, it
 goes on from the same place for ever: eight bytes of zeros in a file hang a program. So the sizes are looked at here.
+In a sound file every object lies in one collection. Where collections lie in one another, the same bytes would be
+looked at again and again; so no more objects are looked at than the file has room for.
 """
 
 import struct
+from collections.abc import Iterator
 from typing import IO
 
 from minidl.saving.archive import ANEW
@@ -19,39 +22,53 @@ __all__ = ["check_heaps"]
 _MARK = b"GCOL\1\0\0\0"
 _HEAD = 16  # bytes, of a collection and of an object
 _CHUNK = 1 << 20  # bytes
-_LARGEST = 1 << 26  # bytes of one collection
 
 
 def check_heaps(file: IO[bytes], path: FilePath) -> None:
     """See that every collection of texts has an end. The place in the file is that of its beginning, before and after.
 
     Raises:
-        ValueError: one has none.
+        ValueError: one has none, or they lie in one another.
     """
+    room = file.seek(0, 2) // _HEAD
+    wanted = "texts that come to an end"
+    for begin in _collections(file):
+        for step in _steps(file, begin):
+            room -= 1
+            if step == 0:
+                raise refusal(path, wanted, "a collection of texts that goes in circles", ANEW)
+            if room < 0:
+                raise refusal(path, wanted, "collections of texts that lie in one another", ANEW)
     file.seek(0)
-    begin, chunk = 0, file.read(_CHUNK)
-    while chunk:
-        at = chunk.find(_MARK)
-        while at >= 0:
-            file.seek(begin + at)
-            _check_collection(file, path)
-            at = chunk.find(_MARK, at + 1)
-        begin += max(1, len(chunk) - len(_MARK) + 1) if len(chunk) == _CHUNK else len(chunk)
+
+
+def _collections(file: IO[bytes]) -> Iterator[int]:
+    """Where in the file a collection begins, or what looks like one."""
+    begin = 0
+    while True:
         file.seek(begin)
         chunk = file.read(_CHUNK)
-    file.seek(0)
+        at = chunk.find(_MARK)
+        while at >= 0:
+            yield begin + at
+            at = chunk.find(_MARK, at + 1)
+        if len(chunk) < _CHUNK:
+            return
+        begin += _CHUNK - len(_MARK) + 1  # a mark may lie across the end of this one
 
 
-def _check_collection(file: IO[bytes], path: FilePath) -> None:
+def _steps(file: IO[bytes], begin: int) -> Iterator[int]:
+    """From each object of a collection to the next, in bytes."""
+    file.seek(begin)
     head = file.read(_HEAD)
-    size = struct.unpack("<Q", head[8:])[0] if len(head) == _HEAD else 0
-    content = file.read(min(size, _LARGEST) - _HEAD) if size > _HEAD else b""
-    at = 0
-    while at + _HEAD <= len(content):
-        number, length = struct.unpack_from("<HxxxxxxQ", content, at)
+    end = begin + int.from_bytes(head[8:], "little")
+    at = begin + _HEAD
+    while at + _HEAD <= end:
+        file.seek(at)
+        head = file.read(_HEAD)
+        if len(head) < _HEAD:  # the file ends before
+            return
+        number, length = struct.unpack("<HxxxxxxQ", head)
         step = length if number == 0 else _HEAD + length + -length % 8
-        if step == 0:
-            raise refusal(
-                path, "texts that come to an end", "a collection of texts that goes in circles", ANEW
-            )
+        yield step
         at += step

@@ -6,7 +6,7 @@ missing. `KnownArguments` looks at the names before `__init__` runs, and says wh
 
 import functools
 import inspect
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import cache
 from typing import Any, Self, TypeVar
 
@@ -28,10 +28,11 @@ _OLD = {
     "dropout_U": "recurrent_dropout", "forget_bias_init": "unit_forget_bias", "p": "rate", "sigma": "stddev",
     "gamma_init": "gamma_initializer", "beta_init": "beta_initializer", "pool_length": "pool_size",
     "stride_length": "strides", "length": "size", "concat_axis": "axis", "nb_epoch": "epochs", "lr": "learning_rate",
-    "decay": "weight_decay", "epsilon_decay": "min_delta", "epsilon": "min_delta", "min_value": "minval",
-    "max_value": "maxval", "m": "max_value", "samples_per_epoch": "steps_per_epoch", "nb_val_samples": "validation_steps",
-    "val_samples": "validation_steps",
-    "objective": "loss",
+    "epsilon": "min_delta", "min_value": "minval",
+    "max_value": "maxval", "m": "max_value", "objective": "loss",
+}  # fmt: skip
+_COUNTED_SAMPLES = {
+    "samples_per_epoch": "steps_per_epoch", "nb_val_samples": "validation_steps", "val_samples": "validation_steps",
 }  # fmt: skip
 
 
@@ -42,10 +43,14 @@ def meant(name: str, known: Iterable[str]) -> str:
     ("It is called 'strides' now.", "Did you mean 'activation'?")
     >>> meant("x", ["units", "activation"])
     'It takes units, activation.'
+    >>> meant("samples_per_epoch", ["x", "steps_per_epoch"])
+    "It is called 'steps_per_epoch' now, and counts batches."
     """
     known = tuple(known)
     if _OLD.get(name) in known:
         return f"It is called {_OLD[name]!r} now."
+    if _COUNTED_SAMPLES.get(name) in known:
+        return f"It is called {_COUNTED_SAMPLES[name]!r} now, and counts batches."
     return did_you_mean(name, known) or f"It takes {', '.join(known) or 'no arguments'}."
 
 
@@ -58,10 +63,13 @@ def check_names_given(call: Callable[..., Any], given: Iterable[str]) -> None:
     TypeError: fit has no argument 'nb_epoch'. It is called 'epochs' now.
     """
     known = [name for name in inspect.signature(call).parameters if name != "self"]
+    _refuse_unknown(call.__name__, given, known)
+
+
+def _refuse_unknown(owner: str, given: Iterable[str], known: Sequence[str]) -> None:
     for name in given:
         if name not in known:
-            mend = meant(name, known)
-            raise TypeError(say(f"{call.__name__} has no argument {shown(name)}. {mend:.320}"))
+            raise TypeError(say(f"{owner} has no argument {shown(name)}. {meant(name, known):.320}"))
 
 
 def tells_names(call: Call) -> Call:
@@ -85,12 +93,9 @@ class KnownArguments:
     """
 
     def __new__(cls, *args: Any, **given: Any) -> Self:
-        if given and cls.__module__.startswith("minidl."):
-            known = _names(cls)  # type: ignore[arg-type]
-            for name in given if known is not None else ():
-                if known is not None and name not in known:
-                    mend = meant(name, known)
-                    raise TypeError(say(f"{cls.__name__} has no argument {shown(name)}. {mend:.320}"))
+        known = _names(cls) if given and cls.__module__.startswith("minidl.") else None  # type: ignore[arg-type]
+        if known is not None:
+            _refuse_unknown(cls.__name__, given, known)
         return super().__new__(cls)
 
 

@@ -175,11 +175,11 @@ def _product(name: str, given: Mapping[str, Any]) -> str | None:
     mend = ""
     if len(a) == len(b) == 2 and (a[-1] == b[-1] or a[0] == b[0]):
         turned = other if a[-1] == b[-1] else one
-        mend = say(f"Turn {turned} with ops.transpose.")
+        mend = f" Turn {turned} with ops.transpose."
     return say(
         f"{name} expects the last axis of {one} to be as long as the last but one of {other}, "
-        f"got {a} and {b}: {a[-1]} against {inner}. {mend}"
-    ).rstrip()
+        f"got {a} and {b}: {a[-1]} against {inner}.{mend}"
+    )
 
 
 def _joined(name: str, given: Mapping[str, Any]) -> str | None:

@@ -11,6 +11,8 @@ import warnings
 
 import numpy as np
 
+from minidl.messages import say
+
 __all__ = ["warn"]
 
 _OURS = os.path.join(os.path.dirname(os.path.dirname(__file__)), "")
@@ -21,7 +23,7 @@ def warn(message: str, category: type[Warning] = UserWarning) -> None:
     """Warn, with the file and line of the nearest caller outside of minidl.
 
     Args:
-        message: the text.
+        message: the text, in English; it is told in the reader's language.
         category: what kind of warning it is.
 
     >>> with warnings.catch_warnings(record=True) as caught:
@@ -34,4 +36,4 @@ def warn(message: str, category: type[Warning] = UserWarning) -> None:
     # By the name of the file: a doctest has the module's __name__, but is a user of it.
     while frame is not None and frame.f_code.co_filename.startswith(_PASSED):
         level, frame = level + 1, frame.f_back
-    warnings.warn(message, category, stacklevel=level)
+    warnings.warn(say(message), category, stacklevel=level)

@@ -240,8 +240,15 @@ def endless_texts(sound):
     return bytes(raw)
 
 
+def texts_in_texts(sound):
+    """Collections of texts that lie in one another: looked at each by itself, that is 2^29 texts."""
+    collection = b"GCOL\1\0\0\0" + struct.pack("<QHHIQ", 2**26, 1, 0, 0, 16)
+    return sound + collection * 2**15
+
+
 BYTES = {
     "texts that go in circles": endless_texts,
+    "texts in texts": texts_in_texts,
     "a tree that is its own branch": everywhere(b"TREE", 32, "<Q", lambda at: at),
     "a tree of 65,535 branches": everywhere(b"TREE", 6, "<H", 65535),
     "a tree of 255 storeys": everywhere(b"TREE", 5, "B", 255),

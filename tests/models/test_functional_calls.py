@@ -66,7 +66,9 @@ def test_comparisons_can_be_joined():
 
 
 def test_shapes_that_do_not_go_together_are_named():
-    message = r"add\w* \(Operation\) does not work on shapes \(None, 4\), \(2, 3\), tried with .* shapes that agree"
+    message = (
+        r"add\w* \(Operation\) does not work on shapes \(None, 4\), \(2, 3\), tried with .* shapes that agree"
+    )
     with pytest.raises(ValueError, match=message) as caught:
         Input(shape=(4,)) + np.zeros((2, 3))
     assert len(str(caught.value)) < 400

@@ -57,13 +57,15 @@ convolutions = st.builds(
 )  # fmt: skip
 
 
-def test_a_window_of_one_step_over_a_border():
+@pytest.mark.parametrize(("before", "after"), [(0, 0), (0, 1), (1, 0), (1, 2)])
+def test_a_window_of_one_step_over_a_border(before, after):
     x, w = np.array([[[2.0], [3.0]]]), np.array([[[5.0]]])
-    options = {"strides": (1,), "padding": ((1, 2),), "dilation": (1,), "groups": 1}
-    y, (dx, dw, _) = run(Conv1DFunction, (x, w, None), np.arange(1.0, 6).reshape(1, 5, 1), **options)
-    assert y.ravel().tolist() == [0, 10, 15, 0, 0]
-    assert dx.ravel().tolist() == [10, 15]
-    assert dw.ravel().tolist() == [2 * 2 + 3 * 3]
+    options = {"strides": (1,), "padding": ((before, after),), "dilation": (1,), "groups": 1}
+    dy = np.pad([7.0, 11.0], (before, after), constant_values=1000).reshape(1, -1, 1)
+    y, (dx, dw, _) = run(Conv1DFunction, (x, w, None), dy, **options)
+    assert y.ravel().tolist() == [0] * before + [10, 15] + [0] * after
+    assert dx.ravel().tolist() == [35, 55]
+    assert dw.ravel().tolist() == [2 * 7 + 3 * 11]
 
 
 @KERNELS

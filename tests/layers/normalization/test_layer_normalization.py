@@ -116,6 +116,14 @@ def test_any_number_of_axes_in_front():
     assert_close(layer(x).numpy()[1], layer(x[1]).numpy())
 
 
+@pytest.mark.parametrize("axis", [1, -1, [1]])
+def test_features_alone_are_no_batch(axis):
+    layer = LayerNormalization(axis=axis)
+    layer(np.ones((2, 3)))
+    with pytest.raises(ValueError, match="at least 2 axes"):
+        layer(np.ones(3))
+
+
 def test_mistakes():
     for axis in (0, 3, -3, (1, -1), (1, 1)):
         with pytest.raises(ValueError, match="expects axis to name"):

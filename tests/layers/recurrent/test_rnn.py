@@ -348,6 +348,12 @@ def test_one_step_by_itself(cls):
 # --- counting, spelling, errors -----------------------------------------------------------------------------
 
 
+def test_the_shape_of_the_sequence_comes_first_among_several():
+    shapes = [(None, 5, 2), (None, 4), (None, 4)]
+    assert LSTM(4).compute_output_shape(shapes) == (None, 4)
+    assert LSTM(4, return_sequences=True).compute_output_shape(shapes) == (None, 5, 4)
+
+
 def test_how_the_numbers_of_a_cell_are_made_up_in_words():
     words = {}
     for cell in (SimpleRNNCell(2, use_bias=False), LSTMCell(2), GRUCell(2)):

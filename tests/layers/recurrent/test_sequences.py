@@ -104,6 +104,21 @@ def test_by_hand(kind, reset_after):
 
 
 @EVERY
+def test_whoever_does_not_say_what_is_needed_gets_all(kind):
+    layer = LAYERS_OF[kind](2)
+    layer.build((None, 3, 4))
+    x, *states = normal(0, (5, 3, 4), *[(5, 2)] * len(layer.cell.states))
+    function, options = layer.cell.function, layer.cell._options() | {"sequences": False}
+    if kind == "gru":
+        options["reset_after"] = True
+    y, cache = function.forward(x, *states, *layer.get_weights(), **options)
+    dy = tuple(map(np.ones_like, y)) if isinstance(y, tuple) else np.ones_like(y)
+    gradients = function.backward(dy, cache)
+    shapes = [a.shape for a in (x, *states, *layer.get_weights())]
+    assert [g.shape for g in gradients] == shapes
+
+
+@EVERY
 @pytest.mark.parametrize("kernels", [False, True])
 def test_two_thousand_steps(kind, kernels):
     """No recursion, no overflow, no NaN. (The gradient of the first input has long vanished.)"""

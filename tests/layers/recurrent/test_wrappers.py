@@ -21,6 +21,7 @@ from minidl.layers import (
     Layer,
     LSTMCell,
     SimpleRNN,
+    StackedRNNCells,
     TimeDistributed,
 )
 
@@ -65,6 +66,15 @@ def test_both_outputs_and_all_states():
         layer(X, initial_state=states[:3])
 
 
+def test_each_direction_begins_with_its_own_states():
+    layer = Bidirectional(LSTM(4), merge_mode=None)
+    states = list(normal(7, *[(3, 4)] * 4))
+    forward, backward = layer(X, initial_state=states)
+    np.testing.assert_array_equal(forward, layer.forward_layer(X, initial_state=states[:2]))
+    np.testing.assert_array_equal(backward, layer.backward_layer(X, initial_state=states[2:]))
+    assert not np.allclose(backward, layer.backward_layer(X, initial_state=states[:2]))
+
+
 def test_padding_does_not_matter():
     layer = Bidirectional(GRU(4, return_sequences=True))
     y = layer(X, mask=MASK).numpy()
@@ -106,6 +116,12 @@ def test_the_formula_of_several_cells():
     layer = Bidirectional(RNN([LSTMCell(4), GRUCell(3)]))
     layer.build((None, 5, 2))
     assert arithmetic.value(layer.parameter_formula()) == layer.count_params()
+
+
+def test_the_first_states_of_several_cells_are_one_for_each_sample():
+    cells = StackedRNNCells([LSTMCell(4), GRUCell(3)])
+    assert [state.shape for state in cells.get_initial_state(5)] == [(5, 4), (5, 4), (5, 3)]
+    assert [state.shape for state in cells.get_initial_state()] == [(1, 4), (1, 4), (1, 3)]
 
 
 def test_stateful_in_both_directions():
