@@ -25,6 +25,7 @@ True
 False
 """
 
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
@@ -39,6 +40,7 @@ from minidl.messages import say
 
 __all__ = [
     "Array", "Pair", "available", "implementation", "kernels_enabled", "kernels_off", "kernels_on",
+    "noted",
 ]  # fmt: skip
 
 Array: TypeAlias = NDArray[Any]
@@ -101,6 +103,13 @@ def kernels_enabled() -> bool:
     return _use.get() is not _Use.NEVER
 
 
+def _say_what_takes_so_long() -> None:
+    """For those who sit before it: on a terminal or in a notebook, also with verbose=0, but not in a log."""
+    if sys.stderr is not None and (sys.stderr.isatty() or "ipykernel" in sys.modules):
+        text = say("minidl is compiling its kernels for this processor. That takes a few seconds, once.")
+        print(text, file=sys.stderr, flush=True)
+
+
 @cache
 def _cpu_kernels() -> tuple[Mapping[str, Any], str]:
     """The compiled kernels of the CPU and a line about them; none, and the reason, where they cannot load."""
@@ -110,6 +119,7 @@ def _cpu_kernels() -> tuple[Mapping[str, Any], str]:
         return {}, f"off: {error}"
     if not cpu.COMPILED:
         return {}, "off: NUMBA_DISABLE_JIT is set"
+    cpu.Waiting.tell = _say_what_takes_so_long
     return cpu.KERNELS, f"{len(cpu.KERNELS)} kernels, {cpu.compiler()}"
 
 
@@ -118,10 +128,39 @@ def available() -> dict[str, str]:
     return {"reference": "NumPy " + np.__version__, "cpu": _cpu_kernels()[1]}
 
 
+def noted(function: Any, *arguments: Any, **options: Any) -> tuple[Any, list[Callable[[], Any]]] | None:
+    """Run half of a kernel; its result, and the calls that will make another result in the same memory.
+
+    None, and nothing is run, where `function` belongs to no kernel that takes notes (`minidl_kernels.cpu.noting`).
+    """
+    if (
+        not _cpu_kernels.cache_info().currsize or function not in _noting_functions()
+    ):  # Numba is not loaded for this
+        return None
+    from minidl_kernels import cpu
+
+    calls: list[Callable[[], Any]] = []
+    with cpu.noted_in(calls):
+        return function(*arguments, **options), calls
+
+
+@cache
+def _noting_functions() -> frozenset[Any]:
+    kernels = [kernel for kernel in _cpu_kernels()[0].values() if kernel.repeats]
+    return frozenset(half for kernel in kernels for half in (kernel.forward, kernel.backward))
+
+
 def implementation(
-    name: str | None, reference: Pair, arrays: Sequence[Any], options: Mapping[str, Any]
+    name: str | None,
+    reference: Pair,
+    arrays: Sequence[Any],
+    options: Mapping[str, Any],
+    way_back: bool = True,
 ) -> Pair:
-    """The pair to run for the op `name` on these arrays: a kernel that supports them, else the reference."""
+    """The pair to run for the op `name` on these arrays: a kernel that supports them, else the reference.
+
+    Without `way_back` nobody will call backward, and forward need not save what only backward reads.
+    """
     use = _use.get()
     if name is None or use is _Use.NEVER:
         return reference
@@ -130,4 +169,6 @@ def implementation(
     kernel = _cpu_kernels()[0].get(name)
     if kernel is None or not kernel.supports(*arrays, **options):
         return reference
+    if not way_back and kernel.forward_only is not None:
+        return Pair(kernel.forward_only)
     return Pair(kernel.forward, kernel.backward)

@@ -1,4 +1,4 @@
-"""Settings: the default float type and the small constant that keeps divisions and logarithms finite."""
+"""Settings: the default float type, the small constant that keeps divisions and logarithms finite, and threads."""
 
 import numbers
 from typing import Any
@@ -7,7 +7,7 @@ import numpy as np
 
 from minidl.messages import say
 
-__all__ = ["epsilon", "floatx", "set_epsilon", "set_floatx"]
+__all__ = ["epsilon", "floatx", "get_threads", "set_epsilon", "set_floatx", "set_threads"]
 
 _FLOAT_TYPES = ("float16", "float32", "float64")
 _settings: dict[str, Any] = {"floatx": "float32", "epsilon": 1e-7}
@@ -57,3 +57,45 @@ def set_epsilon(value: float) -> None:
     if not real or not 0 < value <= 1e308:
         raise ValueError(say(f"set_epsilon expects value to be a positive number, got {value!r:.60}."))
     _settings["epsilon"] = float(value)
+
+
+def get_threads() -> int:
+    """How many threads work on a kernel at most.
+
+    >>> get_threads() >= 1
+    True
+    """
+    from minidl_kernels import threads
+
+    return threads.chosen() or threads.usual()
+
+
+def set_threads(n: int | None) -> None:
+    """Let `n` threads work on each kernel, from the next call on; the numbers that come out are the same for any `n`.
+
+    It holds for the whole process, and for children forked from it. NumPy's own matrix product, which references
+    use, asks its library's setting (OPENBLAS_NUM_THREADS) instead.
+
+    Args:
+        n: from 1 to the number of cores, or None for the default: MINIDL_THREADS, else all cores, 8 at most.
+
+    Raises:
+        TypeError: `n` is no whole number.
+        ValueError: `n` is less than 1, or more than there are cores.
+
+    >>> set_threads(1)
+    >>> get_threads()
+    1
+    >>> set_threads(None)
+    """
+    from minidl_kernels import threads
+
+    if n is not None:
+        if not isinstance(n, numbers.Integral) or isinstance(n, bool):
+            raise TypeError(say(f"set_threads expects n to be a whole number or None, got {n!r:.60}."))
+        cores = threads.cores()
+        if not 1 <= n <= cores:
+            raise ValueError(
+                say(f"set_threads expects n from 1 to {cores}, the cores there are, or None, got {n!r:.60}.")
+            )
+    threads.choose(None if n is None else int(n))

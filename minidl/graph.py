@@ -30,6 +30,7 @@ __all__ = [
     "mode",
     "no_grad",
     "no_gradient",
+    "not_on_tape",
     "taken_down",
     "unbroadcast",
     "walk",
@@ -42,7 +43,7 @@ _RELEASED = object()  # stands where a node's cache was, once the walk has used 
 class Applied(NamedTuple):
     """One call of a Function, as taken down on a tape."""
 
-    forward: Callable[..., Any]
+    forward: Callable[..., Any] | None  # None for something that is no such call: `not_on_tape`
     options: dict[str, Any]
     inputs: Sequence[Any]
     arrays: Sequence[Any]  # of the inputs
@@ -67,6 +68,12 @@ def taken_down(tape: list[Applied] | None) -> Iterator[None]:
         yield
     finally:
         mode.tape = outer
+
+
+def not_on_tape() -> None:
+    """Say that something was done that is not on the tape, and has to be done with the next batch too."""
+    if mode.tape is not None:
+        mode.tape.append(Applied(None, {}, (), (), (), False, None))
 
 
 @contextmanager
@@ -174,7 +181,7 @@ def unbroadcast(gradient: Array, shape: tuple[int, ...]) -> Array:
         return gradient
     repeated = tuple(i for i, n in enumerate(gradient.shape) if i < added or shape[i - added] == 1 != n)
     total = gradient.sum(axis=repeated, dtype=np.result_type(gradient.dtype, np.float64), keepdims=True)
-    return np.asarray(total.reshape(total.shape[added:]), dtype=gradient.dtype)
+    return total.reshape(total.shape[added:]).astype(gradient.dtype, copy=False)
 
 
 class RowGradient:

@@ -63,7 +63,11 @@ class Function:
     def apply(cls, *inputs: Any, **options: Any) -> Any:
         """Run on the arrays of `inputs` (tensors, arrays, lists, numbers) and return tensors on the graph."""
         arrays = tuple([x.data if isinstance(x, Tensor) else _from_list(x) for x in inputs])
-        forward, backward = implementation(cls.kernel, Pair(cls.forward, cls.backward), arrays, options)
+        wanted = mode.grad_enabled
+        sources = tuple([x if wanted and isinstance(x, Tensor) and x.requires_grad else None for x in inputs])
+        way_back = any(needs := tuple([x is not None for x in sources]))
+        reference = Pair(cls.forward, cls.backward)
+        forward, backward = implementation(cls.kernel, reference, arrays, options, way_back)
         try:
             made = forward(*arrays, **options)
         except ValueError as error:
@@ -78,12 +82,9 @@ class Function:
             )
         (result, cache), several = made, isinstance(made[0], tuple)
         outputs = tuple([np.asarray(y) for y in (result if several else (result,))])
-        node = None
-        if mode.grad_enabled:
-            sources = tuple([x if isinstance(x, Tensor) and x.requires_grad else None for x in inputs])
-            if any(needs := tuple([x is not None for x in sources])):
-                backward = partial(backward, needs=needs) if cls.selective else backward
-                node = Node(cls.__name__, sources, backward, cache, outputs, several)
+        if way_back and cls.selective:
+            backward = partial(backward, needs=needs)
+        node = Node(cls.__name__, sources, backward, cache, outputs, several) if way_back else None
         tensors = tuple([Tensor._made(y, node, i) for i, y in enumerate(outputs)])
         if mode.tape is not None:
             mode.tape.append(Applied(forward, options, inputs, arrays, tensors, several, node))

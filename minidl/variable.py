@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from itertools import pairwise
-from operator import is_
+from operator import attrgetter, is_
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,8 @@ from minidl.messages import say
 from minidl.tensor import Tensor, as_array
 
 __all__ = ["FlatGroup", "FlatWeights", "Variable"]
+
+_home = attrgetter("data.base")
 
 
 def _exact(value: Any) -> Array:
@@ -118,10 +120,11 @@ class FlatGroup:
         self.variables = list(variables)
         ends = np.cumsum([0, *(v.size for v in variables)]).tolist()
         self.slices = [slice(a, b) for a, b in pairwise(ends)]
+        self.placed = list(zip(self.variables, self.slices, strict=True))
         self.dtype = variables[0].dtype
         self.values = np.concatenate([v.data.ravel() for v in variables])
         self.gradients = np.zeros_like(self.values)
-        for variable, part in zip(self.variables, self.slices, strict=True):
+        for variable, part in self.placed:
             variable.data = self.values[part].reshape(variable.shape)
             variable._grad_home = self.gradients[part].reshape(variable.shape)
             variable.grad = None
@@ -150,7 +153,7 @@ class FlatWeights:
         return (
             len(variables) == len(self.variables)
             and all(map(is_, variables, self.variables))
-            and {id(v.data.base) for v in variables} <= self._homes
+            and self._homes.issuperset(map(id, map(_home, variables)))
         )
 
     def clear_gradients(self) -> None:

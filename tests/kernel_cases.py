@@ -134,6 +134,14 @@ def _elementwise(draw, wide):
 
 
 @st.composite
+def _dropout(draw, wide):
+    shape = draw(_leading(wide))
+    coordinates = np.array(draw(st.lists(st.integers(0, 2**64 - 1), min_size=4, max_size=4)), np.uint64)
+    rate = draw(st.sampled_from([0.1, 0.25, 0.5, 0.9, 1.0]))
+    return Case((*normal(draw(seeds), shape), coordinates), {"rate": rate, "shared": ()})
+
+
+@st.composite
 def _softmax(draw, wide):
     shape = draw(_rows(wide))
     (x,) = normal(draw(seeds), shape)
@@ -224,6 +232,7 @@ def cases(wide):
         "conv2d": _conv2d(wide),
         "conv2d_relu": _conv2d(wide),
         "dense": _dense(wide),
+        "dropout": _dropout(wide),
         "embedding": _embedding(wide),
         "gru": _recurrent(3, wide),
         "layer_normalization": _layer_normalization(wide),
@@ -247,6 +256,7 @@ _pooled = {"pool": (2, 2), "strides": (2, 2), "padding": ((0, 0), (0, 0))}
 _plain1d = {"strides": (1,), "padding": ((1, 1),), "dilation": (1,), "groups": 1}
 _pooled1d = {"pool": (2,), "strides": (2,), "padding": ((0, 0),)}
 _labels = np.random.default_rng(0).integers(0, 10, 9000)
+_words = np.array([3, 2**63 + 5, 1, 7], np.uint64)
 _steps = {"activation": "tanh", "sequences": True, "mask": None}
 _gated = _steps | {"recurrent_activation": "sigmoid"}
 _masked = {"sequences": False, "mask": np.random.default_rng(1).random((70, 40)) < 0.7}
@@ -262,6 +272,7 @@ LARGE = [  # enough for several parts, blocks and threads
     ("conv1d", Case(normal(18, (40, 64, 9), (3, 9, 40), (40,)), _plain1d)),
     ("conv1d_relu", Case(normal(19, (2, 3000, 9), (5, 9, 33), (33,)), _plain1d | {"dilation": (2,)})),
     ("dense", Case(normal(4, (700, 600), (600, 70), (70,)), {})),
+    ("dropout", Case((*normal(23, (301, 303)), _words), {"rate": 0.3, "shared": ()})),
     ("embedding", Case((np.random.default_rng(0).integers(0, 300, (60, 50)), *normal(18, (300, 70))), {})),
     ("max_pool2d", Case(normal(5, (6, 40, 41, 16)), _pooled)),
     ("max_pool2d", Case(normal(6, (6, 40, 41, 16)), _pooled | {"pool": (3, 3), "padding": ((1, 1), (1, 0))})),

@@ -44,6 +44,8 @@ LATE = {  # what a function may import when it runs, against or outside of the o
         "tensorboardX.record_writer",
     },
     "minidl.backend": {"minidl_kernels"},
+    "minidl.messages.catalogue": {"tomllib"},
+    "minidl.config": {"minidl_kernels"},
     "minidl.utils.seeds": {"minidl.random"},
     "minidl.utils.timeseries": {"minidl.random"},
     "minidl.gradcheck.target": {"minidl.layers.context"},

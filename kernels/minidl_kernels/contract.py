@@ -15,8 +15,13 @@ class Kernel(NamedTuple):
     output shares memory with an input, another output or a scratch buffer.
     Only backward reads the cache of its own forward, any number of times. An op without a way back, the update
     rule of an optimizer, has no backward, and changes in place what it updates.
+    `forward_only` gives the bits of forward where no backward will follow, and keeps nothing for it: for ops whose
+    cache is larger than what goes in and comes out.
+    `repeats` says that the calls which forward and backward make can be noted and made again: `cpu.noting`.
     """
 
     forward: Callable[..., tuple[Any, Any]]
     backward: Callable[..., Sequence[Any]] | None
     supports: Callable[..., bool]
+    forward_only: Callable[..., tuple[Any, None]] | None = None
+    repeats: bool = False

@@ -66,14 +66,13 @@ class LogSigmoid(Function):
 
 def shifted(x: Array, axis: int) -> tuple[Array, Array, Array]:
     """z = x − max x, e^z, and Σ e^z along the axis; a sum of 0 (all of x is −∞) becomes 1."""
-    largest = np.real(x).max(axis=axis, keepdims=True, initial=-np.inf)
-    largest[largest == -np.inf] = 0
+    lowest = np.finfo(x.dtype).min  # x − max x is −∞ too where all of x is −∞
+    largest = np.real(x).max(axis=axis, keepdims=True, initial=lowest)
     with np.errstate(invalid="ignore"):  # ∞ − ∞ is the NaN that the module's docstring promises
         z = x - largest
     e = np.exp(z)
     total = e.sum(axis=axis, keepdims=True)
-    total[total == 0] = 1
-    return z, e, total
+    return z, e, total + (total == 0)
 
 
 class Softmax(Function):

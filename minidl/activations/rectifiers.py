@@ -22,13 +22,13 @@ SELU_SCALE = 1.0507009873554805
 def _where(kept: Array, dy: Array) -> Array:
     """np.where(kept, dy, 0), five times as fast.
 
-    np.where branches at each number, and a processor cannot guess the signs of activations. An "and" with all
-    bits or none has no branch.
+    np.where branches at each number, and a processor cannot guess the signs of activations. A product with 1 or 0 has
+    no branch; of whole numbers, since 0 times infinity is none.
     """
     if dy.itemsize > 8:
         return np.where(kept, dy, 0)
     bits = f"i{dy.itemsize}"
-    return np.asarray(-kept.astype(bits) & dy.view(bits)).view(dy.dtype)
+    return (kept * dy.view(bits)).view(dy.dtype)
 
 
 class ReLU(Function):

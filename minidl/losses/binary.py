@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from minidl import config
+from minidl.graph import not_on_tape
 from minidl.losses.base import LossFunctionWrapper
 from minidl.losses.fused import SigmoidCrossEntropy
 from minidl.losses.inputs import logits_behind, pair, refuse_gradient, smoothing, within
@@ -63,6 +64,7 @@ def binary_crossentropy(
         return SigmoidCrossEntropy.apply(logits, y).mean(axis=axis)
     mend = "End the model with activation='sigmoid', or use from_logits=True."
     within(name, "probabilities", p.data, mend)
+    not_on_tape()  # the next ones have to be looked at too
     return -(y * _log(p) + (1 - y) * _log(1 - p)).mean(axis=axis)
 
 
@@ -82,6 +84,8 @@ class BinaryCrossentropy(LossFunctionWrapper):
     >>> round(float(BinaryCrossentropy(from_logits=True)([0, 1, 0, 0], [-18.6, 0.51, 2.94, -12.8])), 3)
     0.865
     """
+
+    repeats = True
 
     def __init__(
         self,

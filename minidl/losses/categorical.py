@@ -29,7 +29,8 @@ from minidl.losses.inputs import (
     within,
 )
 from minidl.messages import say
-from minidl.tensor import Tensor
+from minidl.primitives.constants import constant
+from minidl.tensor import Tensor, as_array
 from minidl.utils.checks import flag, whole_number
 from minidl.utils.warned import warn
 
@@ -122,18 +123,23 @@ def sparse_categorical_crossentropy(
     p = _classes_last(float_tensor(y_pred), axis)
     if p.ndim == 0:
         raise ValueError(say(f"{name} expects predictions with an axis of classes, got one number."))
-    labels, counts = class_labels(name, y_true, p.shape, ignore_class)
+    labels = constant(_labels, as_array(y_true), loss=name, shape=p.shape, ignored=ignore_class)
     logits = logits_behind(name, "softmax", p, from_logits)
     losses: Any
     if logits is not None:
         losses = SparseSoftmaxCrossEntropy.apply(logits, labels)
     else:
         rows = _normalised(name, p).reshape(-1, p.shape[-1])
-        right = rows[np.arange(labels.size), labels.ravel()].reshape(labels.shape)
+        right = rows[np.arange(labels.size), labels.data.ravel()].reshape(labels.shape)
         losses = -np.log(right.clip(config.epsilon(), 1 - config.epsilon()))
     if ignore_class is not None:
-        losses = np.where(counts, losses, 0)
+        counts = as_array(y_true) != ignore_class
+        losses = np.where(counts.reshape(labels.shape), losses, 0)
     return losses
+
+
+def _labels(y_true: Array, loss: str, shape: tuple[int, ...], ignored: int | None) -> Array:
+    return class_labels(loss, y_true, shape, ignored)[0]
 
 
 def _classes_last(x: Any, axis: int) -> Any:
@@ -201,6 +207,7 @@ class SparseCategoricalCrossentropy(LossFunctionWrapper):
     """
 
     _float_targets = False
+    repeats = True
 
     def __init__(
         self,

@@ -13,6 +13,7 @@ import numpy as np
 from minidl.activations.inputs import float_tensor
 from minidl.backend import Array
 from minidl.messages import say
+from minidl.primitives.constants import constant
 from minidl.tensor import Tensor, as_array
 from minidl.utils.checks import number
 
@@ -26,14 +27,21 @@ ROUNDING = 1e-6  # how far a probability may lie outside of 0 and 1
 
 def target_tensor(y_true: Any, dtype: Any) -> Tensor:
     """The targets as a tensor of `dtype`; a tensor that wants a gradient stays on the graph."""
-    if isinstance(y_true, Tensor) and y_true.requires_grad:
-        return y_true if y_true.dtype == dtype else y_true.astype(dtype)
+    if isinstance(y_true, Tensor):
+        if y_true.dtype == dtype:
+            return y_true
+        if y_true.requires_grad:
+            return y_true.astype(dtype)
     array = as_array(y_true)
     if array.dtype.kind == "c" and np.dtype(dtype).kind != "c":
         raise TypeError(
             say("A loss compares real numbers, got complex targets. Take np.real or np.abs of them.")
         )
-    return Tensor(array.astype(dtype, copy=False))
+    return Tensor(array) if array.dtype == dtype else constant(_converted, array, dtype=dtype)
+
+
+def _converted(array: Array, dtype: Any) -> Array:
+    return array.astype(dtype)
 
 
 def changed(y_pred: Tensor, change: Callable[[Tensor], Tensor]) -> Tensor:

@@ -6,7 +6,6 @@ out, and gives what stands between them. If several entries fit, the one with th
 """
 
 import re
-import tomllib
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
@@ -42,6 +41,8 @@ class Entry(NamedTuple):
 @cache
 def entries() -> tuple[Entry, ...]:
     """All messages, those that leave the least open first."""
+    import tomllib  # only for those who need a translation
+
     table = tomllib.loads(Path(__file__).with_name("catalogue.toml").read_text(encoding="utf-8"))
     found = [Entry(tuple(m["english"].split("{}")), m["korean"]) for m in table["message"]]
     return tuple(sorted(found, key=lambda entry: -entry.length))

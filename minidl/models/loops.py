@@ -131,6 +131,7 @@ class Loops(Trainer):
         hooks.call("on_train_begin", {})
         undisturbed = isinstance(data, ArraySource) and not watch_begin and not watch_end
         logs: dict[str, Any] = {}
+        replay = None
         scores.reset()
         if self._resume is not None:
             self._go_on(run, self._resume)
@@ -139,8 +140,9 @@ class Loops(Trainer):
                 progress.epoch_begin(epoch)
                 if not run.done:
                     hooks.call("on_epoch_begin", epoch, {})
-                tape: list[Applied] | None = [] if undisturbed and self._repeats else None
-                replay = None
+                if callbacks:  # which may have changed anything
+                    replay = None
+                tape: list[Applied] | None = [] if undisturbed and replay is None and self._repeats else None
                 for i, batch in run.batches(int(self.optimizer.iterations)):
                     if watch_begin:
                         hooks.call("on_train_batch_begin", i, {})

@@ -2,18 +2,21 @@
 
 In a small model the arithmetic of a step takes less time than finding out what to compute: each layer looks at its
 input, each op leaves a node on the graph, backward walks over the nodes. But from batch to batch nothing of that
-changes. So the first step of an epoch is taken down on a tape, op by op:
+changes. So the first step is taken down on a tape, op by op:
 
     forward, options       the functions that ran, reference or kernel
     inputs, outputs        as numbers of places: the first hold x (or each of several inputs) and y, others weights,
                            constants, results
 
 and the steps behind it run down the tape, and back up for the gradients. These are the same functions on the same
-arrays in the same order, so the numbers are the same, bit for bit.
+arrays in the same order, so the numbers are the same, bit for bit. Small steps go further, and become a list of calls on
+memory that stays (`minidl.models.routine`).
 
 When is that sure? The layers must be minidl's own, of kinds that do the same for every batch of one shape (`repeats`;
-not so a Dropout, whose numbers change, or BatchNormalization, whose statistics do), the loss as well, and between two
-steps no callback may run, nor a generator of batches. In every other case each step goes through the layers.
+not so a BatchNormalization, whose statistics change), the loss as well, and between two steps no callback may run, nor a
+generator of batches. What is drawn, the mask of a Dropout, is an op of its own on the tape, without inputs, and is drawn
+again. Between two epochs a callback may change anything, so then a new tape begins. In every other case each
+step goes through the layers.
 """
 
 from collections.abc import Callable
@@ -27,7 +30,10 @@ from minidl.layers.core.operation import Operation
 from minidl.layers.known import KNOWN
 from minidl.messages import say
 from minidl.models.data import Batch
+from minidl.models.live import NotRepeatableError
+from minidl.models.routine import LARGEST, Routine
 from minidl.tensor import Tensor
+from minidl.utils.nested import flatten
 from minidl.variable import Variable
 
 __all__ = ["Replay", "repeats", "replay_of"]
@@ -97,12 +103,18 @@ class Replay:
             if needed.intersection(op.outputs):
                 needed.update(op.inputs)
         self.ops = [op for op in ops if needed.intersection(op.outputs)]
+        self.draws = any(not op.inputs for op in self.ops)  # random numbers, which belong to the step
+        arrays = [array for applied in tape for array in (*applied.arrays, *applied.outputs)]
+        self.is_small = sum([getattr(array, "size", 1) for array in arrays]) <= LARGEST
+        self.routine: Routine | None = None
         if not set(range(len(self.data))) <= {place for op in ops for place in op.inputs}:
             raise LookupError(say("an input or y came in by another way"))
         del self.places, self.data
 
     def _op(self, applied: Applied, constants: bool) -> _Op:
-        if any(isinstance(option, np.ndarray) for option in applied.options.values()):
+        if applied.forward is None:
+            raise LookupError(say("something was done that is not on the tape"))
+        if any(isinstance(option, np.ndarray) for option in flatten(list(applied.options.values()))):
             raise LookupError(say("an option holds numbers"))
         pairs = zip(applied.inputs, applied.arrays, strict=True)
         inputs = [self._place(x, array, constants) for x, array in pairs]
@@ -137,8 +149,11 @@ class Replay:
 
     def run(self, batch: Batch) -> tuple[Array | None, Array]:
         """Forward and backward on `batch`: output and loss. The gradients are left where the optimizer looks."""
-        values, caches = self.values.copy(), []
         arrays = _arrays(batch)
+        routine = self._routine(arrays) if self.is_small else None
+        if routine is not None:
+            return None if routine.y_pred is None else routine.y_pred.copy(), routine.loss
+        values, caches = self.values.copy(), []
         values[: len(arrays)] = arrays
         for place, weight in self.weights:
             values[place] = weight.data
@@ -153,6 +168,27 @@ class Replay:
                 weight.grad = None
                 weight._receive(gradients[place])
         return None if self.y_pred is None else values[self.y_pred], values[self.loss]
+
+    def _routine(self, arrays: list[Any]) -> Routine | None:
+        """The step as a routine, run on these data; None where it cannot be one."""
+        if self.routine is not None and self.routine.holds():
+            self.routine.run(arrays)
+            return self.routine
+        try:
+            self.routine = Routine(self, arrays)
+        except NotRepeatableError:
+            self.routine, self.is_small = None, False
+        return self.routine
+
+    def update(self, optimizer: Any) -> None:
+        """The step of the optimizer behind it."""
+        routine = self.routine
+        if routine is None:
+            optimizer.step()
+            return
+        if routine.update is None:
+            routine.update = optimizer.steps()
+        routine.update()
 
     def _gradients(self, values: list[Any], caches: list[Any]) -> list[Any]:
         """dLoss/d of what stands at each place; None where no gradient arrives."""

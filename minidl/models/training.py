@@ -7,13 +7,14 @@ A step is short enough to read in full (`Trainer._train_step`):
     backward    gradients of all weights, into one flat array
     update      the optimizer's rule, once over all weights
 
-Where all batches of an epoch do the same, `fit` takes this down once and replays it (`minidl.models.replay`).
+Where all batches do the same, `fit` takes this down once and replays it (`minidl.models.replay`).
 
 Everything before the update can fail, and then nothing has changed. The update itself is not interrupted:
 Ctrl-C waits until it is done. So whatever happens, the model is that of the last finished step.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from typing import Any, ClassVar
 
 import numpy as np
@@ -198,15 +199,16 @@ class Trainer:
             return None
         return replay_of(tape, batch, y_pred if self.scores.given else None, loss, model_ops)
 
-    @quiet
+    @np.errstate(all="ignore")  # as in a step of the optimizer
     def _repeat_step(self, batch: Batch, replay: Replay) -> None:
         """The same step on another batch, from what was taken down."""
-        y_pred, loss = replay.run(batch)
+        with random.training_step(int(self.optimizer.iterations)) if replay.draws else nullcontext():
+            y_pred, loss = replay.run(batch)
         self._alarm.look(self, float(loss), batch, y_pred, True)
         output = batch.y if y_pred is None else Tensor(y_pred)  # without metrics only their number counts
         self.scores.update(float(loss), batch.y, output, None)
         with postponed_interrupt():
-            self.optimizer.step()
+            replay.update(self.optimizer)
         self._chosen.forget_gradients()
 
     @property

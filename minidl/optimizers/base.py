@@ -11,7 +11,7 @@ they were.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -204,13 +204,15 @@ class Optimizer(Settings, ABC):
         """
         self.rehome()
         flat, slots_of = self.flat, self._taken().groups
-        if flat.variables and all(v.grad is None for v in flat.variables):
+        without = [v for v in flat.variables if v.grad is None]
+        if without and len(without) == len(flat.variables):
             raise ValueError(
                 say(
                     f"{self.name} found no gradients. Call loss.backward() on a loss that depends on the variables."
                 )
             )
-        flat.complete_gradients()
+        if without:
+            flat.complete_gradients()
         step = Step(int(self._iterations) + 1, self.learning_rate, self.weight_decay or 0.0)
         in_place = len(flat.groups) == 1
         results: list[tuple[Array, Array]] = []
@@ -223,6 +225,31 @@ class Optimizer(Settings, ABC):
             if after is not old:
                 np.copyto(old, after, casting="unsafe")  # nothing is left here that could fail
         self._iterations.data[...] = step.number
+
+    def steps(self) -> Callable[[], None]:
+        """`step` for many in a row, between which only gradients change, and none comes or goes.
+
+        What a step has to find out about variables and settings is found out once. Without clipping and constraints,
+        the rule is all that is left.
+        """
+        self.rehome()
+        variables, groups = self.flat.variables, self.flat.groups
+        clips = (self.clipvalue, self.clipnorm, self.global_clipnorm)
+        decays = self.weight_decay and not (self.decays_in_rule and all(map(self.decays, variables)))
+        special = any(v.constraint is not None or v.grad is None for v in variables)
+        if len(groups) != 1 or decays or any(clips) or special:
+            return self.step
+        w, g, slots = groups[0].values, groups[0].gradients, self._taken().groups[0]
+
+        def step() -> None:
+            number = int(self._iterations) + 1
+            rates = Step(number, self.learning_rate, self.weight_decay or 0.0)
+            for old, after in zip((w, *slots), self.update(w, g, slots, rates), strict=True):
+                if after is not old:
+                    np.copyto(old, after, casting="unsafe")
+            self._iterations.data[...] = number
+
+        return step
 
 
 def _gradient_of(variable: Variable, gradient: Any) -> Array | None:

@@ -61,7 +61,7 @@ def new_values(
         in_place: whether a kernel may write into the weights and slots themselves. It may not where anything
             that can fail comes after the rule.
     """
-    placed = list(zip(group.variables, group.slices, strict=True))
+    placed = group.placed
     absent = [part for v, part in placed if v.grad is None]
     bound = [(v, part) for v, part in placed if v.constraint is not None and v.grad is not None]
     old = (group.values, *slots)
@@ -75,7 +75,7 @@ def new_values(
                 w[part] = decayed(w[part], step.learning_rate, step.weight_decay)
         step = step._replace(weight_decay=0.0)
     new = rule(w, g, tuple(rest), step)
-    if [np.shape(after) for after in new] != [before.shape for before in old]:
+    if list(map(np.shape, new)) != [before.shape for before in old]:
         raise ValueError(
             say(
                 f"{settings.name}: update must return the new weights and {len(slots)} slots, arrays of shape "

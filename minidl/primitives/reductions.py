@@ -41,10 +41,12 @@ def _wide(x: Array) -> Any:
 
 
 def _add_up(x: Array, axis: Any, keepdims: bool) -> Array:
-    return np.asarray(
-        x.sum(axis=axis, keepdims=keepdims, dtype=_wide(x)),
-        dtype=None if x.dtype.kind in "biu" else x.dtype,
-    )
+    return _in_type_of(x, x.sum(axis=axis, keepdims=keepdims, dtype=_wide(x)))
+
+
+def _in_type_of(x: Array, result: Any) -> Any:
+    """A reduction of x in the type of x, unless that is whole numbers."""
+    return result if x.dtype.kind in "biu" else result.astype(x.dtype, copy=False)
 
 
 class Sum(Function):
@@ -66,7 +68,7 @@ class Mean(Function):
     @staticmethod
     def forward(x: Array, *, axis: Axis, keepdims: bool) -> tuple[Array, Any]:
         y = x.mean(axis=axis, keepdims=keepdims, dtype=_wide(x))
-        return np.asarray(y, dtype=None if x.dtype.kind in "biu" else x.dtype), (x.shape, _axes(x, axis))
+        return _in_type_of(x, y), (x.shape, _axes(x, axis))
 
     @staticmethod
     def backward(dy: Array, cache: Any) -> tuple[Array]:

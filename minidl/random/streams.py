@@ -41,7 +41,7 @@ from minidl.utils.checks import text, whole_number
 from minidl.utils.registry import Configurable
 
 __all__ = [
-    "EXPLICIT", "OUTSIDE", "SeedGenerator", "generator", "global_seed", "new_stream", "set_apart", "set_seed",
+    "EXPLICIT", "OUTSIDE", "SeedGenerator", "generator", "generator_at", "global_seed", "new_stream", "set_apart", "set_seed",
     "training_step", "unseeded_generator",
 ]  # fmt: skip
 
@@ -70,9 +70,14 @@ def generator(seed: int | None, stream: int, step: int = 0, call: int = 0) -> np
     stream = whole_number("generator", "stream", stream, 0, _LARGEST)
     step = whole_number("generator", "step", step, OUTSIDE, _LARGEST - 1)
     call = whole_number("generator", "call", call, 0, _LARGEST)
-    key = np.array([seed, stream], np.uint64)
-    counter = np.array([0, call, step + 1, 0], np.uint64)  # the first word is the position, moved by drawing
-    return np.random.Generator(np.random.Philox(key=key, counter=counter))
+    return generator_at(np.array([seed, stream, call, step + 1], np.uint64))
+
+
+def generator_at(coordinates: Any) -> np.random.Generator:
+    """NumPy's generator at what `SeedGenerator.coordinates` has given."""
+    counter = np.zeros(4, np.uint64)  # the first word is the position, moved by drawing
+    counter[1:3] = coordinates[2:]
+    return np.random.Generator(np.random.Philox(key=coordinates[:2], counter=counter))
 
 
 class _Streams:
@@ -231,6 +236,10 @@ class SeedGenerator(Configurable):
 
     def next(self) -> np.random.Generator:
         """The generator of the next draw."""
+        return generator_at(self.coordinates())
+
+    def coordinates(self) -> Any:
+        """Where the next draw is: seed, stream, call and step + 1, four words of 64 bits."""
         step = _step.get()
         with _lock:
             if step is None:
@@ -239,7 +248,7 @@ class SeedGenerator(Configurable):
             else:
                 when, call = step.number, step.calls.get(self, 0)
                 step.calls[self] = call + 1
-        return self.at(when, call)
+        return np.array([self.seed, self.stream, call, when + 1], np.uint64)
 
     def at(self, step: int, call: int = 0) -> np.random.Generator:
         """The generator of a given step and call: `at(3)` for the shuffle of epoch 3. Nothing advances."""

@@ -6,13 +6,13 @@ import pickle
 import stat
 import subprocess
 import sys
-import warnings
 from pathlib import Path
 
 import numba
 import numpy as np
 import pytest
 from minidl_kernels.cpu import cache
+from minidl_kernels.cpu.fragment import fragment
 
 posix = pytest.mark.skipif(os.name != "posix", reason="permissions of POSIX")
 
@@ -260,12 +260,81 @@ def test_numba_whose_insides_have_changed(tmp_path):
         assert process(code + USE, MINIDL_HOME=str(tmp_path)) == ("(0, 1)", "")
 
 
-def test_one_line_on_a_terminal_says_what_is_being_waited_for(monkeypatch, capsys, place):
-    monkeypatch.setattr(cache._Notice, "shown", False)
-    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        dispatcher()(3)
-        dispatcher()(1.5)
-        dispatcher()(3)
-    assert capsys.readouterr().err.count("\n") == 1
+SLOW = """
+import threading, time
+import numpy as np
+import minidl
+from minidl_kernels.cpu import KERNELS, activations, cache
+cache.LONG = {long}
+minidl.backend.available()
+{terminal}
+x = np.linspace(-2, 2, 9).astype(np.float32)
+KERNELS["relu"].forward(x)
+time.sleep(0.1)
+KERNELS["sigmoid"].forward(x)
+"""
+TERMINAL = "import sys; sys.stderr.isatty = lambda: True"
+
+
+@pytest.mark.parametrize(
+    ("long", "terminal", "lines"),
+    [(0.01, TERMINAL, 1), (60, TERMINAL, 0), (0.01, "", 0), (0.01, "sys = None", 0)],
+)
+def test_who_sits_at_a_terminal_is_told_once_what_takes_so_long(tmp_path, long, terminal, lines):
+    _, err = process(SLOW.format(long=long, terminal=terminal), MINIDL_HOME=str(tmp_path), MINIDL_LANG="en")
+    assert (
+        err == "minidl is compiling its kernels for this processor. That takes a few seconds, once.\n" * lines
+    )
+
+
+def test_short_compilations_with_pauses_do_not_count(monkeypatch):
+    told = []
+    monkeypatch.setattr(cache.Waiting, "tell", lambda: told.append(1))
+    monkeypatch.setattr(cache.Waiting, "timer", None)
+    monkeypatch.setattr(cache, "LONG", 0.05)
+    cache.Waiting.begin()
+    monkeypatch.setattr(cache.Waiting, "compiling", False)
+    cache.Waiting.timer.join()
+    assert told == []
+    cache.Waiting.begin()
+    cache.Waiting.timer.join()
+    cache.Waiting.begin()
+    assert told == [1]
+
+
+# --- fragments ----------------------------------------------------------------------------------------------------
+
+
+@fragment
+def half(x):
+    return x / 2
+
+
+def half_of_both(x, y):
+    return half(x) + half(y)
+
+
+def test_a_kernel_has_its_fragments_inside(place):
+    assert cache.compiled(half_of_both)(3.0, 5.0) == 4.0
+    assert [file.name.partition("-")[0] for file in place.iterdir()] == ["test_cache.half_of_both"]
+    again = cache.compiled(half_of_both)
+    assert again(1.0, 2.0) == 1.5
+    assert hits_and_misses(again) == (1, 0)
+
+
+def test_a_fragment_has_no_machine_code_of_its_own(place):
+    cache.compiled(half_of_both)(3.0, 5.0)
+    made = next(iter(half.overloads.values()))
+    assert made.library.get_pointer_to_function(made.fndesc.llvm_func_name) == 0
+    with pytest.raises(TypeError, match="half is a fragment of a kernel"):
+        half(3.0)
+
+
+def test_a_kernel_from_disk_and_then_a_new_one(tmp_path):
+    """Loading makes less ready than compiling needs; the rest comes when it is needed."""
+    new = (
+        USE
+        + "x = x.astype(np.float64); y, cache = KERNELS['sigmoid'].forward(x); assert abs(y[4] - 0.5) < 1e-12"
+    )
+    assert process(MINIDL_HOME=str(tmp_path)) == ("(0, 1)", "")
+    assert process(new, MINIDL_HOME=str(tmp_path)) == ("(1, 0)", "")

@@ -360,3 +360,18 @@ def test_adam_leaves_what_it_cannot_change_in_place(spoil):
     }[spoil]  # fmt: skip
     assert not KERNELS["adam"].supports(spoilt, g, m, v)
     assert not KERNELS["adam"].supports(w, g, m, spoilt)
+
+
+FORWARD_ONLY = [(n, case) for n, case in LARGE if KERNELS[n].forward_only is not None]
+
+
+@every("dtype", sorted(TOLERANCE))
+@every(("name", "case"), FORWARD_ONLY, ids=[f"{i}-{name}" for i, (name, _) in enumerate(FORWARD_ONLY)])
+def test_forward_only_gives_the_bits_of_forward_and_keeps_nothing(name, case, dtype):
+    arrays = converted(case.arrays, dtype)
+    wanted, _ = KERNELS[name].forward(*arrays, **case.options)
+    for n in (1, pool.threads()):
+        with pool.limited_to(n):
+            got, cache = KERNELS[name].forward_only(*arrays, **case.options)
+        assert cache is None
+        assert [a.tobytes() for a in as_tuple(got)] == [a.tobytes() for a in as_tuple(wanted)]

@@ -1,6 +1,5 @@
 """The pool of threads, and memory that is used again."""
 
-import gc
 import signal
 import threading
 import time
@@ -96,23 +95,27 @@ def test_shares_depend_on_the_size_alone():
 @pytest.mark.parametrize("setting", ["3", "1"])
 def test_the_number_of_threads_can_be_set(setting, monkeypatch):
     monkeypatch.setenv("MINIDL_THREADS", setting)
-    assert pool._Pool().threads == int(setting)
+    assert pool._Pool().usual == int(setting)
 
 
 @pytest.mark.parametrize("setting", ["", "0", "-2", "many"])
 def test_a_useless_number_of_threads_is_ignored(setting, monkeypatch):
     monkeypatch.setenv("MINIDL_THREADS", setting)
-    assert 1 <= pool._Pool().threads <= 8
+    assert 1 <= pool._Pool().usual <= 8
 
 
 # --- memory -----------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
-def nothing_idle():
-    memory._idle.clear()
-    yield
-    memory._idle.clear()
+def nothing_idle(monkeypatch):
+    monkeypatch.setattr(memory, "_idle", {})
+    monkeypatch.setattr(memory, "_blocks", {})
+    monkeypatch.setattr(memory, "_watch", threading.Thread())
+
+
+def bytes_held():
+    return sum(block.memory.nbytes for block in memory._blocks.values())
 
 
 LARGE = (512, 512)
@@ -146,16 +149,100 @@ def test_small_arrays_are_ordinary():
     assert memory.empty((3, 4), np.uint8).base is None
 
 
+MB = 1 << 20  # what an array of LARGE takes
+
+
 @pytest.mark.usefixtures("nothing_idle")
-def test_idle_memory_is_bounded(monkeypatch):
-    monkeypatch.setattr(memory, "MOST_IDLE", 3 << 20)
-    arrays = [memory.empty(LARGE, np.float32) for _ in range(3)]
+def test_what_a_step_needs_waits_for_the_next(monkeypatch):
+    monkeypatch.setattr(memory, "MOST_IDLE", 2 * MB)
+    arrays = [memory.empty(LARGE, np.float32) for _ in range(9)]
+    addresses = {x.ctypes.data for x in arrays}
     del arrays
-    assert sum(map(len, memory._idle.values())) == 3
-    arrays = [memory.empty(LARGE, np.float32) for _ in range(4)]
+    arrays = [memory.empty(LARGE, np.float32) for _ in range(9)]
+    assert {x.ctypes.data for x in arrays} == addresses
+
+
+@pytest.mark.usefixtures("nothing_idle")
+def test_what_nobody_asks_for_makes_room(monkeypatch):
+    monkeypatch.setattr(memory, "MOST_IDLE", 2 * MB)
+    arrays = [memory.empty(LARGE, np.float32) for _ in range(8)]
     del arrays
-    gc.collect()
-    assert sum(size * len(waiting) for size, waiting in memory._idle.items()) <= 3 << 20
+    for rows in range(1024, 4096, 512):  # batches of ever other lengths, 2 MB to 8
+        memory.empty((rows, 512), np.float32)
+        assert bytes_held() <= (8 + 2) * MB
+
+
+@pytest.mark.usefixtures("nothing_idle")
+def test_what_is_in_use_is_never_given_back(monkeypatch):
+    monkeypatch.setattr(memory, "MOST_IDLE", 0)
+    arrays = [memory.empty((i, 512), np.float32) for i in range(100, 900, 40)]
+    for i, x in enumerate(arrays):
+        x[:] = i
+    others = [memory.empty((i, 512), np.float32) for i in range(100, 900, 40)]
+    for x in others:
+        x[:] = -1
+    assert all((x == i).all() for i, x in enumerate(arrays))
+
+
+@pytest.mark.usefixtures("nothing_idle")
+def test_in_time_the_system_has_its_memory_again(monkeypatch):
+    monkeypatch.setattr(memory, "MOST_IDLE", 2 * MB)
+    monkeypatch.setattr(memory, "PATIENCE", 0.02)
+    arrays = [memory.empty(LARGE, np.float32) for _ in range(8)]
+    kept = arrays[0]
+    kept[:] = 7
+    assert memory._watch.is_alive()
+    del arrays
+    deadline = time.monotonic() + 10
+    while memory._watch.is_alive() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert bytes_held() == MB  # `kept` alone
+    assert (kept == 7).all()
+
+
+@pytest.mark.usefixtures("nothing_idle")
+def test_threads_that_take_and_drop_never_share(monkeypatch):
+    monkeypatch.setattr(memory, "MOST_IDLE", MB)
+    monkeypatch.setattr(memory, "PATIENCE", 0.001)
+    wrong = []
+
+    def work(own):
+        for turn in range(300):
+            arrays = [memory.empty((300 + 40 * i, 256), np.float32) for i in range(4)]
+            for i, x in enumerate(arrays):
+                x[:] = own * 1000 + i
+            wrong.extend(turn for i, x in enumerate(arrays) if not (x == own * 1000 + i).all())
+
+    threads = [threading.Thread(target=work, args=(i,)) for i in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert wrong == []
+
+
+@pytest.mark.usefixtures("nothing_idle")
+def test_memory_that_comes_back_loses_no_interrupt():
+    """Ctrl-C may come while an array dies: it must reach the program, and not end in an ignored error."""
+    caught = 0
+    for _ in range(40):
+        timer = threading.Timer(0.01, signal.raise_signal, [signal.SIGINT])
+        try:
+            timer.start()
+            end = time.monotonic() + 5
+            while time.monotonic() < end:
+                memory.empty(LARGE, np.float32)
+        except KeyboardInterrupt:
+            caught += 1
+        timer.join()
+    assert caught == 40
+
+
+@pytest.mark.parametrize("size", [131_072, 131_073, 200_000, 1_000_000, 12_345_678])
+def test_sizes_are_rounded_up_a_little(size):
+    rounded = memory._size_of((size,), 1)
+    assert size <= rounded <= size * 1.125 + 4096
+    assert len({memory._size_of((n,), 1) for n in range(size, 2 * size, size // 1000)}) <= 32
 
 
 def test_threads_do_not_share_scratch():

@@ -98,9 +98,16 @@ CHAIN = [
 ]
 
 
-def test_all_full_batches_but_the_first_of_an_epoch(replayed):
+class Between(Callback):
+    """Somebody between the epochs."""
+
+
+def test_all_full_batches_but_the_first(replayed):
     trained(CHAIN, loss="categorical_crossentropy")
-    assert [len(batch.x) for batch in replayed] == [4, 4]  # of 4, 4, 3, twice
+    assert [len(batch.x) for batch in replayed] == [4, 4, 4]  # of 4, 4, 3, twice
+    replayed.clear()
+    trained(CHAIN, [Between()], loss="categorical_crossentropy")
+    assert [len(batch.x) for batch in replayed] == [4, 4]
     replayed.clear()
     trained(CHAIN, [Watcher()], loss="categorical_crossentropy")
     assert replayed == []
@@ -109,7 +116,76 @@ def test_all_full_batches_but_the_first_of_an_epoch(replayed):
 def test_the_plainest_model(replayed):
     samples = data(loss="categorical_crossentropy")
     agree(trained(DENSE, samples=samples), trained(DENSE, [Watcher()], samples=samples))
-    assert [len(batch.x) for batch in replayed] == [4, 4]
+    assert [len(batch.x) for batch in replayed] == [4, 4, 4]
+
+
+def labelled(kind):
+    """Data whose targets a loss changes before it looks at them."""
+    x, y = data(loss="categorical_crossentropy")
+    targets = {
+        "column": y.argmax(1)[:, None],
+        "whole": y.argmax(1).astype("int64"),
+        "wide": y.astype("float64"),
+    }
+    return x, targets[kind]
+
+
+LOSSES = {
+    "sparse": ("sparse_categorical_crossentropy", "whole", L.Dense, (2, "softmax")),
+    "sparse, logits": (losses.SparseCategoricalCrossentropy(from_logits=True), "whole", L.Dense, (2,)),
+    "sparse, a column": ("sparse_categorical_crossentropy", "column", L.Dense, (2, "softmax")),
+    "binary": ("binary_crossentropy", "column", L.Dense, (1, "sigmoid")),
+    "binary, a vector": ("binary_crossentropy", "whole", L.Dense, (1, "sigmoid")),
+    "binary, logits": (losses.BinaryCrossentropy(from_logits=True), "wide", L.Dense, (2,)),
+    "squares": ("mse", "column", L.Dense, (1,)),
+    "squares, wide": ("mse", "wide", L.Dense, (2,)),
+}
+
+
+@pytest.mark.parametrize("metrics", [None, ["accuracy"]])
+@pytest.mark.parametrize("case", LOSSES)
+def test_losses_that_convert_their_targets(case, metrics, replayed):
+    loss, kind, layer, arguments = LOSSES[case]
+    chain = [L.Flatten, lambda: L.Dense(3, "tanh"), lambda: layer(*arguments)]
+    options = {"loss": loss, "samples": labelled(kind), "compiled": {"metrics": metrics}}
+    one = trained(chain, **options)
+    assert len(replayed) == 3
+    agree(one, trained(chain, [Watcher()], **options))
+
+
+def test_a_label_that_is_no_class_is_seen_in_a_replayed_step_too():
+    model = Sequential([L.Input((4, 3)), L.Flatten(), L.Dense(2, "softmax")])
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    x, y = labelled("whole")
+    model.fit(x, y, batch_size=4, verbose=0)
+    before = state(model)
+    y[9] = 7
+    with pytest.raises(ValueError, match="got label 7"):
+        model.fit(x, y, batch_size=4, verbose=0, shuffle=False)
+    assert same(before, state(model))
+
+
+DROPPING = {
+    "one": [L.Flatten, lambda: L.Dense(5), lambda: L.Dropout(0.5), lambda: L.Dense(2)],
+    "two": [lambda: L.Dropout(0.3), lambda: L.Conv1D(3, 2), lambda: L.SpatialDropout1D(0.5), L.Flatten, lambda: L.Dense(2)],
+    "of one seed": [L.Flatten, lambda: L.Dropout(0.5, seed=3), lambda: L.Dropout(0.5, seed=3), lambda: L.Dense(2)],
+    "as a curve": [L.Flatten, lambda: L.Dense(2, activation=L.Dropout(0.5))],
+    "of nothing": [L.Flatten, lambda: L.Dropout(0.0), lambda: L.Dense(2)],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", DROPPING)
+def test_each_step_drops_what_belongs_to_it(case, replayed):
+    one = trained(DROPPING[case])
+    assert len(replayed) == 3
+    agree(one, trained(DROPPING[case], [Watcher()]))
+
+
+def test_one_batch_an_epoch(replayed):
+    x, y = data(4)
+    one = trained(CHAIN[:-1], samples=(x, y[:, [0, 1, 0, 1]]), shuffle=False)
+    assert len(replayed) == 1
+    agree(one, trained(CHAIN[:-1], [Watcher()], samples=(x, y[:, [0, 1, 0, 1]]), shuffle=False))
 
 
 class Own(L.Dense):
@@ -123,7 +199,6 @@ class OwnLoss(losses.CategoricalCrossentropy):
 
 
 NOT = {
-    "dropout": ([L.Flatten, lambda: L.Dropout(0.5), lambda: L.Dense(2)], {}),
     "recurrent dropout": ([lambda: L.LSTM(2, recurrent_dropout=0.5)], {}),
     "statistics": ([L.Flatten, L.BatchNormalization, lambda: L.Dense(2)], {}),
     "masks": ([L.Masking, lambda: L.LSTM(2)], {}),
@@ -131,21 +206,28 @@ NOT = {
     "penalty on the output": ([L.Flatten, lambda: L.Dense(2, activity_regularizer="l2")], {}),
     "a layer of one's own": ([L.Flatten, lambda: Own(2)], {}),
     "a curve of one's own": ([L.Flatten, lambda: L.Dense(2, activation=lambda z: z * float(z.data.max()))], {}),
-    "a layer as a curve": ([L.Flatten, lambda: L.Dense(2, activation=L.Dropout(0.5))], {}),
     "a loss of one's own": (DENSE, {"loss": OwnLoss(from_logits=True)}),
     "a loss function": (DENSE, {"loss": lambda y, p: (p - y) ** 2 * float(y.data.max())}),
     "smooth targets": (DENSE, {"loss": losses.CategoricalCrossentropy(from_logits=True, label_smoothing=0.1)}),
     "probabilities": ([L.Flatten, lambda: L.Dense(2, "sigmoid")], {"loss": losses.CategoricalCrossentropy()}),
+    "probabilities of yes": ([L.Flatten, lambda: L.Dense(2, "softmax")], {"loss": losses.BinaryCrossentropy()}),
+    "probabilities of classes": (
+        [L.Flatten, lambda: L.Dense(2, "sigmoid")],
+        {"loss": losses.SparseCategoricalCrossentropy(), "samples": labelled("whole")},
+    ),
+    "ignored classes": (
+        DENSE, {"loss": losses.SparseCategoricalCrossentropy(True, ignore_class=0), "samples": labelled("whole")},
+    ),
     "weights of samples": (DENSE, {"sample_weight": np.arange(11.0)}),
 }  # fmt: skip
 
 
-@pytest.mark.filterwarnings("ignore:categorical_crossentropy expects probabilities")
+@pytest.mark.filterwarnings("ignore:.*categorical_crossentropy expects probabilities")
 @pytest.mark.parametrize("case", NOT)
 def test_what_may_differ_is_not_replayed(case, replayed):
     chain, options = NOT[case]
-    samples = data(loss="categorical_crossentropy")
-    agree(trained(chain, samples=samples, **options), trained(chain, [Watcher()], samples=samples, **options))
+    options = {"samples": data(loss="categorical_crossentropy"), **options}
+    agree(trained(chain, **options), trained(chain, [Watcher()], **options))
     assert replayed == []
 
 
@@ -215,12 +297,12 @@ def of_graph(callbacks=(), join=L.Add, several=False, own=False):
 @pytest.mark.parametrize("join", JOINS)
 def test_graphs_give_the_same_numbers(join, several, replayed):
     one = of_graph([], join, several)
-    assert len(replayed) == 2
+    assert len(replayed) == 3
     agree(one, of_graph([Watcher()], join, several))
-    assert len(replayed) == 2
+    assert len(replayed) == 3
 
 
 def test_graphs_with_operators_give_the_same_numbers(replayed):
     one = of_graph(own=True)
-    assert len(replayed) == 2
+    assert len(replayed) == 3
     agree(one, of_graph([Watcher()], own=True))

@@ -19,7 +19,6 @@ from minidl.layers.convolutional.conv2d_transpose import (
 from minidl.layers.convolutional.depthwise_conv2d import DepthwiseFunction
 from minidl.layers.convolutional.up_sampling2d import Bilinear
 from minidl.layers.convolutional.windows import borders
-from minidl.layers.regularization.dropout import DropoutFunction
 from minidl.losses.regression import LogCoshFunction
 
 RECURRENT = {"gru", "lstm", "simple_rnn"}
@@ -34,12 +33,12 @@ def _of_kernel(draw: Any, name: str) -> Example:
     case = draw(cases(st.integers(1, 3))[name])
     function, arrays = FUNCTIONS[name], case.arrays
     batch: Any = (0, *(0 if "cross_entropy" in name else None for _ in arrays[1:]))
-    if name == "batch_normalization" or (name == "softmax" and case.options["axis"] == 0):
+    if name in ("batch_normalization", "dropout") or (name == "softmax" and case.options["axis"] == 0):
         batch = None
     linear: tuple[tuple[int, ...], ...] = ()
     if name in AFFINE:
         linear = ((0,), tuple(i for i, a in enumerate(arrays) if i and a is not None))
-    elif name.startswith("average_pool"):
+    elif name.startswith("average_pool") or name == "dropout":
         linear = ((0,),)
     elif name == "embedding":
         linear = ((1,),)
@@ -145,21 +144,6 @@ def _bilinear(draw: Any) -> Example:
 
 
 @st.composite
-def _dropout(draw: Any) -> Example:
-    shape = draw(st.lists(SMALL, min_size=1, max_size=3).map(tuple))
-    x, factors = normal(draw(seeds), shape, shape)
-    factors = 2.0 * (factors[: draw(st.sampled_from([1, shape[0]]))] > 0)
-    return Example(
-        lambda t, f: DropoutFunction.apply(t, factors=f.data),
-        (x, factors),
-        wanted=(0,),
-        linear=((0,),),
-        analytic=True,
-        text="dropout",
-    )
-
-
-@st.composite
 def _log_cosh(draw: Any) -> Example:
     (x,) = normal(draw(seeds), draw(st.lists(SMALL, max_size=3).map(tuple)))
     batch = (0,) if x.ndim else None
@@ -168,7 +152,7 @@ def _log_cosh(draw: Any) -> Example:
 
 OTHERS = {
     Conv2DTransposeFunction: _conv2d_transpose(), DepthwiseFunction: _depthwise(), Bilinear: _bilinear(),
-    DropoutFunction: _dropout(), LogCoshFunction: _log_cosh(),
+    LogCoshFunction: _log_cosh(),
 }  # fmt: skip
 ENTRIES = [
     *(

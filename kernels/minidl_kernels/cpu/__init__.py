@@ -10,6 +10,7 @@ from minidl_kernels.cpu import (
     convolution,
     crossentropy,
     dense,
+    dropout,
     embedding,
     layer_normalization,
     pool,
@@ -17,8 +18,10 @@ from minidl_kernels.cpu import (
     recurrent,
     series,
 )  # fmt: skip
+from minidl_kernels.cpu.cache import Waiting
+from minidl_kernels.cpu.noting import noted_in
 
-__all__ = ["COMPILED", "KERNELS", "compiler"]
+__all__ = ["COMPILED", "KERNELS", "Waiting", "compiler", "noted_in"]
 
 # With NUMBA_DISABLE_JIT=1 the loops run in Python: to step through them, not for use.
 COMPILED = not numba.config.DISABLE_JIT
@@ -30,6 +33,7 @@ KERNELS: dict[str, Kernel] = {
     **convolution.KERNELS,
     **crossentropy.KERNELS,
     **dense.KERNELS,
+    **dropout.KERNELS,
     **embedding.KERNELS,
     **layer_normalization.KERNELS,
     **pooling.KERNELS,

@@ -16,13 +16,14 @@ from minidl_kernels.cpu.arrays import floats, gradient_of, ready
 from minidl_kernels.cpu.atomic import take
 from minidl_kernels.cpu.cache import compiled
 from minidl_kernels.cpu.exponential import exp_of_negative
+from minidl_kernels.cpu.fragment import fragment
 from minidl_kernels.cpu.memory import empty
 from minidl_kernels.cpu.pool import run, shares
 
 __all__ = ["KERNELS", "probabilities"]
 
 
-@compiled
+@fragment
 def _share(x, part, parts):
     """One part of a flat array. Loops over it begin at 0, which is what lets the compiler take vectors."""
     return x[part * len(x) // parts : (part + 1) * len(x) // parts]
@@ -77,7 +78,7 @@ def _sigmoid_backward(counter, parts, dy, y, dx):
             dx_[i] = dy_[i] * y_[i] * (one - y_[i])
 
 
-@compiled
+@fragment
 def _largest(x):
     """max x, NaN left out; four candidates side by side do not wait for each other."""
     a = b = c = d = x.dtype.type(-np.inf)
@@ -89,7 +90,7 @@ def _largest(x):
     return max(max(a, b), max(c, d))
 
 
-@compiled
+@fragment
 def _total(x):
     """Σ x by four sums side by side, which also round less than one."""
     a = b = c = d = x.dtype.type(0)
@@ -101,7 +102,7 @@ def _total(x):
     return (a + b) + (c + d)
 
 
-@compiled
+@fragment
 def probabilities(x, y, shift, total, begin, end):
     """y = softmax of the rows begin ... end − 1 of x, with shift = max x and total = Σ e^(x − shift) of each row.
 
@@ -194,7 +195,7 @@ def _softmax_supports(x: Any, *, axis: int) -> bool:
 
 
 KERNELS = {
-    "relu": Kernel(relu_forward, relu_backward, floats),
-    "sigmoid": Kernel(sigmoid_forward, sigmoid_backward, floats),
-    "softmax": Kernel(softmax_forward, softmax_backward, _softmax_supports),
+    "relu": Kernel(relu_forward, relu_backward, floats, repeats=True),
+    "sigmoid": Kernel(sigmoid_forward, sigmoid_backward, floats, repeats=True),
+    "softmax": Kernel(softmax_forward, softmax_backward, _softmax_supports, repeats=True),
 }

@@ -22,8 +22,10 @@ _TOP = {np.dtype(t): 2.0 ** (np.finfo(t).maxexp // 2 - 1) for t in (np.float32, 
 
 
 @compiled
-def _adam(counter, parts, w, g, m, v, decay, top, rate, beta_1, beta_2, new_1, new_2, epsilon):
-    """`decay` is what weight decay takes of each weight, `top` the largest g that may be squared, `new` 1 − β."""
+def _adam(counter, parts, w, g, m, v, settings):
+    """Settings: `decay` is what weight decay takes of each weight, `top` the largest g that may be squared, `new` 1 − β."""
+    decay, top, rate, epsilon = settings[0], settings[1], settings[2], settings[3]
+    beta_1, beta_2, new_1, new_2 = settings[4], settings[5], settings[6], settings[7]
     infinity, nan, zero = w.dtype.type(np.inf), w.dtype.type(np.nan), w.dtype.type(0)
     while True:
         part = take(counter)
@@ -56,8 +58,9 @@ def adam(
     """Changes w, m and v themselves, and returns them."""
     rate = learning_rate * math.sqrt(1 - beta_2**step) / (1 - beta_1**step)
     top = _TOP[w.dtype]
-    settings = (weight_decay * learning_rate, top, rate, beta_1, beta_2, 1 - beta_1, 1 - beta_2, epsilon)
-    run(_adam, shares(w.size), *[x.reshape(-1) for x in (w, g, m, v)], *map(w.dtype.type, settings))
+    settings = (weight_decay * learning_rate, top, rate, epsilon, beta_1, beta_2, 1 - beta_1, 1 - beta_2)
+    flat = (w, g, m, v) if w.ndim == 1 else [x.reshape(-1) for x in (w, g, m, v)]
+    run(_adam, shares(w.size), *flat, np.array(settings, w.dtype))
     return w, m, v
 
 

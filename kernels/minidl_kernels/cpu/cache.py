@@ -36,12 +36,20 @@ from llvmlite.binding import ffi
 from numba import config, njit
 from numba.core.compiler_lock import global_compiler_lock
 from numba.core.registry import cpu_target
+from numba.core.runtime.nrt import rtsys
 
 from minidl_kernels import __version__
 
-__all__ = ["compiled", "folder"]
+__all__ = ["OPTIONS", "Waiting", "compiled", "folder"]
 
 _PACKAGE = Path(__file__).resolve().parent.parent
+LONG = 1.0  # seconds after which one wonders what is going on
+
+# No fast mathematics: sums keep their order, NaN and infinity their meaning. Only a multiplication and the addition
+# that follows may become one operation. Division by 0 gives infinity, as in NumPy. No wrapper for callers in C.
+OPTIONS: dict[str, Any] = {
+    "nogil": True, "error_model": "numpy", "fastmath": {"contract"}, "no_cfunc_wrapper": True,
+}  # fmt: skip
 
 
 def _hold_the_compilers_locks() -> None:
@@ -63,12 +71,11 @@ if hasattr(os, "register_at_fork"):
 
 
 def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Decorator: compile for the types of the first call, without Python's lock, with the cache above.
+    """Decorator: compile for the types of the first call from Python, without its lock, with the cache above.
 
-    No fast mathematics: sums keep their order, NaN and infinity their meaning. Only a multiplication and the
-    addition that follows may become one operation. Division by 0 gives infinity, as in NumPy.
+    What only other compiled functions call is a `fragment`.
     """
-    dispatcher = njit(nogil=True, error_model="numpy", fastmath={"contract"})(function)
+    dispatcher = njit(**OPTIONS)(function)
     if hasattr(dispatcher, "_cache"):  # with NUMBA_DISABLE_JIT=1 it is the plain function
         dispatcher._cache = _Cache(function)
     return dispatcher
@@ -116,17 +123,29 @@ def _refuse_unsafe(place: Path, forbidden: int) -> None:
         raise PermissionError(f"{place} can be written by others, mode {stat.S_IMODE(status.st_mode):o}")
 
 
-class _Notice:
-    """One line on the terminal when the first kernel has to be compiled, so that nobody wonders."""
+class Waiting:
+    """Whoever waits for the compiler for more than a second is told so, once a process."""
 
-    lock, shown = threading.Lock(), False
+    tell: Callable[[], None] | None = None  # set by whoever has a way to say it
+    timer: threading.Timer | None = None
+    compiling = False
 
     @classmethod
-    def show(cls) -> None:
-        with cls.lock:
-            first, cls.shown = not cls.shown, True
-        if first and sys.stderr is not None and sys.stderr.isatty():
-            print("minidl: compiling kernels for this processor, a few seconds, once ...", file=sys.stderr)
+    def begin(cls) -> None:
+        """The compiler starts. A thread looks in a second later."""
+        cls.compiling = True
+        if cls.tell is not None and cls.timer is None:
+            cls.timer = threading.Timer(LONG, cls.look)
+            cls.timer.daemon = True
+            cls.timer.start()
+
+    @classmethod
+    def look(cls) -> None:
+        """Is it still at work, or at the next kernel?"""
+        if cls.compiling and cls.tell is not None:
+            cls.tell()
+        else:
+            cls.timer = None
 
 
 class _Cache:
@@ -147,8 +166,12 @@ class _Cache:
         return place / f"{self.name}-{hashlib.sha256(key).hexdigest()[:24]}.code"
 
     def load_overload(self, signature: Any, target_context: Any) -> Any:
-        """The compiled function, or None: then Numba compiles."""
-        target_context.refresh()
+        """The compiled function, or None: then Numba compiles.
+
+        Machine code needs Numba's memory manager. All else that `target_context.refresh()` would get ready is for
+        the compiler, and takes 0.3 s.
+        """
+        rtsys.initialize(target_context)
         path = self.file(signature, target_context.codegen())
         if path is not None and path.is_file():
             try:
@@ -156,11 +179,12 @@ class _Cache:
             except Exception:  # damaged, or of a Numba that works otherwise
                 with contextlib.suppress(OSError):
                     path.unlink()
-        _Notice.show()
+        Waiting.begin()
         return None
 
     def save_overload(self, signature: Any, result: Any) -> None:
         """Keep it, if that works: a full disk is no reason to fail."""
+        Waiting.compiling = False
         path = self.file(signature, result.codegen)
         if path is None or result.lifted or result.library.has_dynamic_globals:
             return

@@ -12,6 +12,7 @@ import numpy as np
 
 from minidl_kernels.cpu.atomic import take
 from minidl_kernels.cpu.cache import compiled
+from minidl_kernels.cpu.fragment import fragment
 from minidl_kernels.cpu.tile import ROWS, VECTOR_BYTES, tile
 
 __all__ = ["PIXELS", "Geometry", "pack", "pad", "windows"]
@@ -67,7 +68,7 @@ def pack(w, packed, cells, f, groups, width):
                 at += width
 
 
-@compiled
+@fragment
 def _segments(g):
     """Where the cells of a window begin, in runs of cells that are neighbours in memory; their number."""
     if g.groups == 1 and g.rw == 1:

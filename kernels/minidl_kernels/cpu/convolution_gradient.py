@@ -13,6 +13,7 @@ import numpy as np
 from minidl_kernels.cpu.atomic import take
 from minidl_kernels.cpu.cache import compiled
 from minidl_kernels.cpu.convolution_forward import PIXELS
+from minidl_kernels.cpu.fragment import fragment
 from minidl_kernels.cpu.tile import ROWS, VECTOR_BYTES, tile
 
 __all__ = ["gradients", "input_gradient", "pack_transposed", "rectify", "weight_gradient"]
@@ -35,7 +36,7 @@ def pack_transposed(w, packed, groups, width):
                     at += width
 
 
-@compiled
+@fragment
 def _rectify(dy, y, dz, sums, rectified, first, last):
     """dz, from its beginning, for the pixels first ... last − 1, and their sum, in float64, added to `sums`."""
     f, zero = dy.shape[1], dy.dtype.type(0)
@@ -48,7 +49,7 @@ def _rectify(dy, y, dz, sums, rectified, first, last):
             sums[j] += d
 
 
-@compiled
+@fragment
 def _cell_rows(g):
     """For `tile`: where each cell of the first window lies in x, and where its filters lie in w."""
     c = g.c // g.groups
@@ -61,7 +62,7 @@ def _cell_rows(g):
     return x_rows, w_rows
 
 
-@compiled
+@fragment
 def _add_weight_gradient(x, image, dz, dz_at, dw, dw_at, begin, end, x_rows, w_rows, no_floor, g):
     """What one image adds to dw (cells, F), for the cells begin ... end − 1. Its dz begins at `dz_at`."""
     width = 2 * VECTOR_BYTES // x.itemsize
@@ -82,7 +83,7 @@ def _add_weight_gradient(x, image, dz, dz_at, dw, dw_at, begin, end, x_rows, w_r
                     )  # fmt: skip
 
 
-@compiled
+@fragment
 def _input_gradient(image, dz, dz_at, group, panel, w, dx, own, top, left, no_floor, g):
     """One panel of channels of one image, made in the array `own` and then copied to dx."""
     width = 2 * VECTOR_BYTES // dz.itemsize

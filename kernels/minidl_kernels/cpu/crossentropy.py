@@ -185,11 +185,13 @@ def _labelled(logits: Any, labels: Any) -> bool:
 
 
 KERNELS = {
-    "softmax_cross_entropy": Kernel(softmax_cross_entropy_forward, softmax_cross_entropy_backward, _rows),
+    "softmax_cross_entropy": Kernel(
+        softmax_cross_entropy_forward, softmax_cross_entropy_backward, _rows, repeats=True
+    ),
     "sparse_softmax_cross_entropy": Kernel(
         sparse_softmax_cross_entropy_forward, sparse_softmax_cross_entropy_backward, _labelled
     ),
     "sigmoid_cross_entropy": Kernel(
-        sigmoid_cross_entropy_forward, sigmoid_cross_entropy_backward, _same_shape
+        sigmoid_cross_entropy_forward, sigmoid_cross_entropy_backward, _same_shape, repeats=True
     ),
 }

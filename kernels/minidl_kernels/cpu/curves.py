@@ -7,8 +7,8 @@
 A curve comes as a number, and each has a loop of its own: a choice inside of a loop would keep it from vectors.
 """
 
-from minidl_kernels.cpu.cache import compiled
 from minidl_kernels.cpu.exponential import exp_of_negative, tanh
+from minidl_kernels.cpu.fragment import fragment
 
 __all__ = ["CURVES", "back", "bend"]
 
@@ -19,7 +19,7 @@ CURVES = {
 }  # fmt: skip
 
 
-@compiled
+@fragment
 def bend(curve, y):
     """y = a(y)."""
     zero, one, six, half = y.dtype.type(0), y.dtype.type(1), y.dtype.type(6), y.dtype.type(0.5)
@@ -42,7 +42,7 @@ def bend(curve, y):
             y[j] = y[j] / (one + (-y[j] if y[j] < zero else y[j]))
 
 
-@compiled
+@fragment
 def back(curve, d, factor, y, dz):
     """dz = d·factor·a'(z). `dz` is none of the other arrays."""
     zero, one, six = y.dtype.type(0), y.dtype.type(1), y.dtype.type(6)

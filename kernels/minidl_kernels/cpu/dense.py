@@ -6,6 +6,7 @@ import numpy as np
 
 from minidl_kernels.contract import Kernel
 from minidl_kernels.cpu.arrays import floats, gradient_of, ready
+from minidl_kernels.cpu.noting import do
 from minidl_kernels.cpu.product import product
 
 __all__ = ["KERNELS"]
@@ -34,8 +35,15 @@ def dense_backward(dz: Any, cache: Any, needs: tuple[bool, ...] = (True, True, T
     rows = gradient_of(dz, (*x.shape[:-1], w.shape[1]), w.dtype).reshape(-1, w.shape[1])
     dx = product(rows, w.T).reshape(x.shape) if needs[0] else None
     dw = product(x.reshape(-1, len(w)).T, rows) if needs[1] else None
-    db = rows.sum(axis=0, dtype=np.float64).astype(w.dtype) if biased and needs[2] else None
-    return dx, dw, db
+    return dx, dw, _bias_gradient(rows) if biased and needs[2] else None
 
 
-KERNELS = {"dense": Kernel(dense_forward, dense_backward, _supports)}
+def _bias_gradient(rows: Any) -> Any:
+    """Σ over the rows, in float64."""
+    total, db = np.empty(rows.shape[1]), np.empty(rows.shape[1], rows.dtype)
+    do(np.add.reduce, rows, 0, np.float64, total)
+    do(np.copyto, db, total, "same_kind")
+    return db
+
+
+KERNELS = {"dense": Kernel(dense_forward, dense_backward, _supports, repeats=True)}

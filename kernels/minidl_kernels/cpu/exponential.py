@@ -21,9 +21,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numba.core import types
-from numba.extending import overload
 
-from minidl_kernels.cpu.cache import compiled
+from minidl_kernels.cpu.fragment import choice, fragment
 
 __all__ = ["exp_of_negative", "log_1_plus", "tanh"]
 
@@ -62,7 +61,7 @@ _32 = _constants(np.float32, 12, 7, 5, -87, 10)
 _64 = _constants(np.float64, 40, 13, 10, -708, 20)
 
 
-@compiled
+@fragment
 def _powers(coefficients, x):
     total = coefficients[0]
     for k in range(1, len(coefficients)):
@@ -70,7 +69,7 @@ def _powers(coefficients, x):
     return total
 
 
-@compiled
+@fragment
 def _exp_32(x):
     safe = x if x > _32.smallest else _32.smallest  # −∞ and NaN are no integers
     n = np.floor(safe * _32.inverse + np.float32(0.5))
@@ -79,7 +78,7 @@ def _exp_32(x):
     return np.float32(0) if x < _32.smallest else y if x == x else x
 
 
-@compiled
+@fragment
 def _exp_64(x):
     safe = x if x > _64.smallest else _64.smallest
     n = np.floor(safe * _64.inverse + 0.5)
@@ -88,7 +87,7 @@ def _exp_64(x):
     return 0.0 if x < _64.smallest else y if x == x else x
 
 
-@compiled
+@fragment
 def _tanh_32(x):
     size = -x if x < np.float32(0) else x
     twice = np.float32(-2) * (size if size < _32.flat else _32.flat)
@@ -100,7 +99,7 @@ def _tanh_32(x):
     return y if x < np.float32(0) else -y if x == x else x
 
 
-@compiled
+@fragment
 def _tanh_64(x):
     size = -x if x < 0.0 else x
     twice = -2.0 * (size if size < _64.flat else _64.flat)
@@ -112,7 +111,7 @@ def _tanh_64(x):
     return y if x < 0.0 else -y if x == x else x
 
 
-@compiled
+@fragment
 def _log(t, constants):
     one = constants.exponential[-1]
     two = one + one
@@ -136,21 +135,21 @@ def tanh(x):
     return np.tanh(x)
 
 
-@overload(exp_of_negative)
+@choice(exp_of_negative)
 def _exp_of_negative(x):
     if x == types.float32:
         return lambda x: _exp_32(x)
     return lambda x: _exp_64(x)
 
 
-@overload(log_1_plus)
+@choice(log_1_plus)
 def _log_1_plus(t):
     if t == types.float32:
         return lambda t: _log(t, _32)
     return lambda t: _log(t, _64)
 
 
-@overload(tanh)
+@choice(tanh)
 def _tanh(x):
     if x == types.float32:
         return lambda x: _tanh_32(x)

@@ -14,6 +14,7 @@ from minidl_kernels.contract import Kernel
 from minidl_kernels.cpu.arrays import floats, gradient_of, ready
 from minidl_kernels.cpu.atomic import take
 from minidl_kernels.cpu.cache import compiled
+from minidl_kernels.cpu.fragment import fragment
 from minidl_kernels.cpu.memory import empty
 from minidl_kernels.cpu.pool import run, shares
 
@@ -31,7 +32,7 @@ class _Cache(NamedTuple):
     parameters: tuple[bool, bool]  # whether γ and β are there
 
 
-@compiled
+@fragment
 def _total(sums):
     total = 0.0
     for i in range(LANES):

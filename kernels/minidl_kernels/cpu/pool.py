@@ -25,6 +25,9 @@ from typing import Any
 import numpy as np
 from numba import config
 
+from minidl_kernels.cpu.noting import note, note_work
+from minidl_kernels.threads import choose, chosen, usual
+
 __all__ = ["limited_to", "run", "shares", "threads"]
 
 SHARE = 32768  # numbers: a pass over fewer takes less time than to call a helper
@@ -67,37 +70,28 @@ class _Job:
 
 
 class _Pool:
-    """Helper threads that wait for jobs. They are made at the first job, and wait without using a core."""
+    """Helper threads that wait for jobs. They are made when a job first asks for so many, and wait without using a core."""
 
     def __init__(self) -> None:
-        self.threads = _cores()
-        self.jobs: SimpleQueue[_Job] | None = None
+        self.usual = usual()
+        self.jobs: SimpleQueue[_Job] = SimpleQueue()
+        self.helpers = 0
         self.making = threading.Lock()
 
-    def queue(self) -> "SimpleQueue[_Job]":
-        with self.making:
-            if self.jobs is None:
-                jobs: SimpleQueue[_Job] = SimpleQueue()
-                for i in range(_cores() - 1):
-                    threading.Thread(target=_helper, args=(jobs,), name=f"minidl-{i}", daemon=True).start()
-                self.jobs = jobs
+    def queue(self, helpers: int) -> "SimpleQueue[_Job]":
+        """Where jobs go that ask for so many."""
+        if self.helpers < helpers:
+            with self.making:
+                for i in range(self.helpers, helpers):
+                    name = f"minidl-{i}"
+                    threading.Thread(target=_helper, args=(self.jobs,), name=name, daemon=True).start()
+                    self.helpers = i + 1
         return self.jobs
 
 
 def _helper(jobs: "SimpleQueue[_Job]") -> None:
     while True:
         jobs.get().help()
-
-
-def _cores() -> int:
-    """The number of threads: MINIDL_THREADS, or the cores this process may use, 8 at most."""
-    wanted = os.environ.get("MINIDL_THREADS", "")
-    if config.DISABLE_JIT:
-        return 1
-    if wanted.isdecimal() and int(wanted) > 0:
-        return int(wanted)
-    own = getattr(os, "sched_getaffinity", None)
-    return min(8, len(own(0)) if own else os.cpu_count() or 1)
 
 
 _pool = _Pool()
@@ -114,17 +108,18 @@ if hasattr(os, "register_at_fork"):
 
 def threads() -> int:
     """How many threads work on a kernel at most."""
-    return _pool.threads
+    return 1 if config.DISABLE_JIT else chosen() or _pool.usual
 
 
 @contextmanager
 def limited_to(n: int) -> Iterator[None]:
     """Inside this block kernels use `n` threads at most."""
-    before, _pool.threads = _pool.threads, n
+    before = chosen()
+    choose(n)
     try:
         yield
     finally:
-        _pool.threads = before
+        choose(before)
 
 
 def shares(size: int) -> int:
@@ -135,14 +130,16 @@ def shares(size: int) -> int:
 def run(function: Callable[..., None], parts: int, *arguments: Any) -> None:
     """Do all parts of a piece of work, with help if there are several."""
     counter = np.zeros(1, np.int64)
-    helpers = min(_pool.threads, parts) - 1
+    helpers = min(threads(), parts) - 1
     if helpers < 1:
         function(counter, parts, *arguments)
+        note_work(function, counter, parts, *arguments)
         return
-    job, jobs = _Job(function, (counter, parts, *arguments)), _pool.queue()
+    job, jobs = _Job(function, (counter, parts, *arguments)), _pool.queue(helpers)
     try:
         for _ in range(helpers):
             jobs.put(job)
         function(counter, parts, *arguments)
     finally:
         job.close()
+    note(run, function, parts, *arguments)

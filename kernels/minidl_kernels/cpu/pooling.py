@@ -16,6 +16,7 @@ from minidl_kernels.contract import Kernel
 from minidl_kernels.cpu.arrays import floats, gradient_of, ready
 from minidl_kernels.cpu.atomic import take
 from minidl_kernels.cpu.cache import compiled
+from minidl_kernels.cpu.fragment import fragment
 from minidl_kernels.cpu.memory import empty
 from minidl_kernels.cpu.pool import run, shares
 
@@ -44,7 +45,7 @@ class _Cache(NamedTuple):
     windows: _Windows
 
 
-@compiled
+@fragment
 def _inside(first, size, n):
     """Of a window of `size` cells that begins at `first`, the cells that lie within 0 ... n - 1."""
     return max(0, -first), min(size, n - first)

@@ -4,11 +4,10 @@ A mask holds a sample where it is. Forward its h and c are put back after a step
 (`past`), the step sees zeros in their place, and what stepped aside is added behind it.
 """
 
-import numpy as np
-
 from minidl_kernels.cpu.atomic import take
 from minidl_kernels.cpu.cache import compiled
-from minidl_kernels.cpu.cells import LSTM, advance, retreat
+from minidl_kernels.cpu.cells import advance, retreat
+from minidl_kernels.cpu.fragment import fragment
 from minidl_kernels.cpu.sequence import (
     add_weight_gradient,
     back_to_inputs,
@@ -21,7 +20,7 @@ from minidl_kernels.cpu.sequence import (
 __all__ = ["backward", "forward"]
 
 
-@compiled
+@fragment
 def _held(mask, first, used, t, old, new, s):
     """new = old where the mask is False."""
     for row in range(used):
@@ -30,7 +29,7 @@ def _held(mask, first, used, t, old, new, s):
                 new[j] = old[j]
 
 
-@compiled
+@fragment
 def _aside(mask, first, used, t, d, past, s):
     """past = d and d = 0 where the mask is False."""
     for row in range(used):
@@ -39,7 +38,7 @@ def _aside(mask, first, used, t, d, past, s):
                 past[j], d[j] = d[j], 0
 
 
-@compiled
+@fragment
 def _returned(mask, first, used, t, past, d, s):
     """d += past where the mask is False."""
     for row in range(used):
@@ -48,7 +47,7 @@ def _returned(mask, first, used, t, past, d, s):
                 d[j] += past[j]
 
 
-@compiled
+@fragment
 def _add_rows(source, at, step, d, rows, s):
     """d (S, up) += rows of U numbers."""
     for row in range(rows):
@@ -58,54 +57,56 @@ def _add_rows(source, at, step, d, rows, s):
             out[j] += seen[j]
 
 
-@compiled
+@fragment
 def _clear_unused(dz, place, used, s):
     """Zeros for the samples that are not there, so that they add nothing to the weight gradient."""
     for block in range(s.gates):
-        begin = (block * s.steps + place) * s.rows
-        dz[(begin + used) * s.up : (begin + s.rows) * s.up] = 0
+        for j in range(used * s.up, s.rows * s.up):
+            dz[block, place, j] = 0
 
 
 @compiled
 def forward(
-    counter, parts, cell, x, h0, c0, packed, mask, a, tape, blocks, y, sequences, c_last, curve, gate, no_floor,
+    counter, parts, cell, x, h0, c0, packed, mask, a, tape, heights, y, sequences, c_last, kept, room, no_floor,
     table, s,
 ):  # fmt: skip
-    """A part is a share of the slices. All arrays of numbers are flat. y (N, T, U), or h_T alone; c in an LSTM only."""
-    size = s.rows * s.up
-    room = np.zeros(4 * size, x.dtype)
-    h, c, h_before, c_before = room[:size], room[size : 2 * size], room[2 * size : 3 * size], room[3 * size :]
+    """A part is a share of the slices. Arrays of numbers are flat, but for `heights`, which is the tape once more, as
+    (steps, blocks, S·up), and the `room` of each part (parts, 4, S·up). y (N, T, U), or h_T alone; c0 and c_last have
+    something in them in an LSTM only.
+
+    `kept`: a and tape have room for every step of every slice; else for one step of each part.
+    """
+    of_step = heights.shape[1] * heights.shape[2]
     while True:
         part = take(counter)
         if part >= parts:
             return
+        h, c, h_before, c_before = room[part, 0], room[part, 1], room[part, 2], room[part, 3]
         for piece in range(part * s.slices // parts, (part + 1) * s.slices // parts):
             first = piece * s.rows
             used = min(s.rows, s.n - first)
             copy_rows(h0, first * s.u, s.u, h, s.zero, s.up, used, s.u)
-            if cell == LSTM:
+            if c0.size:
                 copy_rows(c0, first * s.u, s.u, c, s.zero, s.up, used, s.u)
             for t in range(s.t):
-                step = piece * s.t + t
-                a_at, tape_at = step * s.rows * s.k, step * blocks * size
-                look(x, h, first, used, t, a, a_at, s)
-                gates(a, a_at, packed, tape, tape_at, used, no_floor, table, s)
-                if mask.size:
-                    for j in range(size):
-                        h_before[j], c_before[j] = h[j], c[j]
-                advance(cell, tape[tape_at : tape_at + blocks * size], h, c, curve, gate)
-                if mask.size:
+                step = piece * s.t + t if kept else part
+                look(x, h, first, used, t, a, step * s.rows * s.k, s)
+                gates(a, step * s.rows * s.k, packed, tape, step * of_step, used, no_floor, table, s)
+                if mask is not None:
+                    h_before[:], c_before[:] = h, c
+                advance(cell, heights[step], h, c)
+                if mask is not None:
                     _held(mask, first, used, t, h_before, h, s)
                     _held(mask, first, used, t, c_before, c, s)
                 if sequences:
                     copy_rows(h, s.zero, s.up, y, (first * s.t + t) * s.u, s.t * s.u, used, s.u)
             if not sequences:
                 copy_rows(h, s.zero, s.up, y, first * s.u, s.u, used, s.u)
-            if cell == LSTM:
+            if c0.size:
                 copy_rows(c, s.zero, s.up, c_last, first * s.u, s.u, used, s.u)
 
 
-@compiled
+@fragment
 def _bank(dw, at, sums, to, n):
     """Add n numbers of dw to `sums`, and let them begin anew."""
     for i in range(n):
@@ -115,58 +116,58 @@ def _bank(dw, at, sums, to, n):
 
 @compiled
 def backward(
-    counter, parts, cell, dy, sequences, d_last, a, tape, blocks, mask, packed_u, packed_w, dx, dh0, dc0, dw, sums,
-    curve, gate, no_floor, table, s,
+    counter, parts, cell, dy, sequences, d_last, a, heights, mask, packed_u, packed_w, dx, dh0, dc0, dw, sums, dz, slopes,
+    room, own, no_floor, table, s,
 ):  # fmt: skip
     """A part is a share of the slices, with its own copy of dw (parts, K, blocks · up), to be added up.
 
     The row of dw that is the gradient of b sums every dz there is; it is in `sums` (parts, blocks · up), in float64.
+    A part has a place of its own in `room` (parts, 5, S·up), in `own`, and in dz, which is there twice as well: flat
+    for each part, and as `slopes` (parts, gates, steps, S·up).
 
-    dx has nothing in it where nobody wants it.
+    dx has nothing in it where nobody wants it, dc0 where there is no c.
     """
-    size, weights = s.rows * s.up, s.k * s.gates * s.up
-    room = np.zeros(5 * size + max(size, s.rows * s.inputs), tape.dtype)
-    dh, dc, carry = room[:size], room[size : 2 * size], room[2 * size : 3 * size]
-    past_h, past_c, own = room[3 * size : 4 * size], room[4 * size : 5 * size], room[5 * size :]
-    dz = np.zeros(s.gates * s.steps * size, tape.dtype)
+    weights = s.k * s.gates * s.up
     while True:
         part = take(counter)
         if part >= parts:
             return
         dw[part * weights : (part + 1) * weights] = 0
+        sums[part * s.gates * s.up : (part + 1) * s.gates * s.up] = 0
+        dh, dc, carry = room[part, 0], room[part, 1], room[part, 2]
+        past_h, past_c, own_, dz_ = room[part, 3], room[part, 4], own[part], dz[part]
         for piece in range(part * s.slices // parts, (part + 1) * s.slices // parts):
             first = piece * s.rows
             used = min(s.rows, s.n - first)
             dh[:] = 0
             if not sequences:
                 copy_rows(dy, first * s.u, s.u, dh, s.zero, s.up, used, s.u)
-            if cell == LSTM:
+            if dc0.size:
                 dc[:] = 0
                 copy_rows(d_last, first * s.u, s.u, dc, s.zero, s.up, used, s.u)
             for t in range(s.t - 1, -1, -1):
                 step, place = piece * s.t + t, t % s.steps
                 if sequences:
                     _add_rows(dy, (first * s.t + t) * s.u, s.t * s.u, dh, used, s)
-                if mask.size:
+                if mask is not None:
                     _aside(mask, first, used, t, dh, past_h, s)
                     _aside(mask, first, used, t, dc, past_c, s)
-                z = tape[step * blocks * size : (step + 1) * blocks * size]
-                retreat(cell, z, dz, place * size, s.steps * size, dh, dc, carry, own[:size], curve, gate)
-                _clear_unused(dz, place, used, s)
-                if mask.size:
+                retreat(cell, heights[step], slopes[part], place, dh, dc, carry, own_)
+                _clear_unused(slopes[part], place, used, s)
+                if mask is not None:
                     _returned(mask, first, used, t, past_h, carry, s)
                     _returned(mask, first, used, t, past_c, dc, s)
-                back_to_state(dz, place, packed_u, carry, dh, used, no_floor, table, s)
+                back_to_state(dz_, place, packed_u, carry, dh, used, no_floor, table, s)
                 if dx.size:
-                    back_to_inputs(dz, place, packed_w, own, first, used, t, dx, no_floor, table, s)
+                    back_to_inputs(dz_, place, packed_w, own_, first, used, t, dx, no_floor, table, s)
                 if place == 0:
                     steps = min(s.steps, s.t - t)
                     add_weight_gradient(
-                        a, step * s.rows * s.k, dz, steps, dw, part * weights, no_floor, table, s
+                        a, step * s.rows * s.k, dz_, steps, dw, part * weights, no_floor, table, s
                     )
                     _bank(
                         dw, part * weights + s.i * s.gates * s.up, sums, part * s.gates * s.up, s.gates * s.up
                     )
             copy_rows(dh, s.zero, s.up, dh0, first * s.u, s.u, used, s.u)
-            if cell == LSTM:
+            if dc0.size:
                 copy_rows(dc, s.zero, s.up, dc0, first * s.u, s.u, used, s.u)

@@ -26,6 +26,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from minidl_kernels.cpu.cache import compiled
+from minidl_kernels.cpu.fragment import fragment
 from minidl_kernels.cpu.tile import ROWS, VECTOR_BYTES, columns, tile
 
 __all__ = [
@@ -82,7 +83,7 @@ def tables(s: Sizes, dtype: Any) -> Tables:
     )  # fmt: skip
 
 
-@compiled
+@fragment
 def _sees(block, s):
     """The first cell of a that a block of columns sees, and how many."""
     if s.apart and block == 2:
@@ -130,7 +131,7 @@ def pack_transposed(w, packed):
             panel[k, wide:] = 0
 
 
-@compiled
+@fragment
 def copy_rows(source, from_, from_step, target, to, to_step, rows, n):
     """The first n numbers of some rows, which begin at `from_ + i·from_step` and go to `to + i·to_step`."""
     for row in range(rows):
@@ -140,7 +141,7 @@ def copy_rows(source, from_, from_step, target, to, to_step, rows, n):
             out[j] = seen[j]
 
 
-@compiled
+@fragment
 def look(x, h, first, used, t, a, a_at, s):
     """a (S, K) of step t: x_t, 1 and h (S, up) for the used samples of a slice, zeros for the others."""
     copy_rows(x, (first * s.t + t) * s.i, s.t * s.i, a, a_at, s.k, used, s.i)
@@ -150,7 +151,7 @@ def look(x, h, first, used, t, a, a_at, s):
     a[a_at + used * s.k : a_at + s.rows * s.k] = 0
 
 
-@compiled
+@fragment
 def _product(
     out, out_rows, out_at, begin, end, n, a, a_rows, a_at, segments, n_segments, n_k, a_step, b, b_at, b_move, b_step,
     plus, plus_rows, plus_at, plus_move, no_floor,
@@ -168,7 +169,7 @@ def _product(
             )  # fmt: skip
 
 
-@compiled
+@fragment
 def gates(a, a_at, packed, tape, tape_at, used, no_floor, tables, s):
     """z of one step of a slice, from its a: block after block (S, up)."""
     width = 2 * VECTOR_BYTES // a.itemsize
@@ -183,7 +184,7 @@ def gates(a, a_at, packed, tape, tape_at, used, no_floor, tables, s):
         )  # fmt: skip
 
 
-@compiled
+@fragment
 def back_to_state(dz, place, packed, plus, dh, used, no_floor, tables, s):
     """dh (S, up) = plus + dz·Uᵀ of the step at `place` in dz (blocks, steps, S, up)."""
     n_gates = len(tables.input_gates)
@@ -195,7 +196,7 @@ def back_to_state(dz, place, packed, plus, dh, used, no_floor, tables, s):
     )  # fmt: skip
 
 
-@compiled
+@fragment
 def back_to_inputs(dz, place, packed, own, first, used, t, dx, no_floor, tables, s):
     """dx of step t, by way of `own` (S, I in whole panels)."""
     n_gates, width = len(tables.input_gates), 2 * VECTOR_BYTES // dz.itemsize
@@ -209,7 +210,7 @@ def back_to_inputs(dz, place, packed, own, first, used, t, dx, no_floor, tables,
     copy_rows(own, s.zero, s.inputs, dx, (first * s.t + t) * s.i, s.t * s.i, used, s.i)
 
 
-@compiled
+@fragment
 def add_weight_gradient(a, a_at, dz, steps, dw, dw_at, no_floor, tables, s):
     """dw (K, blocks · up) += aᵀ·dz over some steps of a slice."""
     for block in range(s.gates):

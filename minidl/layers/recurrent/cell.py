@@ -179,7 +179,7 @@ class RecurrentCell(Layer):
             return held["factors"]
         shapes = ((self.dropout, (n, features)), (self.recurrent_dropout, (self.gates, n, self.units)))
         factors: Any = tuple(
-            dropout_factors(self.seed_generator, rate, shape, self.dtype) if rate else None
+            dropout_factors(self.seed_generator.coordinates(), rate, shape, self.dtype) if rate else None
             for rate, shape in shapes
         )
         if held is not None:

@@ -17,7 +17,9 @@ from minidl.layers.arguments import sizes_or_none
 from minidl.layers.base import Layer
 from minidl.layers.checks import InputSpec
 from minidl.messages import say
+from minidl.primitives.constants import constant
 from minidl.random import SeedGenerator
+from minidl.random.streams import generator_at
 from minidl.symbolic import Shape
 from minidl.tensor import Function, Tensor
 from minidl.utils.checks import chosen, number
@@ -26,20 +28,27 @@ __all__ = ["Dropout", "DropoutFunction", "dropout_factors"]
 
 
 class DropoutFunction(Function):
-    """y = x·factors, where factors (0 or 1/(1 − rate)) is a constant that may broadcast."""
+    """y = x·factors: 0 or 1/(1 − rate) for each number, or one for all along the axes that are `shared`.
+
+    `coordinates` say where in the random numbers they are (`SeedGenerator.coordinates`).
+    """
+
+    kernel = "dropout"
 
     @staticmethod
-    def forward(x: Array, *, factors: Array) -> tuple[Array, Array]:
+    def forward(x: Array, coordinates: Array, *, rate: float, shared: tuple[int, ...]) -> tuple[Array, Array]:
+        shape = tuple(1 if i in shared else n for i, n in enumerate(x.shape))
+        factors = dropout_factors(coordinates, rate, shape, x.dtype)
         return x * factors, factors
 
     @staticmethod
-    def backward(dy: Array, factors: Array) -> tuple[Array]:
-        return (dy * factors,)
+    def backward(dy: Array, factors: Array) -> tuple[Array, None]:
+        return dy * factors, None
 
 
-def dropout_factors(source: SeedGenerator, rate: float, shape: tuple[int, ...], dtype: Any) -> Array:
+def dropout_factors(coordinates: Array, rate: float, shape: tuple[int, ...], dtype: Any) -> Array:
     """What to multiply with: 0 with probability `rate`, else 1/(1 − rate)."""
-    uniform = source.next().random(shape, dtype=np.float32)
+    uniform = generator_at(coordinates).random(shape, dtype=np.float32)
     return (uniform >= rate) * np.asarray(1 / (1 - rate) if rate < 1 else 0, dtype)
 
 
@@ -57,6 +66,7 @@ class Dropout(Layer):
 
     input_spec = InputSpec(min_ndim=0)
     supports_masking = True
+    repeats = True
 
     def __init__(
         self,
@@ -76,14 +86,13 @@ class Dropout(Layer):
     def call(self, inputs: Tensor, training: bool = False) -> Tensor:
         if not training or self.rate == 0:
             return inputs
-        factors = dropout_factors(
-            self.seed_generator, self.rate, self._mask_shape(inputs.shape), inputs.dtype
-        )
-        return DropoutFunction.apply(inputs, factors=factors)
+        coordinates = constant(self.seed_generator.coordinates)
+        shared = self._shared_axes(inputs.shape)
+        return DropoutFunction.apply(inputs, coordinates, rate=self.rate, shared=shared)
 
-    def _mask_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+    def _shared_axes(self, shape: tuple[int, ...]) -> tuple[int, ...]:
         if self.noise_shape is None:
-            return shape
+            return ()
         if len(self.noise_shape) != len(shape) or any(
             m not in (None, 1, n) for m, n in zip(self.noise_shape, shape, strict=True)
         ):
@@ -93,7 +102,7 @@ class Dropout(Layer):
                     "each entry is 1, None or the size of that axis."
                 )
             )
-        return tuple(n if m is None else m for m, n in zip(self.noise_shape, shape, strict=True))
+        return tuple(i for i, m in enumerate(self.noise_shape) if m == 1)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         return input_shape

@@ -32,8 +32,8 @@ class SpatialDropout1D(Dropout):
     def __init__(self, rate: float, seed: int | None = None, **kwargs: Any):
         super().__init__(rate, None, seed, **kwargs)
 
-    def _mask_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
-        return (shape[0], 1, shape[2])
+    def _shared_axes(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        return (1,)
 
     def get_config(self) -> dict[str, Any]:
         config = super().get_config()

@@ -34,8 +34,8 @@ class SpatialDropout2D(Dropout):
         super().__init__(rate, None, seed, **kwargs)
         self.data_format = channels_last(self, data_format)
 
-    def _mask_shape(self, shape: tuple[int, ...]) -> tuple[int, ...]:
-        return (shape[0], 1, 1, shape[3])
+    def _shared_axes(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        return (1, 2)
 
     def get_config(self) -> dict[str, Any]:
         config = super().get_config()

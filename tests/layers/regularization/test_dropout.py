@@ -5,13 +5,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from layouts import LAYOUTS, laid_out
-from running import run
 from strategies import normal, seeds
 
 from minidl import Tensor, random
 from minidl.gradcheck import gradcheck
 from minidl.layers import Dropout
-from minidl.layers.regularization.dropout import DropoutFunction
+from minidl.layers.regularization.dropout import DropoutFunction, dropout_factors
 
 rates = st.floats(0.01, 0.95)
 
@@ -74,9 +73,15 @@ def test_a_noise_shape_that_does_not_fit(noise, shape):
     dy_layout=st.sampled_from(LAYOUTS), dtype=st.sampled_from("fd"), shared=st.booleans(),
 )  # fmt: skip
 def test_the_op(shape, seed, x_layout, dy_layout, dtype, shared):
-    x, dy, factors = normal(seed, shape, shape, shape[-1:] if shared else shape, dtype=dtype)
-    y, (dx,) = run(DropoutFunction, (laid_out(x, x_layout),), laid_out(dy, dy_layout), factors=factors)
+    x, dy = normal(seed, shape, shape, dtype=dtype)
+    words = np.array([seed, 1, 2, 3], np.uint64)
+    options = {"rate": 0.3, "shared": tuple(range(len(shape) - 1)) if shared else ()}
+    factors = dropout_factors(words, 0.3, shape[-1:] if shared else shape, dtype)
+    y, cache = DropoutFunction.forward(laid_out(x, x_layout), words, **options)
+    dx, nothing = DropoutFunction.backward(laid_out(dy, dy_layout), cache)
+    assert nothing is None
     assert y.dtype == dx.dtype == dtype
+    assert set(factors.ravel()) <= {0, np.dtype(dtype).type(1 / 0.7)}
     for at in np.ndindex(*shape):
         factor = factors[at[-1:] if shared else at]
         assert y[at] == x[at] * factor
