@@ -60,6 +60,11 @@ def filled_with(pieces: tuple[str, ...], text: str) -> list[str] | None:
     >>> filled_with(("", " expects ", "."), "Dense wants units.") is None
     True
     """
+    found = _between(pieces, text, stops_end_words=True)
+    return _between(pieces, text, stops_end_words=False) if found is None else found
+
+
+def _between(pieces: tuple[str, ...], text: str, stops_end_words: bool) -> list[str] | None:
     first, *middle = pieces
     if not text.startswith(first):
         return None
@@ -69,7 +74,7 @@ def filled_with(pieces: tuple[str, ...], text: str) -> list[str] | None:
     end = len(text) - len(last)
     holes, at = [], len(first)
     for piece in middle:
-        found = _place(piece, text, at, end)
+        found = _place(piece, text, at, end, stops_end_words)
         if found < 0:
             return None
         holes.append(text[at:found])
@@ -79,10 +84,10 @@ def filled_with(pieces: tuple[str, ...], text: str) -> list[str] | None:
     return [*holes, text[at:end]]
 
 
-def _place(piece: str, text: str, at: int, end: int) -> int:
-    """Where `piece` is in text[at:end], -1 if nowhere. A full stop is one only at the end of a word: not in "a.h5"."""
+def _place(piece: str, text: str, at: int, end: int, stops_end_words: bool) -> int:
+    """Where `piece` is in text[at:end], -1 if nowhere. A full stop is that of a sentence if it can be: not in "a.h5"."""
     found = text.find(piece, at, end)
-    if piece.endswith(".") and not piece.endswith(".."):
+    if stops_end_words and piece.endswith(".") and not piece.endswith(".."):
         while found >= 0 and text[found + len(piece) :][:1].strip():
             found = text.find(piece, found + 1, end)
     return found

@@ -141,9 +141,9 @@ def checked(batch: Batch, inputs: Sequence[str] | None = None, outputs: Sequence
     Raises:
         ValueError: it has not.
     """
-    arrays = _labelled("x", "input", batch.x, inputs)
-    arrays += _labelled("y", "y of", batch.y, outputs)
-    arrays += _labelled("sample_weight", "sample_weight of", batch.sample_weight, outputs)
+    arrays = _labelled("x", batch.x, inputs)
+    arrays += _labelled("y", batch.y, outputs)
+    arrays += _labelled("sample_weight", batch.sample_weight, outputs)
     label, first = arrays[0]
     if len(first) == 0:
         raise ValueError(say(f"{label} has no samples (its first axis is 0 long)."))
@@ -157,7 +157,7 @@ def checked(batch: Batch, inputs: Sequence[str] | None = None, outputs: Sequence
                     f"Shapes: {label} {first.shape}, {other} {array.shape}.{mend}"
                 )
             )
-    for label, weights in _labelled("sample_weight", "sample_weight of", batch.sample_weight, outputs):
+    for label, weights in _labelled("sample_weight", batch.sample_weight, outputs):
         if weights is not None:
             _check_weights(label, weights)
     return batch
@@ -183,15 +183,18 @@ def _check_weights(label: str, weights: Array) -> None:
         )
 
 
-def _labelled(part: str, word: str, arrays: Any, names: Sequence[str] | None) -> list[tuple[str, Any]]:
+def _labelled(part: str, arrays: Any, names: Sequence[str] | None) -> list[tuple[str, Any]]:
     """What to call each array in a part of a batch, and the array."""
     if isinstance(arrays, Mapping):
         return [(f"{part}[{key!r}]", array) for key, array in arrays.items()]
     if not isinstance(arrays, list):
         return [(part, arrays)]
-    labels = (
-        [f"{part}[{i}]" for i in range(len(arrays))] if names is None else [f"{word} {n!r}" for n in names]
-    )
+    if names is None:
+        labels = [f"{part}[{i}]" for i in range(len(arrays))]
+    elif part == "x":
+        labels = [f"input {n!r}" for n in names]
+    else:
+        labels = [f"{part} of {n!r}" for n in names]
     return list(zip(labels, arrays, strict=True))
 
 
