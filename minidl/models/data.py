@@ -193,8 +193,10 @@ def _labelled(part: str, arrays: Any, names: Sequence[str] | None) -> list[tuple
         labels = [f"{part}[{i}]" for i in range(len(arrays))]
     elif part == "x":
         labels = [f"input {n!r}" for n in names]
+    elif part == "y":
+        labels = [f"y of {n!r}" for n in names]
     else:
-        labels = [f"{part} of {n!r}" for n in names]
+        labels = [f"sample_weight of {n!r}" for n in names]
     return list(zip(labels, arrays, strict=True))
 
 

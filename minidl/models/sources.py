@@ -233,7 +233,7 @@ class SequenceSource(_Numbered):
         except TypeError as error:  # len() of a float, say
             name = type(sequence).__name__
             raise TypeError(
-                say(f"{name} must return a whole number from __len__(self), the number of batches. {error}.")
+                say(f"{name} must return a whole number from __len__(self), the number of batches.")
             ) from error
         if batches == 0:
             raise ValueError(say(f"{type(sequence).__name__} has length 0: no batches to train on."))
