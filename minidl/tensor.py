@@ -1,8 +1,7 @@
 """Tensor: an array that remembers how it was made.
 
 Every operation on tensors is a `Function`: it runs on the plain arrays inside, and leaves a `Node` behind
-(`minidl.graph`) that knows its inputs and how to send gradients back to them. `Tensor.backward` starts the
-walk through these nodes.
+(`minidl.graph`) that knows its inputs and sends gradients back to them. `Tensor.backward` walks through these.
 
 Nothing here knows a derivative. Those live in `minidl.primitives`, which registers for a NumPy function (say
 `np.multiply`) the Function that runs it with gradients. `a * b`, `np.multiply(a, b)` and
@@ -205,7 +204,9 @@ class Tensor:
         return bool(self.data)
 
     def __float__(self) -> float:
-        return float(self.data)
+        if self.size != 1:
+            raise TypeError(say(f"A Tensor of shape {self.shape} is no float. For math.f use np.f."))
+        return float(self.data.item())
 
     def __int__(self) -> int:
         return int(self.data)
@@ -220,9 +221,8 @@ class Tensor:
         return format(self.item(), spec) if spec or not self.ndim else repr(self)
 
     def __repr__(self) -> str:
-        made = (
-            f", from {self.node.name}" if self.node else ", requires_grad=True" if self.requires_grad else ""
-        )
+        leaf = ", requires_grad=True" if self.requires_grad else ""
+        made = f", from {self.node.name}" if self.node else leaf
         return f"Tensor({np.array2string(self.data, separator=', ')}, dtype={self.dtype}{made})"
 
     # --- backward -------------------------------------------------------------------------------------------

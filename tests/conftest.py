@@ -1,6 +1,7 @@
 """Every test begins with unused names and the same random numbers, and leaves the settings as they were."""
 
 import os
+import signal
 import sys
 
 import pytest
@@ -19,6 +20,11 @@ settings.register_profile(
     "deep", deadline=None, max_examples=300, print_blob=True, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile(os.environ.get("MINIDL_PROFILE", "dev"))
+
+
+def pytest_configure():
+    """What a shell starts in the background does not hear Ctrl-C; some tests send one."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)

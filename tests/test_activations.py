@@ -372,3 +372,10 @@ def test_tanh_of_numpy_gives_the_same_numbers(dtype):
     assert ours.dtype == numpys.dtype == dtype
     assert np.allclose(ours.numpy(), numpys.numpy(), rtol=4 * np.finfo(dtype).eps, atol=0)
     assert activations.tanh([0, 1]).dtype == np.float32
+
+
+@pytest.mark.parametrize("wrong", ["0.5", True, [0.5], None])
+def test_settings_are_numbers(wrong):
+    """float() would make numbers of some of these."""
+    with pytest.raises(TypeError, match="elu expects alpha to be a number"):
+        activations.elu([-1.0], alpha=wrong)

@@ -301,7 +301,7 @@ def test_own_class_by_custom_objects():
     ("call", "text"),
     [
         (lambda: initializers.get("glorot_unifrom"), "Did you mean 'GlorotUniform'"),
-        (lambda: initializers.get(3), "Expected a initializer"),
+        (lambda: initializers.get(3), "Expected an initializer"),
         (lambda: initializers.Initializer()((2,)), "must define __call__"),
         (lambda: initializers.VarianceScaling(scale=0), "VarianceScaling expects scale to be a number > 0"),
         (lambda: initializers.VarianceScaling(mode="fan"), "Unknown mode of VarianceScaling 'fan'"),

@@ -29,7 +29,4 @@ def option(function: str, argument: str, value: Any) -> float:
     Traceback (most recent call last):
     TypeError: elu expects alpha to be a number that is finite, got str 'much'.
     """
-    try:
-        return float(value)
-    except (TypeError, ValueError):
-        return number(function, argument, value)
+    return value if type(value) is float else number(function, argument, value)

@@ -1,9 +1,11 @@
 """Callback: code that runs at given moments of training, without a change to the loop."""
 
+from functools import cache, partial
 from typing import Any
 
 from minidl.messages import say
-from minidl.utils.keywords import KnownArguments
+from minidl.utils.checks import shown
+from minidl.utils.keywords import KnownArguments, check_takes
 
 __all__ = ["Callback", "CallbackList", "History"]
 
@@ -117,16 +119,20 @@ class CallbackList:
         given = [] if callbacks is None else list(one_or_more)
         for callback in given:
             if not isinstance(callback, Callback):
-                mend = (
-                    " Pass an instance: add ()."
-                    if isinstance(callback, type)
-                    else " Derive it from Callback."
-                )
+                if isinstance(callback, type):
+                    mend = f" Make an instance: {callback.__name__:.40}(...)."
+                elif callable(callback):
+                    mend = " Wrap a function: LambdaCallback(on_epoch_end=f)."
+                else:
+                    mend = " Derive it from Callback."
                 raise TypeError(
                     say(
-                        f"fit, evaluate and predict expect callbacks to be Callback objects, got {callback!r:.80}.{mend}"
+                        f"fit, evaluate and predict expect callbacks to be Callback objects, got {shown(callback)}.{mend}"
                     )
                 )
+            for moment in filter(partial(_overrides, callback), _moments()):
+                first = [word for word in ("epoch", "batch") if f"_{word}_" in moment]
+                check_takes("The callback's", getattr(callback, moment), *first, "logs")
         given.sort(key=lambda callback: callback.comes_last)
         self.callbacks: list[Callback] = given
         for callback in given:
@@ -148,6 +154,11 @@ class CallbackList:
                 callback.before_training(self.callbacks)
         for callback in self.callbacks:
             getattr(callback, moment)(*args)
+
+
+@cache
+def _moments() -> tuple[str, ...]:
+    return tuple(name for name in vars(Callback) if name.startswith("on_"))
 
 
 def _overrides(callback: Callback, moment: str) -> bool:

@@ -13,7 +13,7 @@ import numpy as np
 
 from minidl.callbacks.base import Callback
 from minidl.messages import say
-from minidl.utils.checks import number, whole_number
+from minidl.utils.checks import number, shown, whole_number
 from minidl.variable import Variable
 
 __all__ = ["LearningRateScheduler", "expect_settable_rate"]
@@ -100,6 +100,6 @@ def _takes_rate(schedule: Any) -> bool:
             return len(arguments) == 2
     raise TypeError(
         say(
-            f"LearningRateScheduler expects schedule to be a function of (epoch, rate) or (epoch), got {schedule!r:.60}."
+            f"LearningRateScheduler expects schedule to be a function of (epoch, rate) or (epoch), got {shown(schedule)}."
         )
     )

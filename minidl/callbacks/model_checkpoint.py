@@ -8,7 +8,7 @@ import numpy as np
 from minidl.callbacks.batch_count import BatchCount
 from minidl.callbacks.monitor import Monitor
 from minidl.messages import say
-from minidl.utils.checks import as_path, flag, number, whole_number
+from minidl.utils.checks import as_path, either, flag, number, whole_number
 from minidl.utils.warned import warn
 
 __all__ = ["ModelCheckpoint"]
@@ -67,7 +67,7 @@ class ModelCheckpoint(Monitor):
         if not self.filepath.endswith(endings):
             raise ValueError(
                 say(
-                    f"{owner} expects filepath to end in {' or '.join(endings)} with save_weights_only="
+                    f"{owner} expects filepath to end in {either(endings)} with save_weights_only="
                     f"{self.save_weights_only}, got {self.filepath!r:.120}."
                 )
             )

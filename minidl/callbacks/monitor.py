@@ -4,7 +4,7 @@ from typing import Any
 
 from minidl.callbacks.base import Callback
 from minidl.messages import say
-from minidl.utils.checks import number
+from minidl.utils.checks import did_you_mean, number
 from minidl.utils.warned import warn
 
 __all__ = ["Monitor"]
@@ -50,11 +50,11 @@ class Monitor(Callback):
         direction = "down" if name == "loss" else getattr(metrics.get(name), "direction", None)
         if direction is not None:
             return direction == "up"
+        names = [f"{part}{name}" for name in ("loss", *metrics) for part in ("", "val_")]
+        mend = did_you_mean(self.monitor, names) or "Say mode='max' or mode='min'."
+        owner = type(self).__name__
         raise ValueError(
-            say(
-                f"{type(self).__name__} cannot tell whether {self.monitor!r} should become more or less. "
-                "Say mode='max' or mode='min'."
-            )
+            say(f"{owner} cannot tell whether {self.monitor!r} should become more or less. {mend}")
         )
 
     def better(self, value: float, reference: float | None) -> bool:

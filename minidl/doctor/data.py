@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from minidl.backend import Array
-from minidl.doctor.patient import Patient, Seen
+from minidl.doctor.patient import Patient, Seen, parts
 from minidl.doctor.report import Finding, error, note, warning
 from minidl.messages import say
 
@@ -41,6 +41,10 @@ def check_data(patient: Patient, seen: Sequence[Seen]) -> Iterator[Finding]:
         unusable = list(not_finite(name, whole))
         yield from unusable
         readers = [s.layer for s in seen if any(_is_same(t.data, x) for t in s.inputs)]
+        if (
+            not seen
+        ):  # the model does not run: any layer may be meant to read x, an Embedding its numbers of words
+            readers = list(parts(patient.model))
         if not unusable and not any(type(layer).__name__ in _SCALES_ITSELF for layer in readers):
             blank = next((layer.mask_value for layer in readers if hasattr(layer, "mask_value")), None)
             yield from scales(name, x, blank)

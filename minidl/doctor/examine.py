@@ -8,7 +8,7 @@ from minidl.doctor.data import check_data
 from minidl.doctor.ends import check_end
 from minidl.doctor.flow import Flow, flow, rows_of
 from minidl.doctor.gradients import check_gradients
-from minidl.doctor.parts import check_parts
+from minidl.doctor.parts import check_chains, check_parts
 from minidl.doctor.patient import (
     End,
     Patient,
@@ -132,6 +132,7 @@ class _Examination:
                 self.findings += check_targets(end)
             self.findings += check_end(end)
         self.findings += check_parts(patient, last)
+        self.findings += check_chains(seen)
         passed = self._flow(patient)
         if passed is None:
             return

@@ -3,11 +3,11 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from minidl.doctor.patient import Patient, parts
+from minidl.doctor.patient import Patient, Seen, parts
 from minidl.doctor.report import Finding, error, note, warning
 from minidl.messages import say
 
-__all__ = ["check_parts"]
+__all__ = ["check_chains", "check_parts"]
 
 _DROPOUTS = {"Dropout", "SpatialDropout1D", "SpatialDropout2D"}
 _MOST_DROPPED = 0.7  # 0.5 hides half of a layer and is the usual most (N. Srivastava et al., 2014)
@@ -26,6 +26,26 @@ def check_parts(patient: Patient, last: Sequence[Any]) -> Iterator[Finding]:
         if all(layer is not end for end in last):
             yield from _symmetry(layer)
     yield from _size(patient)
+
+
+def check_chains(seen: Sequence[Seen]) -> Iterator[Finding]:
+    """A linear map of a linear map is one linear map: W₂(W₁x + b₁) + b₂ = (W₂W₁)x + (W₂b₁ + b₂)."""
+    for first in seen:
+        readers = [s.layer for s in seen if any(t is made for t in s.inputs for made in first.outputs)]
+        if _is_linear(first.layer) and readers and all(type(layer).__name__ == "Dense" for layer in readers):
+            yield note(
+                "activation",
+                first.layer.name,
+                say(
+                    f"Between {first.layer} and {readers[0]} there is no activation: together they can do no more than "
+                    "one Dense layer."
+                ),
+                say("Use activation='relu' in all layers but the last, or leave one of the two out."),
+            )
+
+
+def _is_linear(layer: Any) -> bool:
+    return type(layer).__name__ == "Dense" and getattr(layer.activation, "__name__", "") == "linear"
 
 
 def _trainable(patient: Patient) -> Iterator[Finding]:

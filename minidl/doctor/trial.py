@@ -28,10 +28,8 @@ _LITTLE, _CLEAR = 0.01, 0.1  # of its first value, how much the loss falls: hard
 _CHANCE = 2.0  # first loss by that of chance; good initial weights stay below 1.3
 _KNOWS = 0.1  # of the loss of chance: a model that is below has learnt already
 _BUDGET = 6e10  # multiplications for a trial: some seconds on a laptop
-BY_HEART, _FORGETFUL = (
-    200,
-    0.3,
-)  # steps in which one batch should be learnt, and the part of the loss that may be left
+BY_HEART = 200  # steps in which one batch should be learnt
+_FORGETFUL = 0.3  # the part of the loss that may be left then
 
 
 class Trial(NamedTuple):
@@ -173,7 +171,9 @@ def check_trial(
         if steps >= BY_HEART and trial.end > _FORGETFUL * start:
             yield _not_by_heart(start, trial.end, steps)
         return
-    factors = (10.0, 100.0, 1000.0) if is_number and scaled else ()
+    factors = (
+        [f for f in (10.0, 100.0, 1000.0, 1e6) if f <= 1000 or rate * f < 0.1] if is_number and scaled else []
+    )
     best = trial.fall
     for factor in factors:
         higher = tried(patient, batch, steps, factor)

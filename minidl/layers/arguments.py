@@ -12,12 +12,13 @@ The shape of the input may be given to the first layer of a model in several spe
 import inspect
 import numbers
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 from minidl import constraints, initializers, regularizers
 from minidl.messages import say
 from minidl.symbolic import Shape
-from minidl.utils.checks import chosen, did_you_mean
+from minidl.utils.checks import chosen, did_you_mean, shown
 from minidl.utils.keywords import meant
 from minidl.utils.registry import serialize_object
 
@@ -44,9 +45,13 @@ def constructor_arguments(cls: type, root: type) -> tuple[str, ...]:
 
 def check_names(cls: type, root: type, given: Mapping[str, Any]) -> None:
     """Raise TypeError for a name that no constructor of the class knows, before Python misses another one."""
-    known = (*constructor_arguments(cls, root), *getattr(cls, "old_arguments", ()))
-    unknown = {name: value for name, value in given.items() if name not in known}
-    read_shape_hints(cls, root, unknown)
+    known = _known(cls, root)
+    read_shape_hints(cls, root, {name: value for name, value in given.items() if name not in known})
+
+
+@cache
+def _known(cls: type, root: type) -> frozenset[str]:
+    return frozenset((*constructor_arguments(cls, root), *getattr(cls, "old_arguments", ())))
 
 
 def keep_weight_arguments(layer: Any, arguments: Mapping[str, Any], *weights: str) -> None:
@@ -121,7 +126,7 @@ def sizes_or_none(owner: str, argument: str, shape: Any) -> Shape:
         raise error(
             say(
                 f"{owner} expects {argument} to be made of whole numbers > 0, or None where a size may vary, "
-                f"such as (28, 28, 1) or (4,), got {shape!r:.80}."
+                f"such as (28, 28, 1) or (4,), got {shown(shape)}."
             )
         )
     return tuple(None if n is None else int(n) for n in sizes)

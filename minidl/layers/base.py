@@ -37,13 +37,14 @@ from minidl.messages import say
 from minidl.symbolic import Call, Shape, SymbolicTensor, is_shape, shapes_of
 from minidl.tensor import Tensor
 from minidl.utils.checks import chosen, data_type, text
+from minidl.utils.keywords import KnownArguments
 from minidl.utils.naming import unique_name
 from minidl.utils.nested import mapped
 
 __all__ = ["Layer"]
 
 
-class Layer(WeightHolder):
+class Layer(WeightHolder, KnownArguments):
     """The base of all layers.
 
     Args:
@@ -88,10 +89,9 @@ class Layer(WeightHolder):
         self.activity_regularizer = penalty
         self.trainable = flag(self, "trainable", trainable)
 
-    def __new__(cls, *args: Any, **given: Any) -> Any:
-        if given and cls.__module__.startswith("minidl.layers."):
-            check_names(cls, Layer, given)
-        return super().__new__(cls)
+    @classmethod
+    def _check_names(cls, given: Mapping[str, Any]) -> None:
+        check_names(cls, Layer, given)
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -284,7 +284,8 @@ class Layer(WeightHolder):
         return f"{self.name} ({type(self).__name__})"
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__} name={self.name}, built={self.built}>"
+        name = self.__dict__.get("name", "?")  # an __init__ of the user's may not have come to it
+        return f"<{type(self).__name__} name={name}, built={getattr(self, 'built', False)}>"
 
 
 def _layer_as_activation(key: str, value: Any) -> Any:

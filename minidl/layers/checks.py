@@ -122,10 +122,9 @@ def side_pairs(layer: Any, argument: str, value: Any) -> tuple[tuple[int, ...], 
 
 def choice(layer: Any, argument: str, value: Any, *allowed: str) -> str:
     """`value` in lower case, one of `allowed`."""
-    word = value.lower() if isinstance(value, str) else value
-    if word not in allowed:
-        one_of(type(layer).__name__, argument, value, *allowed)  # which raises, with what was given
-    return str(word)
+    if isinstance(value, str) and value.lower() in allowed:
+        return value.lower()
+    return str(one_of(type(layer).__name__, argument, value, *allowed))
 
 
 def flag(layer: Any, argument: str, value: Any) -> bool:
@@ -169,6 +168,12 @@ def no_numbers(layer: Any, inputs: Any, error: Exception) -> Exception:
         return TypeError(
             say(
                 f"{layer} expects numbers, got a masked array, whose hidden ones would be used. Pass x.filled(0)."
+            )
+        )
+    if hasattr(inputs, "compute_output_shape"):
+        return TypeError(
+            say(
+                f"{layer} expects numbers or a tensor, got the layer {inputs}. Call that one first: layer(inputs)."
             )
         )
     kind = f"an array of {inputs.dtype}" if hasattr(inputs, "dtype") else type(inputs).__name__

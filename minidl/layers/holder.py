@@ -16,7 +16,7 @@ from minidl.backend import Array
 from minidl.layers.allowance import spend
 from minidl.messages import say
 from minidl.tensor import as_array
-from minidl.utils.checks import chosen, shown, sizes
+from minidl.utils.checks import chosen, flag, shown, sizes
 from minidl.utils.interrupts import postponed_interrupt
 from minidl.variable import Variable
 
@@ -151,9 +151,10 @@ class WeightHolder:
 
     @trainable.setter
     def trainable(self, value: bool) -> None:
-        object.__setattr__(self, "_trainable", bool(value))
+        value = flag(type(self).__name__, "trainable", value)
+        object.__setattr__(self, "_trainable", value)
         for variable in self._variables:
-            variable.trainable = bool(value)
+            variable.trainable = value
         for layer in self._layers:
             layer.trainable = value
 

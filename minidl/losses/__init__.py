@@ -49,7 +49,7 @@ from minidl.losses.regression import (
     mean_squared_logarithmic_error,
 )
 from minidl.messages import say
-from minidl.utils.registry import deserialize_object, family_of, lookup, serialize_object
+from minidl.utils.registry import deserialize_object, family_of, lookup, objects_in_scope, serialize_object
 
 mse = MSE = mean_squared_error
 mae = MAE = mean_absolute_error
@@ -125,9 +125,12 @@ def as_loss(identifier: Any) -> Loss | None:
     >>> as_loss("mse")
     MeanSquaredError(name='mean_squared_error', reduction='sum_over_batch_size')
     """
-    if isinstance(identifier, str) and (meant := _NOT_LOSSES.get(identifier.lower())):
+    if not isinstance(identifier, str) or identifier in objects_in_scope():
+        found = get(identifier)
+    elif meant := _NOT_LOSSES.get(identifier.lower()):
         raise ValueError(say(f"Unknown loss {identifier!r}. {meant}"))
-    found = lookup("loss", _OBJECTS, identifier)() if isinstance(identifier, str) else get(identifier)
+    else:
+        found = lookup("loss", _OBJECTS, identifier)()
     return found if found is None or isinstance(found, Loss) else LossFunctionWrapper(found)
 
 

@@ -25,7 +25,7 @@ from minidl.losses.reduction import reduced, reduction_name, total_weights
 from minidl.messages import say
 from minidl.tensor import Tensor, as_array
 from minidl.utils.checks import chosen, data_type, text
-from minidl.utils.keywords import KnownArguments
+from minidl.utils.keywords import KnownArguments, check_takes
 from minidl.utils.naming import unique_name
 
 __all__ = ["Loss", "LossFunctionWrapper"]
@@ -143,6 +143,7 @@ class LossFunctionWrapper(Loss):
             raise TypeError(
                 say(f"{type(self).__name__} expects fn to be a function f(y_true, y_pred), got {fn!r:.80}.")
             )
+        check_takes("The loss", fn, "y_true", "y_pred", **kwargs)
         super().__init__(
             getattr(fn, "__name__", type(fn).__name__) if name is None else name, reduction, dtype
         )

@@ -133,7 +133,8 @@ def place(index: tuple[Any, ...], whose: str = " of this batch") -> str:
     Of the batch, because training shuffles: row 12 of a batch is not row 12 of the data.
     """
     numbers = tuple(int(i) for i in index)
-    return f"{f'row {numbers[0]}' if len(numbers) == 1 else f'index {numbers}'}{whose}"
+    at = f"row {numbers[0]}" if len(numbers) == 1 else f"index {numbers}"
+    return f"{at} of this batch" if whose else at
 
 
 def class_labels(

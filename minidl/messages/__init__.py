@@ -12,6 +12,7 @@ The language is that of `MINIDL_LANG` ("en" or "ko"), else that of the locale, e
 """
 
 import os
+import re
 
 from minidl.messages.catalogue import translated
 
@@ -26,7 +27,7 @@ def language() -> str:
     """
     for variable in ("MINIDL_LANG", "LC_ALL", "LC_MESSAGES", "LANG"):
         if wanted := os.environ.get(variable):
-            return "ko" if wanted.lower().replace("-", "_").split("_")[0] in ("ko", "korean") else "en"
+            return "ko" if re.split("[^a-z]", wanted.lower())[0] in ("ko", "korean") else "en"
     return "en"
 
 

@@ -33,6 +33,11 @@ class Entry(NamedTuple):
         """Whether it is a message by itself, and not a part of one."""
         return any(". " in piece or piece.rstrip().endswith((".", "?", "!", ":")) for piece in self.pieces)
 
+    @property
+    def joins(self) -> bool:
+        """Whether it only joins values, 'a' or 'b': words of somebody else's may be joined like that too."""
+        return not self.pieces[0] and self.length < 6
+
     def filled(self, holes: list[str]) -> str:
         """The Korean message with `holes` in the numbered places."""
         return _NUMBERED.sub(lambda place: holes[int(place[1])], self.korean)
@@ -56,6 +61,11 @@ def filled_with(pieces: tuple[str, ...], text: str) -> list[str] | None:
     >>> filled_with(("", " expects ", "."), "Dense wants units.") is None
     True
     """
+    found = _between(pieces, text, stops_end_words=True)
+    return _between(pieces, text, stops_end_words=False) if found is None else found
+
+
+def _between(pieces: tuple[str, ...], text: str, stops_end_words: bool) -> list[str] | None:
     first, *middle = pieces
     if not text.startswith(first):
         return None
@@ -65,7 +75,7 @@ def filled_with(pieces: tuple[str, ...], text: str) -> list[str] | None:
     end = len(text) - len(last)
     holes, at = [], len(first)
     for piece in middle:
-        found = text.find(piece, at, end)
+        found = _place(piece, text, at, end, stops_end_words)
         if found < 0:
             return None
         holes.append(text[at:found])
@@ -73,6 +83,15 @@ def filled_with(pieces: tuple[str, ...], text: str) -> list[str] | None:
     if at > end or not text.endswith(last):
         return None
     return [*holes, text[at:end]]
+
+
+def _place(piece: str, text: str, at: int, end: int, stops_end_words: bool) -> int:
+    """Where `piece` is in text[at:end], -1 if nowhere. A full stop is that of a sentence if it can be: not in "a.h5"."""
+    found = text.find(piece, at, end)
+    if stops_end_words and piece.endswith(".") and not piece.endswith(".."):
+        while found >= 0 and text[found + len(piece) :][:1].strip():
+            found = text.find(piece, found + 1, end)
+    return found
 
 
 def translated(text: str, whole: bool = True) -> str:
@@ -87,7 +106,7 @@ def translated(text: str, whole: bool = True) -> str:
     if len(several) > 1 and all(map(_is_known, several)):  # a hole of several messages, one behind the other
         return text.replace(body, " ".join(map(translated, several)))
     for entry in entries() if body else ():
-        if entry.is_sentence or not whole:
+        if (entry.is_sentence or not whole) and not (entry.joins and body[0].isalpha()):
             holes = filled_with(entry.pieces, body)
             if holes is not None:
                 return text.replace(body, entry.filled([translated(hole, False) for hole in holes]))

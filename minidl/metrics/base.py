@@ -31,7 +31,7 @@ from minidl.messages import say
 from minidl.metrics.inputs import spread_weights, to_array
 from minidl.tensor import no_grad
 from minidl.utils.checks import data_type, text
-from minidl.utils.keywords import KnownArguments
+from minidl.utils.keywords import KnownArguments, check_takes
 from minidl.utils.naming import snake_case
 from minidl.utils.registry import lookup, serialize_object
 from minidl.variable import Variable
@@ -236,6 +236,7 @@ class MeanMetricWrapper(Mean):
     def __init__(self, fn: Callable[..., Any], name: str | None = None, dtype: Any = None, **kwargs: Any):
         if not callable(fn):
             raise TypeError(say(f"MeanMetricWrapper expects fn(y_true, y_pred), got {fn!r:.80}."))
+        check_takes("The metric", fn, "y_true", "y_pred", **kwargs)
         own = snake_case(getattr(fn, "__name__", type(fn).__name__).strip("<>"))
         super().__init__(own if name is None else name, dtype)
         self._fn = fn
@@ -249,6 +250,10 @@ class MeanMetricWrapper(Mean):
         """Take in a batch; for `sample_weight` see `Mean.update_state`."""
         with np.errstate(over="ignore", invalid="ignore", divide="ignore"), no_grad():
             values = self._fn(to_array(y_true), to_array(y_pred), **self._kwargs)
+        if values is None:
+            raise TypeError(
+                say(f"The metric {self.name} returned None. Does its function end with a return?")
+            )
         super().update_state(values, sample_weight)
 
     def get_config(self) -> dict[str, Any]:

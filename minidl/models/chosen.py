@@ -26,6 +26,7 @@ class ChosenWeights:
         self.known: list[Variable] = model.weights
         self.waiting: list[Variable] = []  # unfrozen since: they are not trained until the next compile
         self.count = len(self.trained)  # of trainable weights when we looked last
+        self._looked = False  # whether gradients were seen to arrive
         self._told = self.trained  # the weights of which the user knows that they are trainable
 
     def take_up(self, optimizer: Any, owner: str, now: Sequence[Variable]) -> None:
@@ -71,6 +72,18 @@ class ChosenWeights:
         self._told = list(now)
         self.waiting = [v for v in now if id(v) not in chosen]
         self.count = len(now)
+
+    def look_at_gradients(self, owner: str, now: Sequence[Variable]) -> None:
+        """Warn, at the first step, of weights to train that the loss does not depend on."""
+        if self._looked:
+            return
+        self._looked = True
+        lost = [v.path for v in self.trained if v.grad is None and v.trainable]
+        if lost:
+            warn(
+                f"No gradient reaches {', '.join(lost):.120}: the loss of {owner} does not depend on it, so it stays as "
+                "it is. Is its layer used? In call() use operators or minidl.ops, not .numpy() or np.array()."
+            )
 
     def forget_gradients(self) -> None:
         """Leave no gradients where no optimizer takes them."""

@@ -47,7 +47,7 @@ def clone_model(
     (False, True)
     """
     if not isinstance(model, Model):
-        raise ValueError(say(f"clone_model expects a model, got {model!r:.80}."))
+        raise ValueError(say(f"clone_model expects a model, got {shown(model)}."))
     for argument, function in (("clone_function", clone_function), ("call_function", call_function)):
         if function is not None and not callable(function):
             raise TypeError(

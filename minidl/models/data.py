@@ -27,10 +27,11 @@ __all__ = [
 ]
 
 _MENDS = {  # by kind of dtype
-    "U": "For names of classes: names, y = np.unique(y, return_inverse=True).",
+    "U": "Numbers in text: np.asarray(x, dtype='float32'). Words: number them first, with a Tokenizer.",
     "c": "Take the real part or the magnitude: np.real, np.abs.",
 }
 _MENDS["S"] = _MENDS["U"]
+_NAMES_OF_CLASSES = "For names of classes: names, y = np.unique(y, return_inverse=True)."
 
 
 class Batch(NamedTuple):
@@ -83,9 +84,21 @@ def checked_array(data: Any, name: str) -> Array:
     try:
         array = np.asarray(data)
     except ValueError as error:
+        if (
+            isinstance(data, list | tuple)
+            and len({np.shape(part)[:1] for part in data if _is_array(part)}) == 1
+        ):
+            shapes = ", ".join(str(part.shape) for part in data if _is_array(part))
+            raise ValueError(
+                say(
+                    f"{name} expects one array, got several, of shapes {shapes:.80}. Pass x and y apart: fit(x, y)."
+                )
+            ) from error
         raise ValueError(
             say(f"{name} has rows of different lengths. Pad them to one length first.")
         ) from error
+    except RuntimeError as error:  # a tensor of PyTorch that has a gradient, say
+        raise TypeError(say(f"{name} cannot be made an array: {error!s:.200}")) from error
     if array.dtype.kind == "O":
         raise TypeError(
             say(
@@ -94,17 +107,19 @@ def checked_array(data: Any, name: str) -> Array:
             )
         )
     if array.dtype.kind not in "biuf":
-        raise TypeError(
-            say(
-                f"{name} expects real numbers, got dtype {array.dtype}. "
-                f"{_MENDS.get(array.dtype.kind, 'Convert it to numbers first.')}"
-            )
-        )
+        mend = _MENDS.get(array.dtype.kind, "Convert it to numbers first.")
+        if name.startswith("y") and array.dtype.kind in "US":
+            mend = _NAMES_OF_CLASSES
+        raise TypeError(say(f"{name} expects real numbers, got dtype {array.dtype}. {mend}"))
     if array.ndim == 0:
         raise ValueError(
             say(f"{name} expects at least one sample along the first axis, got the single number {array}.")
         )
     return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
+
+
+def _is_array(part: Any) -> bool:
+    return isinstance(part, np.ndarray) and part.ndim > 0
 
 
 def _table_values(table: Any) -> Any:
@@ -126,21 +141,23 @@ def checked(batch: Batch, inputs: Sequence[str] | None = None, outputs: Sequence
     Raises:
         ValueError: it has not.
     """
-    arrays = _labelled("x", "input", batch.x, inputs)
-    arrays += _labelled("y", "y of", batch.y, outputs)
-    arrays += _labelled("sample_weight", "sample_weight of", batch.sample_weight, outputs)
+    arrays = _labelled("x", batch.x, inputs)
+    arrays += _labelled("y", batch.y, outputs)
+    arrays += _labelled("sample_weight", batch.sample_weight, outputs)
     label, first = arrays[0]
     if len(first) == 0:
         raise ValueError(say(f"{label} has no samples (its first axis is 0 long)."))
     for other, array in arrays[1:]:
         if array is not None and len(array) != len(first):
+            single = first.ndim == 1 and other == "y" and array.shape in ((1,), ())
+            mend = " Is it one sample? A batch of one is x[None], y[None]." if single else ""
             raise ValueError(
                 say(
                     f"{label} has {len(first)} samples and {other} has {len(array)}: each sample needs its own. "
-                    f"Shapes: {label} {first.shape}, {other} {array.shape}."
+                    f"Shapes: {label} {first.shape}, {other} {array.shape}.{mend}"
                 )
             )
-    for label, weights in _labelled("sample_weight", "sample_weight of", batch.sample_weight, outputs):
+    for label, weights in _labelled("sample_weight", batch.sample_weight, outputs):
         if weights is not None:
             _check_weights(label, weights)
     return batch
@@ -166,15 +183,20 @@ def _check_weights(label: str, weights: Array) -> None:
         )
 
 
-def _labelled(part: str, word: str, arrays: Any, names: Sequence[str] | None) -> list[tuple[str, Any]]:
+def _labelled(part: str, arrays: Any, names: Sequence[str] | None) -> list[tuple[str, Any]]:
     """What to call each array in a part of a batch, and the array."""
     if isinstance(arrays, Mapping):
         return [(f"{part}[{key!r}]", array) for key, array in arrays.items()]
     if not isinstance(arrays, list):
         return [(part, arrays)]
-    labels = (
-        [f"{part}[{i}]" for i in range(len(arrays))] if names is None else [f"{word} {n!r}" for n in names]
-    )
+    if names is None:
+        labels = [f"{part}[{i}]" for i in range(len(arrays))]
+    elif part == "x":
+        labels = [f"input {n!r}" for n in names]
+    elif part == "y":
+        labels = [f"y of {n!r}" for n in names]
+    else:
+        labels = [f"sample_weight of {n!r}" for n in names]
     return list(zip(labels, arrays, strict=True))
 
 
@@ -206,7 +228,8 @@ def unlisted(expected: Any, x: Any, y: Any = None, sample_weight: Any = None) ->
         targets = y if _only_array(y) is None else y[0]
         counted = hasattr(targets, "__len__") and len(inner) == len(targets) != 1
         x = inner if (counted if expected is None else len(expected) == inner.ndim) else x
-    n = len(x) if hasattr(x, "__len__") and getattr(x, "shape", None) != () else None
+    counted = hasattr(x, "__len__") and getattr(x, "shape", None) != () and not hasattr(x, "toarray")
+    n = len(x) if counted else None
     y, sample_weight = (
         part
         if (array := _only_array(part)) is None or len(array) != n or (n == 1 and x is not inner)

@@ -14,7 +14,7 @@ from minidl.models.arrangement import Arrangement
 from minidl.models.class_weights import checked_class_weight, class_weights
 from minidl.models.data import split
 from minidl.models.modes import modes_restored
-from minidl.models.not_finite import Alarm
+from minidl.models.not_finite import Alarm, alarmed
 from minidl.models.progress import Progress
 from minidl.models.resuming import Resume, Run
 from minidl.models.scores import Scores
@@ -253,11 +253,11 @@ class Loops(Trainer):
         data = source(x, y, sample_weight, batch_size, steps=steps, arrange=self._arrangement())
         self._prepare(data.peek, training=False)
         check_whole(self, data)
-        self._alarm = Alarm()
         hooks = CallbackList(callbacks, self, epochs=1, steps=data.steps, verbose=verbose)
         progress = Progress(verbose, 1, data.steps)
         try:
-            progress.epoch_end(_sorted(self._test_epoch(data, hooks, progress)))
+            with alarmed(self):
+                progress.epoch_end(_sorted(self._test_epoch(data, hooks, progress)))
         finally:
             progress.close()
         return self.scores.answer(return_dict)
@@ -314,9 +314,9 @@ class Loops(Trainer):
         if class_weight is not None:
             batch = class_weights(batch, checked_class_weight(class_weight, "train_on_batch"))
         self._prepare(lambda: batch, training=True)
-        self._alarm = Alarm()
         self.scores.reset()
-        self._train_step(batch)
+        with alarmed(self):
+            self._train_step(batch)
         return self.scores.answer(return_dict)
 
     @modes_restored
@@ -327,9 +327,9 @@ class Loops(Trainer):
         return_dict = flag("test_on_batch", "return_dict", return_dict)
         batch = self._arrangement()(x, y, sample_weight)
         self._prepare(lambda: batch, training=False)
-        self._alarm = Alarm()
         self.scores.reset()
-        self._test_step(batch)
+        with alarmed(self):
+            self._test_step(batch)
         return self.scores.answer(return_dict)
 
 

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 from minidl import graph
 from minidl.layers import context
 from minidl.random import streams
-from minidl.utils.keywords import check_names_given
+from minidl.utils.keywords import check_given
 
 __all__ = ["modes_restored"]
 
@@ -29,7 +29,7 @@ def modes_restored(call: Call) -> Call:
         try:
             return call(*args, **kwargs)
         except TypeError:
-            check_names_given(call, kwargs)
+            check_given(call, args, kwargs)
             raise
         finally:
             context.mode.context, context.mode.training = running, training

@@ -10,7 +10,8 @@ step is gone through again, with the weights it had:
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -25,7 +26,7 @@ from minidl.tensor import Tensor, as_array, no_grad
 from minidl.utils.nested import flatten
 from minidl.utils.warned import warn
 
-__all__ = ["Alarm", "why_not_finite"]
+__all__ = ["Alarm", "alarmed", "why_not_finite"]
 
 
 def why_not_finite(model: Any, batch: Batch, y_pred: Any, training: bool) -> str:
@@ -131,3 +132,13 @@ class Alarm:
         if training and self.run is not None:
             where = f"in batch {self.run.done + 1} of epoch {self.run.epoch + 1}"
         warn(f"The loss of {model.name} {where} is {loss}. {why_not_finite(model, batch, y_pred, training)}")
+
+
+@contextmanager
+def alarmed(model: Any) -> Iterator[None]:
+    """Within the block `model` has an alarm of its own: a callback of `fit` may call `evaluate`."""
+    outer, model._alarm = model._alarm, Alarm()
+    try:
+        yield
+    finally:
+        model._alarm = outer

@@ -89,7 +89,10 @@ class Objective:
             owner = self.owner if output.name is None else f"{self.owner}, output {output.name!r},"
             if y is None:
                 raise ValueError(
-                    say(f"{owner} is compiled with loss {output.loss.name!r}, which needs y. Pass y to fit.")
+                    say(
+                        f"{owner} is compiled with loss {output.loss.name!r}, which needs y. "
+                        "Pass y too; a generator yields (x, y)."
+                    )
                 )
             if not isinstance(y_pred, Tensor):
                 raise TypeError(say(f"{owner} returns {type(y_pred).__name__}, its loss needs one tensor."))

@@ -57,7 +57,7 @@ def repeats(part: Any) -> bool:
         and part.repeats
         and part.activity_regularizer is None
         and all(v.regularizer is None for v in part._variables)
-        and all(getattr(curve, "__module__", "minidl.").startswith("minidl.") for curve in curves)
+        and all(str(getattr(curve, "__module__", "minidl.")).startswith("minidl.") for curve in curves)
         and all(map(repeats, getattr(part, "operations", part._layers)))
     )
 

@@ -12,7 +12,7 @@ from minidl.models.entrance import DeclaredShape, of_rank
 from minidl.models.model import Model
 from minidl.symbolic import Call, Shape, SymbolicTensor, shapes_of
 from minidl.tensor import Tensor
-from minidl.utils.checks import flag
+from minidl.utils.checks import flag, shown
 from minidl.utils.keywords import tells_names
 from minidl.utils.nested import flatten
 
@@ -65,7 +65,7 @@ class Sequential(Model):
                 mend = " For a function, use Activation(f) or Lambda(f)."
             elif isinstance(layer, list | tuple):
                 mend = " Give all layers in one list, or add each."
-            raise TypeError(say(f"{self.name} expects layers, got {layer!r:.80}.{mend}"))
+            raise TypeError(say(f"{self.name} expects layers, got {shown(layer)}.{mend}"))
         if isinstance(layer, InputLayer):
             if self._front is not None or self._layers:
                 raise ValueError(

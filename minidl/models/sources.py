@@ -4,6 +4,7 @@ Each source yields (x, y, sample_weight) once around per epoch and knows how man
 does. It can also go on in the middle of an epoch, where an earlier run has stopped (`Source.go_on`).
 """
 
+import itertools
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -18,6 +19,9 @@ from minidl.utils.py_dataset import PyDataset
 from minidl.utils.warned import warn
 
 __all__ = ["ArraySource", "GeneratorSource", "SequenceSource", "Source", "source"]
+
+_ENDLESS = (itertools.cycle, itertools.count)
+_MANY = 100_000  # batches of an epoch that may have no end
 
 
 class Source:
@@ -134,6 +138,12 @@ class GeneratorSource(Source):
     """
 
     def __init__(self, iterable: Any, steps: int | None = None, arrange: Callable[..., Batch] = one_batch):
+        if steps is None and isinstance(iterable, _ENDLESS):
+            raise ValueError(
+                say(
+                    f"{type(iterable).__name__} never ends. Say how many batches make an epoch: steps_per_epoch=...."
+                )
+            )
         self.iterable = iterable
         self.arrange = arrange
         self.iterator = iter(iterable)
@@ -175,6 +185,11 @@ class GeneratorSource(Source):
                 self.drawn_at = (number or 0) + taken  # what comes next begins anew
                 return
             taken += 1
+            if taken == _MANY and self.steps is None:
+                warn(
+                    f"The generator has given {taken:,} batches in this epoch and goes on. If it never ends, stop with "
+                    "Ctrl-C, and pass steps_per_epoch (or steps, or validation_steps)."
+                )
             yield batch
 
     def peek(self) -> Batch:
@@ -213,9 +228,16 @@ class SequenceSource(_Numbered):
         self.arrange = arrange
         if isinstance(sequence, PyDataset) and not hasattr(sequence, "workers"):
             warn(f"{type(sequence).__name__}.__init__ should call super().__init__(**kwargs), and has not.")
-        if len(sequence) == 0:
+        try:
+            batches = len(sequence)
+        except TypeError as error:  # len() of a float, say
+            name = type(sequence).__name__
+            raise TypeError(
+                say(f"{name} must return a whole number from __len__(self), the number of batches.")
+            ) from error
+        if batches == 0:
             raise ValueError(say(f"{type(sequence).__name__} has length 0: no batches to train on."))
-        super().__init__(len(sequence), len(sequence), shuffler, steps)
+        super().__init__(batches, batches, shuffler, steps)
 
     def epoch(self, number: int | None = None, done: int = 0) -> Iterator[Batch]:
         for i, order in self._numbers(number, done):
@@ -251,8 +273,10 @@ def source(
     if x is None or are_samples(x):
         return ArraySource(arrange(x, y, sample_weight), batch_size or 32, shuffler, steps)
     indexed = hasattr(x, "__getitem__") and hasattr(x, "__len__")
-    if isinstance(x, str | bytes) or not (indexed or hasattr(x, "__iter__")):
+    if isinstance(x, str | bytes | type) or not (indexed or hasattr(x, "__iter__")):
         mend = " Call it, and pass what it returns." if callable(x) else ""
+        if isinstance(x, str | bytes):
+            mend = " Read the file first, for example with np.load or np.loadtxt."
         raise TypeError(
             say(f"x expects arrays, lists, pandas objects or batches, got {type(x).__name__}.{mend}")
         )

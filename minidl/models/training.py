@@ -113,7 +113,7 @@ class Trainer:
     @property
     def losses(self) -> list[Tensor]:
         """The penalties: on the weights as they are now, and those that layers added in the running step."""
-        on_weights = [v.regularizer(v) for v in self.trainable_weights if v.regularizer is not None]
+        on_weights = [_penalty(v) for v in self.trainable_weights if v.regularizer is not None]
         return on_weights + (mode.context.losses if mode.context is not None else [])
 
     def compute_loss(
@@ -188,6 +188,7 @@ class Trainer:
                         "layer use operators, NumPy functions or minidl.ops on the tensors, not .numpy() or .data."
                     )
                 )
+        chosen.look_at_gradients(self.name, weights)
         self._alarm.look(self, float(loss), batch, y_pred, True)
         self._score(loss, batch, y_pred)
         with postponed_interrupt():
@@ -281,3 +282,16 @@ class Trainer:
     def metrics_names(self) -> list[str]:
         """The names of what `evaluate` returns."""
         return list(self.scores.values()) if self.scores is not None else []
+
+
+def _penalty(variable: Variable) -> Any:
+    """What the regularizer of a weight asks for, one number."""
+    penalty = variable.regularizer(variable)
+    if penalty is None or getattr(penalty, "shape", ()) != ():
+        got = "None" if penalty is None else f"shape {penalty.shape}"
+        raise ValueError(
+            say(
+                f"The regularizer of {variable.path} must return one number, got {got}. Sum up: return ops.sum(...)."
+            )
+        )
+    return penalty

@@ -14,6 +14,8 @@ _lock = threading.RLock()  # two threads that watch the same layer would take aw
 def watched(layers: Iterable[Any], look: Callable[[Any, Any, Any], None]) -> Iterator[None]:
     """Within the block, `look(layer, inputs, outputs)` is called behind every call of one of these layers.
 
+    Calls by other threads, which may be predicting with the same model, are not looked at.
+
     >>> import numpy as np
     >>> from minidl.layers import Dense
     >>> layer = Dense(3)
@@ -36,9 +38,12 @@ def watched(layers: Iterable[Any], look: Callable[[Any, Any, Any], None]) -> Ite
 
 
 def _looked_at(layer: Any, call: Callable[..., Any], look: Callable[[Any, Any, Any], None]) -> Any:
+    thread = threading.get_ident()
+
     def looked_at(inputs: Any, *args: Any, **kwargs: Any) -> Any:
         outputs = call(inputs, *args, **kwargs)
-        look(layer, inputs, outputs)
+        if threading.get_ident() == thread:
+            look(layer, inputs, outputs)
         return outputs
 
     return looked_at

@@ -151,6 +151,12 @@ class Optimizer(Settings, ABC):
     def apply_gradients(self, grads_and_vars: Iterable[tuple[Any, Variable]]) -> Variable:
         """One step from pairs (gradient, variable), as `apply`. Returns `iterations`."""
         pairs = list(grads_and_vars)
+        if not all(isinstance(pair, tuple | list) and len(pair) == 2 for pair in pairs):
+            raise ValueError(
+                say(
+                    f"{self.name} expects pairs (gradient, variable). Pass zip(gradients, model.trainable_weights)."
+                )
+            )
         self.apply([g for g, _ in pairs], [v for _, v in pairs])
         return self.iterations
 

@@ -12,7 +12,7 @@ from minidl.optimizers.arguments import refuse_unknown
 from minidl.optimizers.schedules import LearningRateSchedule
 from minidl.optimizers.schedules import deserialize as deserialize_schedule
 from minidl.optimizers.schedules import serialize as serialize_schedule
-from minidl.utils.checks import flag, number, text
+from minidl.utils.checks import flag, number, shown, text
 from minidl.utils.naming import unique_name
 from minidl.utils.registry import Configurable
 from minidl.variable import Variable
@@ -37,11 +37,12 @@ class Settings(Configurable):
         **unknown: Any,
     ):
         owner = type(self).__name__
-        refuse_unknown(owner, unknown, inspect.signature(type(self)).parameters)
+        if unknown:
+            refuse_unknown(owner, unknown, inspect.signature(type(self)).parameters)
         clips = {"clipnorm": clipnorm, "clipvalue": clipvalue, "global_clipnorm": global_clipnorm}
         given = {k: self._number(k, v, above=0) for k, v in clips.items() if v is not None}
         if len(given) > 1:
-            raise ValueError(say(f"{owner} expects one way to clip at most, got {' and '.join(given)}."))
+            raise ValueError(say(f"{owner} expects one way to clip at most, got {', '.join(given)}."))
         self.clipnorm = given.get("clipnorm")
         self.clipvalue = given.get("clipvalue")
         self.global_clipnorm = given.get("global_clipnorm")
@@ -102,11 +103,13 @@ class Settings(Configurable):
         if isinstance(value, LearningRateSchedule):
             return value
         if callable(value):
+            mend = "Derive a class from optimizers.schedules.LearningRateSchedule and pass an instance."
+            if isinstance(value, type):
+                mend = f"Make an instance: {value.__name__:.40}(...)."
             raise TypeError(
                 say(
                     f"{type(self).__name__} expects learning_rate to be a number or an instance of a "
-                    f"LearningRateSchedule, got {value!r:.60}. Derive a class from "
-                    "optimizers.schedules.LearningRateSchedule and pass an instance."
+                    f"LearningRateSchedule, got {shown(value)}. {mend}"
                 )
             )
         rate = self._number("learning_rate", value, minimum=0)

@@ -105,7 +105,7 @@ def open_hdf5(file: IO[bytes], path: FilePath) -> Iterator[Node]:
 
 def _is_ours(error: Exception, path: FilePath) -> bool:
     """Whether an error says already which file it is about."""
-    begin = str(refusal(path, "", "")).removesuffix("expected , got .")
+    begin = str(refusal(path, "", "")).rpartition(": ")[0]  # in any language
     return type(error) is ValueError and str(error).startswith(begin)
 
 

@@ -30,10 +30,11 @@ def check_heaps(file: IO[bytes], path: FilePath) -> None:
     Raises:
         ValueError: one has none, or they lie in one another.
     """
-    room = file.seek(0, 2) // _HEAD
+    size = file.seek(0, 2)
+    room = size // _HEAD
     wanted = "texts that come to an end"
     for begin in _collections(file):
-        for step in _steps(file, begin):
+        for step in _steps(file, begin, size):
             room -= 1
             if step == 0:
                 raise refusal(path, wanted, "a collection of texts that goes in circles", ANEW)
@@ -57,17 +58,15 @@ def _collections(file: IO[bytes]) -> Iterator[int]:
         begin += _CHUNK - len(_MARK) + 1  # a mark may lie across the end of this one
 
 
-def _steps(file: IO[bytes], begin: int) -> Iterator[int]:
-    """From each object of a collection to the next, in bytes."""
+def _steps(file: IO[bytes], begin: int, size: int) -> Iterator[int]:
+    """From each object of a collection to the next, in bytes, as far as a file of `size` bytes goes."""
     file.seek(begin)
     head = file.read(_HEAD)
-    end = begin + int.from_bytes(head[8:], "little")
+    end = min(begin + int.from_bytes(head[8:], "little"), size)
     at = begin + _HEAD
     while at + _HEAD <= end:
         file.seek(at)
         head = file.read(_HEAD)
-        if len(head) < _HEAD:  # the file ends before
-            return
         number, length = struct.unpack("<HxxxxxxQ", head)
         step = length if number == 0 else _HEAD + length + -length % 8
         yield step

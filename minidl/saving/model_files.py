@@ -16,6 +16,7 @@ from minidl.saving.pairing import weight_names
 from minidl.saving.weights_h5 import Values, assign, encode, read_weights
 from minidl.utils.atomic import atomic_write
 from minidl.utils.checks import as_path, flag
+from minidl.utils.keywords import tells_names
 from minidl.utils.warned import warn
 
 __all__ = ["load_model", "load_weights", "save_model", "save_weights"]
@@ -38,6 +39,7 @@ def save_model(model: Any, filepath: FilePath, overwrite: bool = True) -> None:
     save_keras(model, filepath, overwrite)
 
 
+@tells_names
 def load_model(
     filepath: FilePath,
     custom_objects: Mapping[str, Any] | None = None,

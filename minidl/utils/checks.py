@@ -4,7 +4,10 @@ import difflib
 import math
 import numbers
 import os
+import re
 from collections.abc import Callable, Iterable, Sequence
+from functools import reduce
+from types import FunctionType
 from typing import Any
 
 import numpy as np
@@ -12,9 +15,11 @@ import numpy as np
 from minidl.messages import say
 
 __all__ = [
-    "as_path", "axes", "chosen", "data_type", "did_you_mean", "flag", "number", "one_of", "shown", "sizes", "text",
-    "whole_number",
+    "as_path", "axes", "chosen", "data_type", "did_you_mean", "either", "flag", "number", "one_of", "shown", "sizes",
+    "text", "whole_number",
 ]  # fmt: skip
+
+_ADDRESS = re.compile(r"(?<= )(object )?at 0x[0-9a-fA-F]+")
 
 
 def did_you_mean(name: Any, known: Iterable[Any]) -> str:
@@ -25,6 +30,15 @@ def did_you_mean(name: Any, known: Iterable[Any]) -> str:
     """
     close = difflib.get_close_matches(str(name), map(str, known), n=1)
     return f"Did you mean {close[0]!r}?" if close else ""
+
+
+def either(values: Iterable[Any]) -> str:
+    """The values a message offers.
+
+    >>> either(["same", "valid", None])
+    "'same' or 'valid' or None"
+    """
+    return reduce(lambda said, value: f"{said} or {value}", map(repr, values))
 
 
 def whole_number(
@@ -48,7 +62,7 @@ def whole_number(
     ValueError: Dense expects units to be a whole number >= 1, got 0.
     """
     value = _without_axes(value)
-    whole = isinstance(value, numbers.Integral) and not isinstance(value, bool)
+    whole = type(value) is int or (isinstance(value, numbers.Integral) and not isinstance(value, bool))
     if whole and (minimum is None or value >= minimum) and (maximum is None or value <= maximum):
         return int(value)
     bounds = _bounds(minimum, maximum)
@@ -122,7 +136,8 @@ def _as_float(value: Any) -> float:
 def _bounds(minimum: Any, maximum: Any, above: Any = None, below: Any = None) -> str:
     """The bounds in signs, as they follow "a number" in a message."""
     rules = [(">=", minimum), (">", above), ("<=", maximum), ("<", below)]
-    return " and".join(f" {sign} {bound}" for sign, bound in rules if bound is not None)
+    given = [f" {sign} {bound}" for sign, bound in rules if bound is not None]
+    return reduce(lambda said, rule: f"{said} and{rule}", given) if given else ""
 
 
 def shown(value: Any) -> str:
@@ -130,9 +145,15 @@ def shown(value: Any) -> str:
 
     >>> shown("relu"), len(shown(10**9999))
     ("'relu'", 10)
+    >>> shown(int), shown(shown)
+    ('the class int', 'the function shown')
     """
+    if isinstance(value, type):
+        return f"the class {value.__name__:.50}"
+    if isinstance(value, FunctionType):
+        return f"the function {value.__name__:.50}"
     try:
-        text = " ".join(repr(value).split())
+        text = _ADDRESS.sub("object", " ".join(repr(value).split()))
     except Exception:  # an object of somebody else, or a whole number too long to write
         text = f"<some {type(value).__name__}>"
     text = "".join(letter if letter.isprintable() else "?" for letter in text)
@@ -149,8 +170,10 @@ def flag(owner: str, argument: str, value: Any) -> bool:
     Traceback (most recent call last):
     TypeError: EarlyStopping expects restore_best_weights to be True or False, got 'no'.
     """
+    if isinstance(value, bool):  # losses ask at every call
+        return value
     value = _without_axes(value)
-    if not isinstance(value, bool | np.bool_ | numbers.Integral) or value not in (0, 1):
+    if not isinstance(value, np.bool_ | numbers.Integral) or value not in (0, 1):
         raise TypeError(say(f"{owner} expects {argument} to be True or False, got {shown(value)}."))
     return bool(value)
 
@@ -237,9 +260,9 @@ def one_of(owner: str, argument: str, value: Any, *allowed: Any) -> Any:
     """
     if isinstance(value, str | None) and value in allowed:
         return value
-    names = " or ".join(map(repr, allowed))
-    mend = did_you_mean(value, [name for name in allowed if name]) if isinstance(value, str) else ""
-    raise ValueError(say(f"{owner} expects {argument} to be {names}, got {shown(value)}. {mend}".rstrip()))
+    close = did_you_mean(value, [name for name in allowed if name]) if isinstance(value, str) else ""
+    mend = f" {close}" if close else ""
+    raise ValueError(say(f"{owner} expects {argument} to be {either(allowed)}, got {shown(value)}.{mend}"))
 
 
 def chosen(owner: str, argument: str, read: Callable[[Any], Any], value: Any) -> Any:

@@ -6,14 +6,15 @@ missing. `KnownArguments` looks at the names before `__init__` runs, and says wh
 
 import functools
 import inspect
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
+from types import BuiltinFunctionType
 from typing import Any, Self, TypeVar
 
 from minidl.messages import say
 from minidl.utils.checks import did_you_mean, shown
 
-__all__ = ["KnownArguments", "check_names_given", "meant", "tells_names"]
+__all__ = ["KnownArguments", "check_given", "check_names_given", "check_takes", "meant", "tells_names"]
 
 Call = TypeVar("Call", bound=Callable[..., Any])
 
@@ -69,21 +70,94 @@ def check_names_given(call: Callable[..., Any], given: Iterable[str]) -> None:
 def _refuse_unknown(owner: str, given: Iterable[str], known: Sequence[str]) -> None:
     for name in given:
         if name not in known:
-            raise TypeError(say(f"{owner} has no argument {shown(name)}. {meant(name, known):.320}"))
+            raise TypeError(
+                say(f"{owner} has no argument {shown(name)}. {meant(name, known):.320}")
+            ) from None
+
+
+def _check_count(owner: str, call: Callable[..., Any], args: Sequence[Any], given: Mapping[str, Any]) -> None:
+    """Raise TypeError if `call` needs an argument that is not given, or takes fewer without a name.
+
+    Args:
+        owner: what the reader knows it as.
+        call: a function, or the `__init__` of a class.
+        args, given: what it was called with; `args` begins with self where `call` has it.
+    """
+    parameters = list(inspect.signature(call).parameters.values())
+    placed = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    own = [p.name for p in placed if p.name != "self"]
+    missing = [
+        p.name
+        for i, p in enumerate(placed)
+        if p.default is p.empty and i >= len(args) and p.name not in given
+    ]
+    if missing:
+        needed = ", ".join(f"{p.name}=..." for p in placed if p.default is p.empty and p.name != "self")
+        raise TypeError(say(f"{owner} needs the argument {missing[0]}: {owner}({needed}).")) from None
+    if len(args) > len(placed) and all(p.kind is not p.VAR_POSITIONAL for p in parameters):
+        count = len(args) - (len(placed) - len(own))
+        raise TypeError(
+            say(
+                f"{owner} takes only {', '.join(own) or 'nothing':.250} without a name, got {count} values. "
+                "Name the others: name=value."
+            )
+        ) from None
+
+
+def check_takes(role: str, function: Callable[..., Any], *names: str, **given: Any) -> None:
+    """Raise TypeError if a function of the user's cannot be called with so many values as it will be.
+
+    >>> check_takes("The loss", lambda y_true: 0, "y_true", "y_pred")
+    Traceback (most recent call last):
+    TypeError: The loss <lambda> is called with y_true, y_pred. Let it take them: def f(y_true, y_pred): ...
+    """
+    if isinstance(function, BuiltinFunctionType):  # written in C, where a signature may be missing or wrong
+        return
+    try:
+        inspect.signature(function).bind(*names, **given)
+    except ValueError:
+        return
+    except TypeError:
+        name = getattr(function, "__qualname__", type(function).__name__).rpartition("<locals>.")[2]
+        values = ", ".join(names)
+        raise TypeError(
+            say(f"{role} {name:.60} is called with {values}. Let it take them: def f({values}): ...")
+        ) from None
+
+
+def check_given(call: Callable[..., Any], args: Sequence[Any], given: Mapping[str, Any]) -> None:
+    """Raise TypeError if `call` knows a name not, needs another argument, or takes fewer."""
+    check_names_given(call, given)
+    _check_count(call.__name__, call, args, given)
 
 
 def tells_names(call: Call) -> Call:
-    """Decorator for functions without **kwargs: an unknown name is refused with the one that was meant."""
+    """Decorator for functions without **kwargs: an unknown name is refused with the one that was meant.
+
+    So are calls without an argument that is needed, or with too many.
+    """
 
     @functools.wraps(call)
     def wrapped(*args: Any, **kwargs: Any) -> Any:
         try:
             return call(*args, **kwargs)
         except TypeError:
-            check_names_given(call, kwargs)
+            check_given(call, args, kwargs)
             raise
 
     return wrapped  # type: ignore[return-value]
+
+
+class _SignatureOfInit:
+    """What `help` and editors show as the arguments of a class: those of `__init__`, and not of `__new__`."""
+
+    def __get__(self, instance: Any, cls: type) -> inspect.Signature | None:
+        if instance is not None:
+            return None  # an object that can be called has the signature of its __call__
+        if _takes_nothing(cls):
+            return inspect.Signature()
+        of_init = inspect.signature(cls.__init__)  # type: ignore[misc]
+        return of_init.replace(parameters=list(of_init.parameters.values())[1:])
 
 
 class KnownArguments:
@@ -92,11 +166,45 @@ class KnownArguments:
     Only minidl's own classes do so: what a class of yours takes, it takes as it likes.
     """
 
+    __signature__ = _SignatureOfInit()
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "__init__" in cls.__dict__ and cls.__module__.startswith("minidl."):
+            cls.__init__ = _counted(cls.__init__)  # type: ignore[method-assign]
+
     def __new__(cls, *args: Any, **given: Any) -> Self:
-        known = _names(cls) if given and cls.__module__.startswith("minidl.") else None  # type: ignore[arg-type]
+        if (args or given) and _takes_nothing(cls):  # Python asks only classes without a __new__
+            got = shown(args[0] if args else next(iter(given)))
+            raise TypeError(say(f"{cls.__name__} takes no arguments, got {got}."))
+        if given and cls.__module__.startswith("minidl."):
+            cls._check_names(given)
+        return super().__new__(cls)
+
+    @classmethod
+    def _check_names(cls, given: Mapping[str, Any]) -> None:
+        """Raise TypeError for an argument whose name the constructor does not know."""
+        known = _names(cls)  # type: ignore[arg-type]
         if known is not None:
             _refuse_unknown(cls.__name__, given, known)
-        return super().__new__(cls)
+
+
+def _counted(init: Callable[..., None]) -> Callable[..., None]:
+    """`init`, whose complaints about missing arguments, or too many, name the class and what it needs."""
+
+    @functools.wraps(init)
+    def wrapped(self: Any, *args: Any, **kwargs: Any) -> None:
+        try:
+            init(self, *args, **kwargs)
+        except TypeError:
+            _check_count(type(self).__name__, init, (self, *args), kwargs)
+            raise
+
+    return wrapped
+
+
+def _takes_nothing(cls: type) -> bool:
+    return cls.__init__ is object.__init__  # type: ignore[misc]
 
 
 @cache

@@ -18,14 +18,8 @@ from minidl.utils.keywords import meant
 
 __all__ = ["MISFITS", "OutOfRangeError", "misfit"]
 
-MISFITS = (
-    TypeError,
-    ValueError,
-    IndexError,
-    OverflowError,
-    KeyError,
-    AttributeError,
-)  # what a bad argument causes
+# What a bad argument causes.
+MISFITS = (TypeError, ValueError, IndexError, OverflowError, KeyError, AttributeError)
 
 
 class OutOfRangeError(IndexError, ValueError):

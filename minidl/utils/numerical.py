@@ -7,10 +7,12 @@ import numpy as np
 from minidl.backend import Array
 from minidl.messages import say
 from minidl.utils.checks import number, whole_number
+from minidl.utils.keywords import tells_names
 
 __all__ = ["normalize", "to_categorical"]
 
 
+@tells_names
 def to_categorical(x: Any, num_classes: int | None = None) -> Array:
     """Class labels as one-hot rows, the form that `categorical_crossentropy` takes.
 
@@ -68,6 +70,7 @@ def _refuse_wrong_labels(labels: Array, num_classes: int | None) -> None:
         raise ValueError(say(f"to_categorical expects whole labels {allowed}, got {got}."))
 
 
+@tells_names
 def normalize(x: Any, axis: int = -1, order: float = 2) -> Array:
     """`x` divided by its norm along an axis, so that the result has norm 1 there.
 
@@ -90,6 +93,10 @@ def normalize(x: Any, axis: int = -1, order: float = 2) -> Array:
     if not (isinstance(order, float) and order == np.inf):
         order = number("normalize", "order", order, above=0)
     x = np.asarray(x)
+    if x.dtype.kind not in "biufc":
+        raise TypeError(
+            say(f"normalize expects numbers, got an array of {x.dtype}. Convert it to numbers first.")
+        )
     axis = whole_number("normalize", "axis", axis, -x.ndim, x.ndim - 1)
     if x.dtype.kind not in "fc":
         x = x.astype(np.float64)

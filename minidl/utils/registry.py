@@ -17,6 +17,7 @@ from types import MappingProxyType
 from typing import Any, Self, TypeVar
 
 from minidl.messages import say
+from minidl.utils.checks import either
 from minidl.utils.keywords import KnownArguments
 
 __all__ = [
@@ -103,9 +104,9 @@ def lookup(kind: str, names: Mapping[str, T], identifier: str) -> T:
     wanted = _folded(identifier)
     if wanted in spellings:
         return names[spellings[wanted]]
-    close = [repr(spellings[name]) for name in difflib.get_close_matches(wanted, spellings)]
+    close = [spellings[name] for name in difflib.get_close_matches(wanted, spellings)]
     known = ", ".join(sorted(spellings.values(), key=str.lower)[:12])
-    hint = f"Did you mean {' or '.join(close)}?" if close else f"Known names: {known} ..."
+    hint = f"Did you mean {either(close)}?" if close else f"Known names: {known} ..."
     raise ValueError(say(f"Unknown {kind} {identifier[:60]!r}. {hint}"))
 
 
@@ -236,7 +237,7 @@ def get_object(
         return found
     raise TypeError(
         say(
-            f"Expected a {kind}: a name, a callable, a config dict or None; "
+            f"Expected a{'n' if kind[0] in 'aeiou' else ''} {kind}: a name, a callable, a config dict or None; "
             f"got {type(identifier).__name__} {identifier!r:.80}."
         )
     )

@@ -238,11 +238,11 @@ def test_training_inside_a_callback():
     ("callbacks", "message"),
     [
         ([5], "got 5. Derive it from Callback"),
-        ([Callback], r"got <class .*Callback'>. Pass an instance: add \(\)"),
+        ([Callback], r"got the class Callback. Make an instance: Callback\(...\)"),
         ("early_stopping", "got 'early_stopping'"),
         ([None], "got None"),
         ([[Callback()]], r"got \[<"),
-        (lambda: None, "got <function"),
+        (lambda: None, "got the function <lambda>. Wrap a function"),
     ],
 )
 def test_only_callbacks(callbacks, message):

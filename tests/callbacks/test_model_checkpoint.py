@@ -116,6 +116,8 @@ def test_a_metric_that_is_missing_or_an_array_saves_every_time_and_warns_once(tm
 def test_a_number_of_unknown_direction_is_told_even_where_it_is_missing(tmp_path):
     with pytest.raises(ValueError, match="cannot tell whether 'strange' should become more or less"):
         fit(ModelCheckpoint(tmp_path / "a.keras", monitor="strange", save_best_only=True))
+    with pytest.raises(ValueError, match="Did you mean 'val_loss'"):
+        fit(ModelCheckpoint(tmp_path / "a.keras", monitor="val_los", save_best_only=True))
 
 
 def test_it_says_what_it_does(tmp_path, capsys):
@@ -153,12 +155,12 @@ def test_a_name_that_cannot_be_made(tmp_path):
         (
             {"filepath": "model.h5"},
             ValueError,
-            r"end in .keras with save_weights_only=False, got 'model.h5'",
+            r"end in '.keras' with save_weights_only=False, got 'model.h5'",
         ),
         (
             {"filepath": "a.keras", "save_weights_only": True},
             ValueError,
-            r"end in .weights.h5 or .npz or .safetensors",
+            r"end in '.weights.h5' or '.npz' or '.safetensors'",
         ),
         ({"save_freq": "batch"}, ValueError, "save_freq to be 'epoch' or a number of batches, got 'batch'"),
         ({"save_freq": 0}, ValueError, "save_freq to be a whole number >= 1, got 0"),

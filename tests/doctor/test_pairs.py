@@ -38,6 +38,13 @@ PAIRS = {
     "NaN in y": Pair(
         "error", "NaN", "y holds values", lambda: p.amounts(y=p.spoilt(np.nan)[:, 1:2]), p.amounts
     ),
+    "two linear layers": Pair(
+        "note",
+        "activation",
+        "no more than one Dense layer",
+        lambda: p.amounts(layers=[L.Dense(8), L.Dense(1)]),
+        p.amounts,
+    ),
     "pixels": Pair("warning", "scale", "as pixels do", lambda: p.images(255), lambda: p.images(1)),
     "features of different size": Pair(
         "warning", "scale", "number 3 has a standard deviation", lambda: p.amounts(x=huge), p.amounts
@@ -423,6 +430,17 @@ def test_the_healthy_twin_is_not_suspected(name):
     report = minidl.doctor(*pair.healthy())
     assert report.ok, str(report)
     assert matching(report, pair) == []
+
+
+def test_numbers_of_words_are_not_to_be_standardised_even_where_the_model_does_not_run():
+    model, x, y = p.tokens(True)
+    findings = minidl.doctor(model, x + 1000, y).findings
+    assert [f.topic for f in findings] == ["shapes"], findings
+
+
+def test_a_learning_rate_far_too_low_is_told_from_a_model_that_cannot_learn():
+    model, x, y = p.amounts(optimizer=p.ADAM(1e-9))
+    assert [f.topic for f in minidl.doctor(model, x, y).findings] == ["learning rate"]
 
 
 def test_one_batch_is_learnt_by_heart_if_asked():

@@ -3,11 +3,14 @@
 Words are parted by |. What a case is called says what is wrong.
 """
 
+import itertools
+
 import numpy as np
 import pandas as pd
 from errors.refused import BCE, CCE, HOT, IDS, IMAGES, LABELS, SCCE, SERIES, STEPS, YES, Kind, N, X, Y, ending
 
 from minidl import losses, metrics
+from minidl.layers import Dense
 from minidl.utils import PyDataset
 
 
@@ -47,6 +50,25 @@ class Given(PyDataset):
 
     def __getitem__(self, i):
         return self.given[i]
+
+
+class Sparse:
+    """As those of SciPy: it has a shape, and no length."""
+
+    shape = (N, 4)
+
+    def __len__(self):
+        raise TypeError("ambiguous")
+
+    def toarray(self):
+        return X
+
+
+class Watched:
+    """As a tensor of PyTorch with a gradient."""
+
+    def __array__(self, dtype=None, copy=None):
+        raise RuntimeError("Use detach().")
 
 
 V, T = ValueError, TypeError
@@ -160,8 +182,8 @@ SHAPES |= {
 OBJECTS = "holds Python objects, not numbers (dtype object)|np.asarray"
 NO_NUMBERS = {  # of x and of y alike: how the data is spoiled, the error, words behind the name of the part
     "None": (lambda a: None, V, ""),
-    "strings": (lambda a: a.astype(str), T, "expects real numbers, got dtype <U32|np.unique"),
-    "bytes": (lambda a: a.astype("S"), T, "expects real numbers, got dtype |np.unique"),
+    "strings": (lambda a: a.astype(str), T, "expects real numbers, got dtype <U32"),
+    "bytes": (lambda a: a.astype("S"), T, "expects real numbers, got dtype |"),
     "list of text": (lambda a: ["a"] * N, T, "expects real numbers, got dtype <U1"),
     "complex": (lambda a: a * 1j, T, "expects real numbers, got dtype complex64|np.abs"),
     "objects": (lambda a: a.astype(object), T, OBJECTS),
@@ -210,6 +232,29 @@ for what, (spoiled, error, words) in NO_NUMBERS.items():
     ):
         KINDS_OF_DATA[f"{part}: {what}"] = ("line", call, error, WORDS.get((part, what), f"{part} |{words}"))
 KINDS_OF_DATA |= {
+    "x: x and y in one tuple": (
+        "line",
+        lambda m: m.fit((X, Y)),
+        V,
+        "got several, of shapes (12, 4), (12, 1)|fit(x, y)",
+    ),
+    "x: text that is a path": ("line", predict("cat.png"), T, "got str|Read the file first"),
+    "x: words": ("words", predict([["the", "cat"]]), T, "got dtype <U3|with a Tokenizer"),
+    "y: names of classes": ("classes", fit(y=["a", "b", "c"] * 4), T, "got dtype <U1|np.unique(y"),
+    "x: sparse": ("line", lambda m: m.fit(Sparse(), Y), T, "x is sparse (Sparse)|Pass x.toarray()"),
+    "x: with a gradient": (
+        "line",
+        lambda m: m.fit(Watched(), Y),
+        T,
+        "x cannot be made an array: Use detach()",
+    ),
+    "evaluate: no y": ("line", lambda m: m.evaluate(X, verbose=0), V, "Pass y too"),
+    "layer: a layer": (
+        "line",
+        lambda m: m.layers[0](Dense(2, name="d")),
+        T,
+        "got the layer d (Dense)|layer(inputs)",
+    ),
     "x: number": ("line", fit(3.0), T, "x expects arrays, lists, pandas objects or batches, got float"),
     "y: number": (
         "line",
@@ -719,6 +764,25 @@ HELD_OUT |= {
 }
 
 GENERATORS = {
+    "one sample after the other": (
+        "line",
+        lambda m: m.fit(zip(X, Y, strict=True), verbose=0),
+        V,
+        "x has 4 samples and y has 1|A batch of one is x[None], y[None]",
+    ),
+    "endless": (
+        "line",
+        lambda m: m.fit(itertools.cycle([(X, Y)]), verbose=0),
+        V,
+        "cycle never ends|steps_per_epoch=",
+    ),
+    "class of a dataset": ("line", lambda m: m.fit(Given, verbose=0), T, "got type. Call it"),
+    "half a batch": (
+        "line",
+        lambda m: m.fit(Given([(X, Y)], 2.5), verbose=0),
+        T,
+        "Given|a whole number from __len__",
+    ),
     "no batch": ("line", batches(), V, "The generator yields no batch"),
     "no batch to predict": (
         "line",

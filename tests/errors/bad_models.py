@@ -1,9 +1,12 @@
 """Models that must be refused where they are built, compiled or first used: the call, the error, words of its message."""
 
+import math
+
 import numpy as np
 from errors.refused import BCE, HOT, IMAGES, LABELS, SCCE, SERIES, N, X, Y, ending
 
 from minidl import layers, losses
+from minidl.callbacks import Callback, LambdaCallback
 from minidl.layers import (
     GRU,
     LSTM,
@@ -81,6 +84,17 @@ def fitted(parts, x, y, loss="mse"):
     model = parts if isinstance(parts, Model) else Sequential(parts)
     model.compile("adam", loss)
     return model.fit(x, y, verbose=0)
+
+
+def compiled_with(loss="mse", **options):
+    model = Sequential([four(), Dense(1)])
+    model.compile("adam", loss, **options)
+    return model
+
+
+class NoLogs(Callback):
+    def on_epoch_end(self, epoch):
+        pass
 
 
 class Own(Model):
@@ -527,6 +541,56 @@ CASES = {
         lambda m: m.set_weights([np.ones((3, 1)), np.ones(1)]),
         V,
         "dense/kernel has shape (4, 1), got (3, 1)",
+    ),
+    "regularizer: of several numbers": (
+        lambda m: fitted([four(), Dense(1, kernel_regularizer=lambda w: w)], X, Y),
+        V,
+        "The regularizer of dense_1/kernel must return one number, got shape (4, 1)|ops.sum",
+    ),
+    "regularizer: without return": (
+        lambda m: fitted([four(), Dense(1, kernel_regularizer=lambda w: None)], X, Y),
+        V,
+        "must return one number, got None",
+    ),
+    "activation: of the module math": (
+        lambda m: fitted([four(), Dense(1, activation=math.tanh)], X, Y),
+        T,
+        "A Tensor of shape (12, 1) is no float|np.f",
+    ),
+    "trainable: a word": (
+        lambda m: setattr(m.layers[0], "trainable", "no"),
+        T,
+        "Dense expects trainable to be True or False, got 'no'",
+    ),
+    "metric: without return": (
+        lambda m: compiled_with(metrics=[lambda y, p: None]).fit(X, Y, verbose=0),
+        T,
+        "The metric lambda returned None",
+    ),
+    "loss: of one argument": (
+        lambda m: compiled_with(loss=lambda y: y),
+        T,
+        "The loss <lambda> is called with y_true, y_pred|def f(y_true, y_pred)",
+    ),
+    "metric: of one argument": (
+        lambda m: compiled_with(metrics=[lambda y: y]).fit(X, Y, verbose=0),
+        T,
+        "The metric <lambda> is called with y_true, y_pred",
+    ),
+    "callback: a method without logs": (
+        lambda m: m.fit(X, Y, callbacks=[NoLogs()], verbose=0),
+        T,
+        "The callback's NoLogs.on_epoch_end is called with epoch, logs",
+    ),
+    "callback: a function without logs": (
+        lambda m: m.fit(X, Y, callbacks=[LambdaCallback(on_epoch_end=lambda epoch: 1)], verbose=0),
+        T,
+        "is called with epoch, logs",
+    ),
+    "gradients: no pairs": (
+        lambda m: m.optimizer.apply_gradients([np.ones(3)]),
+        V,
+        "adam expects pairs (gradient, variable)",
     ),
     "no room": (
         lambda m: ZeroPadding1D(2**42)(np.ones((1, 1, 1))),

@@ -3,6 +3,7 @@
 Data that fits, in whatever form it comes, is not.
 """
 
+import warnings
 from itertools import islice
 
 import numpy as np
@@ -33,6 +34,7 @@ from errors.refused import (
 )
 
 from minidl import losses, optimizers
+from minidl.callbacks import Callback
 from minidl.layers import BatchNormalization, Dense, Dropout, Input, Layer
 from minidl.models import Sequential
 from minidl.models.not_finite import Alarm
@@ -292,6 +294,21 @@ def test_a_weight_that_is_not_finite_any_more():
     assert "dense/kernel is not finite since an earlier step" in warning(lambda: model.fit(X, Y, verbose=0))
     assert "is nan. The cause: " in warning(lambda: model.evaluate(X, Y, verbose=0))
     assert "in this batch is nan" in warning(lambda: model.train_on_batch(X, Y))
+
+
+def test_an_evaluation_inside_of_fit_has_an_alarm_of_its_own():
+    class Evaluated(Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            self.model.evaluate(X, Y, verbose=0)
+
+    model = KINDS["line"].make()
+    batches = [(X, Y), (X, Y * np.nan), (X, Y)]
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        model.fit(iter(batches), steps_per_epoch=1, epochs=3, verbose=0, callbacks=[Evaluated()])
+    told = [str(w.message).partition(" is nan")[0] for w in caught]
+    assert told[0].endswith("in batch 1 of epoch 2")
+    assert [text.endswith("in evaluation") for text in told] == [False, True, True]
 
 
 def test_a_training_that_diverges():

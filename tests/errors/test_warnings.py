@@ -80,7 +80,21 @@ def missing(callback):
     return lambda: model().fit(X, Y, callbacks=[callback], verbose=0)
 
 
+class CutOff(layers.Layer):
+    """The graph ends in its call."""
+
+    def call(self, x):
+        return np.maximum(x.numpy(), 0)
+
+
+def cut_off():
+    made = models.Sequential([layers.Input((2,)), layers.Dense(2, name="d"), CutOff(), layers.Dense(1)])
+    made.compile("sgd", "mse")
+    made.fit(X, Y, epochs=2, verbose=0)
+
+
 WE_WARN = {
+    "trainer: gradients do not exist for some weights": (cut_off, "No gradient reaches d/kernel, d/bias:"),
     "losses: categorical_crossentropy over one class": (one_class, "categorical_crossentropy"),
     "metrics: R2Score with more predictors than samples": (lambda: adjusted_r2(3, 5), "R2Score"),
     "metrics: R2Score divides by zero": (lambda: adjusted_r2(3, 2), "R2Score"),

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from minidl import config, losses
 from minidl.tensor import Tensor
+from minidl.utils.registry import custom_object_scope
 
 CLASSES = [
     losses.BinaryCrossentropy, losses.CategoricalCrossentropy, losses.CategoricalHinge, losses.CosineSimilarity,
@@ -262,6 +263,18 @@ def test_names():
     assert losses.MeanSquaredError().name == "mean_squared_error"
     with pytest.raises(NotImplementedError, match="OwnLoss must define call"):
         OwnLoss()([1.0], [1.0])
+
+
+def test_a_loss_of_ones_own_by_its_name():
+    """Its name may be one that a beginner takes for a loss of ours."""
+
+    def rmse(y_true, y_pred):
+        return np.sqrt(np.mean(np.square(y_true - y_pred), axis=-1))
+
+    with pytest.raises(ValueError, match="Unknown loss 'rmse'"):
+        losses.as_loss("rmse")
+    with custom_object_scope({"rmse": rmse}):
+        assert losses.as_loss("rmse")([[0.0, 0.0]], [[3.0, 3.0]]).numpy() == 3
 
 
 def test_functions_that_are_not_losses():

@@ -113,6 +113,7 @@ def test_both_languages_fill_in_the_same(entry):
     assert numbers <= set(range(len(entry.pieces) - 1))
     assert re.search("[가-힣]", entry.korean) or letters(HOLE.join(entry.pieces)) < 16
     assert "\x1b" not in entry.korean
+    assert re.sub(r"\{\d\}", "", entry.korean).count("{") == "".join(entry.pieces).count("{")  # of code
 
 
 @pytest.mark.parametrize(
@@ -133,6 +134,33 @@ def test_what_was_filled_in_may_be_anything():
     assert translated("") == ""
 
 
+HOOK = "Override compute_loss for a loss of your own, or write the loop with optimizer.apply(gradients, variables)."
+KEEP = "Write self.u = u in __init__, or define get_config()."
+
+
+@pytest.mark.parametrize(
+    ("english", "korean"),
+    [
+        ("Add expects a to be a file, got '/x/b.h5'.", "'/x/b.h5'"),
+        (
+            "Bidirectional expects layer to be a recurrent layer, such as LSTM(32), got the class LSTM.",
+            "클래스 LSTM",
+        ),
+        ("M.train_step would never be called: minidl has no such hook. " + HOOK, "M.train_step은"),
+        ("l does not keep its argument 'u', so get_config() cannot tell its value. " + KEEP, "self.u = u"),
+        ("Conv2D expects padding to be 'valid' or 'same', got 'causal'.", "'valid' 또는 'same'"),
+        ("Dropout expects rate to be a number >= 0 and <= 1, got 50.", ">= 0, <= 1"),
+        (
+            "binary_crossentropy expects targets from 0 to 1, got 2 at row 3 of this batch. Mend.",
+            "이 배치의 3번 행",
+        ),
+        ("save: Could not be written: No such file or directory.", "No such file or directory"),
+    ],
+)
+def test_values_inside_a_sentence_stay_whole(english, korean):
+    assert korean in translated(english)
+
+
 @pytest.mark.parametrize(
     ("variables", "language"),
     [
@@ -142,6 +170,8 @@ def test_what_was_filled_in_may_be_anything():
         ({"LANG": "ko_KR.UTF-8"}, "ko"),
         ({"LC_ALL": "ko_KR.UTF-8", "LANG": "en_US.UTF-8"}, "ko"),
         ({"LC_ALL": "C.UTF-8", "LANG": "ko_KR.UTF-8"}, "en"),
+        ({"LANG": "ko.UTF-8"}, "ko"),
+        ({"MINIDL_LANG": "ko-KR"}, "ko"),
         ({"LANG": "kok_IN"}, "en"),  # Konkani is another language
         ({"LANG": "de_DE.UTF-8"}, "en"),
         ({"MINIDL_LANG": "", "LANG": "ko"}, "ko"),
@@ -170,6 +200,14 @@ ERRORS = [
     lambda: minidl.models.load_model(__file__),
     lambda: layers.Conv2D(2, 3, actvation="relu"),
     lambda: minidl.Tensor([1.0, 2.0]).backward(),
+    lambda: layers.Conv2D(2, 3, padding="causal"),
+    lambda: layers.Conv2D(32),
+    lambda: layers.Concatenate(1, 2),
+    lambda: layers.Bidirectional(layers.LSTM),
+    lambda: layers.Dense(64, 32),
+    lambda: layers.Dropout(50),
+    lambda: float(minidl.Tensor([1.0, 2.0])),
+    lambda: losses.LossFunctionWrapper(lambda y: y),
 ]
 
 

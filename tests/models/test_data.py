@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from minidl import Tensor
+from minidl.models import sources
 from minidl.models.class_weights import checked_class_weight, class_weights
 from minidl.models.data import Batch, as_batch, checked_array, one_batch, split
 from minidl.models.sources import ArraySource, GeneratorSource, SequenceSource, source
@@ -89,8 +90,8 @@ def test_series_booleans_and_what_only_knows_array():
         ([[1, 2], [3]], ValueError, "x has rows of different lengths. Pad them"),
         (np.array([[1], [2, 3]], object), TypeError, "x holds Python objects"),
         (pd.DataFrame({"a": [1, 2], "b": ["u", "v"]}), TypeError, "x holds Python objects"),
-        (["a", "b"], TypeError, r"got dtype <U1. For names of classes: names, y = np.unique"),
-        ([b"a"], TypeError, "For names of classes"),
+        (["a", "b"], TypeError, r"got dtype <U1. Numbers in text: .* with a Tokenizer"),
+        ([b"a"], TypeError, "Words: number them first"),
         (np.ones(3, complex), TypeError, r"expects real numbers, got dtype complex128. Take the real part"),
         (np.ones(3, "datetime64[D]"), TypeError, r"datetime64\[D\]. Convert it to numbers first"),
         (
@@ -394,3 +395,10 @@ def test_a_table_with_columns_of_different_kinds():
     assert checked_array(frame[["n"]], "x").dtype == np.int64
     with pytest.raises(TypeError, match="Python objects"):
         checked_array(frame.assign(name=["a", "b"]), "x")
+
+
+def test_a_generator_that_does_not_end_is_told_of(monkeypatch):
+    monkeypatch.setattr(sources, "_MANY", 3)
+    batch = (np.ones((2, 1)), np.ones(2))
+    with pytest.warns(UserWarning, match=r"has given 3 batches .* pass steps_per_epoch"):
+        assert len(list(GeneratorSource(batch for _ in range(5)).epoch())) == 5

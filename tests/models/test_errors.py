@@ -195,7 +195,11 @@ CASES = {
         "fit expects class_weight to be a dict class -> weight",
     ),
     "shuffle": (fit(shuffle="batch"), TypeError, "fit expects shuffle to be True or False, got 'batch'"),
-    "verbose": (fit(verbose="loud"), ValueError, "expect verbose to be 'auto', 0, 1, 2 or 3, got 'loud'"),
+    "verbose": (
+        fit(verbose="loud"),
+        ValueError,
+        "expect verbose to be 'auto' or a number, 0 to 3, got 'loud'",
+    ),
     "callback": (fit(callbacks=[5]), TypeError, "expect callbacks to be Callback objects, got 5"),
     "generator and y": (fit(x=iter([(X, Y)])), ValueError, "yields whole batches .* leave out y"),
     "generator ends": (

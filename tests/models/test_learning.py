@@ -276,6 +276,7 @@ class TestAgainstKeras:
         ],
         ids=lambda a: " ".join(a) or "plain",
     )
+    @pytest.mark.filterwarnings("ignore:class_weight has no weight")
     def test_the_same_history_and_evaluation(self, keras, arguments):
         labels = np.arange(60) % 3
         arguments = {"epochs": 2, "shuffle": False, "verbose": 0, **arguments}

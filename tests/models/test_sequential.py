@@ -196,7 +196,7 @@ def test_names_are_unique_and_a_layer_is_used_once():
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        (Dense, r"expects layers, got <class .*Dense'>. Make an instance: Dense\(...\)"),
+        (Dense, r"expects layers, got the class Dense. Make an instance: Dense\(...\)"),
         ("dense", "expects layers, got 'dense'"),
         (np.zeros(3), "expects layers"),
         (None, "expects layers, got None"),

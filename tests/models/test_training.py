@@ -342,6 +342,7 @@ def test_a_penalty_on_the_output_is_divided_by_the_batch_size():
     assert model.fit(X, Y, batch_size=5, verbose=0).history["loss"] == pytest.approx([wanted], rel=1e-6)
 
 
+@pytest.mark.filterwarnings("ignore:No gradient reaches")
 def test_a_penalty_alone_can_be_trained_on():
     model = Sequential([Input(shape=(4,)), Dense(1, kernel_initializer="ones", kernel_regularizer="l2")])
     model.compile(optimizers.SGD(1.0))

@@ -2,7 +2,6 @@
 
 import itertools
 import os
-import resource
 import shutil
 import signal
 import subprocess
@@ -18,7 +17,6 @@ from mutation.mutants import Mutant, path_of
 from mutation.selection import responsible
 
 _COPIED = ["minidl", "kernels", "tests", "examples", "conftest.py", "pyproject.toml", "README.md", "LICENSE"]
-_MEMORY = 12 << 30  # bytes a run may take: a fault may ask for an array of any size
 PATIENCE = 60  # seconds that a run with a fault may take, beside four times what it takes without
 COMPILING = (
     300  # and more for a kernel, which is compiled anew: the runs without a fault find theirs in the cache
@@ -130,7 +128,7 @@ class Sandbox:
         }
         run = subprocess.Popen(
             command, cwd=self.root, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-            errors="replace", start_new_session=True, preexec_fn=_hold_memory,
+            errors="replace", start_new_session=True,
         )  # fmt: skip
         try:
             output, _ = run.communicate(timeout=limit)
@@ -138,10 +136,6 @@ class Sandbox:
             os.killpg(run.pid, signal.SIGKILL)
             return None, run.communicate()[0]
         return run.returncode, output
-
-
-def _hold_memory() -> None:
-    resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
 
 
 def _reason(status: int | None, output: str) -> str:

@@ -41,6 +41,11 @@ def both(run):
     agree(got, wanted, "float32", peer)
 
 
+def off_zero(weight):
+    """`weight` without zeros: there the slope of |w| is 0 in minidl and 1 in Keras on JAX (gradients/kinks.py)."""
+    return np.where(weight == 0, 0.125, weight)
+
+
 @pytest.mark.parametrize("cls", [c for c in LAYERS if c is not layers.InputLayer], ids=lambda c: c.__name__)
 @examples(2)
 @given(data=st.data(), seed=seeds)
@@ -57,7 +62,7 @@ def test_twenty_steps_of_every_layer(cls, data, seed):
         tested = case.made(getattr(L, cls.__name__), L)
         model = library.Sequential([L.Input(case.sample), tested, L.Flatten(), L.Dense(2)])
         model.compile(library.optimizers.SGD(0.01), "mse")
-        start[:] = start or rounded(*model.get_weights())
+        start[:] = start or rounded(*map(off_zero, model.get_weights()))
         model.set_weights(start)
         dtype = library.config.floatx()
         losses = [float(model.train_on_batch(x.astype(dtype), y.astype(dtype))) for _ in range(STEPS)]

@@ -438,6 +438,7 @@ def theirs():
     st.sampled_from([0.0, 7, 2.5]),
 )
 def test_padding_as_keras(theirs, sequences, maxlen, dtype, padding, truncating, value):
+    assume(value != 2.5 or dtype in ("float32", object))  # to Keras it is 2; here it is refused
     sequences = [[abs(i) for i in s] for s in sequences]
     y, expected = (
         f(sequences, maxlen, dtype, padding, truncating, value) for f in (pad_sequences, theirs[0])

@@ -142,7 +142,7 @@ def test_get_takes_every_form():
     assert get_object("initializer", NAMES, GlorotUniform).seed is None
     assert get_object("initializer", NAMES, "glorot_uniform").seed is None
     assert get_object("initializer", NAMES, serialize_object(instance)).seed == 5
-    with pytest.raises(TypeError, match="Expected a initializer"):
+    with pytest.raises(TypeError, match="Expected an initializer"):
         get_object("initializer", NAMES, 3)
 
 

@@ -7,6 +7,7 @@ from minidl.layers.arguments import sizes_or_none
 from minidl.layers.base import Layer
 from minidl.messages import say
 from minidl.symbolic import Call, Shape, SymbolicTensor
+from minidl.utils.keywords import tells_names
 
 __all__ = ["Input", "InputLayer"]
 
@@ -74,6 +75,7 @@ class InputLayer(Layer):
         return {"batch_shape": self.batch_shape, "dtype": self.dtype, "name": self.name}
 
 
+@tells_names
 def Input(
     shape: Sequence[int | None] | None = None,
     batch_size: int | None = None,

@@ -19,7 +19,7 @@ from minidl.primitives.joining import concatenate
 from minidl.primitives.shaping import flip
 from minidl.symbolic import Shape
 from minidl.tensor import Tensor
-from minidl.utils.checks import one_of
+from minidl.utils.checks import one_of, shown
 
 __all__ = ["Bidirectional"]
 
@@ -69,10 +69,10 @@ class Bidirectional(Layer):
         for argument, part in (("layer", layer), ("backward_layer", backward_layer)):
             needed = part is not None or argument == "layer"
             if needed and not (isinstance(part, Layer) and hasattr(part, "go_backwards")):
+                mend = f" Make an instance: {part.__name__:.40}(...)." if isinstance(part, type) else ""
                 raise ValueError(
                     say(
-                        f"Bidirectional expects {argument} to be a recurrent layer, such as LSTM(32), got {part!r:.80}."
-                        f"{' Make an instance: add ().' if isinstance(part, type) else ''}"
+                        f"Bidirectional expects {argument} to be a recurrent layer, such as LSTM(32), got {shown(part)}.{mend}"
                     )
                 )
         one_of("Bidirectional", "merge_mode", merge_mode, *_MERGES, None)

@@ -23,6 +23,7 @@ from minidl.messages import say
 from minidl.primitives.joining import stack, unstack
 from minidl.symbolic import Shape
 from minidl.tensor import Tensor
+from minidl.utils.checks import shown
 
 __all__ = ["TimeDistributed"]
 
@@ -49,7 +50,7 @@ class TimeDistributed(Layer):
         layer = layer_or_described(layer)
         if not isinstance(layer, Layer):
             mend = " Make an instance: TimeDistributed(Dense(8))." if isinstance(layer, type) else ""
-            raise ValueError(say(f"TimeDistributed expects a layer, got {layer!r:.80}.{mend}"))
+            raise ValueError(say(f"TimeDistributed expects a layer, got {shown(layer)}.{mend}"))
         super().__init__(**{"dtype": layer.dtype, **kwargs})
         self.layer = layer
 

@@ -73,7 +73,7 @@ def test_what_cannot_be_drawn_is_told(tmp_path):
     model, file = chain(minidl), tmp_path / "m.svg"
     for message, options in (
         (r"to_file to end in \.png, \.svg or \.pdf, got .*m\.bmp", {"to_file": tmp_path / "m.bmp"}),
-        ("rankdir 'TB' .downwards. or 'LR'", {"rankdir": "up"}),
+        ("rankdir to be 'TB' or 'LR', got 'up'", {"rankdir": "up"}),
         ("dpi to be a number > 0, got 0", {"dpi": 0}),
         ("dpi to be a number > 0, got nan", {"dpi": float("nan")}),
         (r"too much\. Take dpi=\d+, or an \.svg", {"dpi": 1e6, "to_file": tmp_path / "m.png"}),
