@@ -64,6 +64,11 @@ class Objective:
         return self.outputs
 
     @property
+    def complete(self) -> bool:
+        """Whether each output has a loss; where one has none, what makes it is not trained, and nobody wonders."""
+        return self.outputs is None or all(output.loss is not None for output in self.outputs)
+
+    @property
     def only_loss(self) -> Any:
         """The loss of the only output; None if there are several."""
         return self.outputs[0].loss if self.outputs is not None and len(self.outputs) == 1 else None

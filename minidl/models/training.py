@@ -162,7 +162,7 @@ class Trainer:
     @quiet
     def _train_step(self, batch: Batch, tape: list[Applied] | None = None) -> Replay | None:
         """One step. If `tape` is a list, what is applied is taken down there, and made into a Replay if it can be."""
-        optimizer, chosen = self.optimizer, self._chosen
+        optimizer, chosen, objective = self.optimizer, self._chosen, self._objective
         optimizer.flat.clear_gradients()
         with CallContext() as context, random.training_step(int(optimizer.iterations)):
             with taken_down(tape):
@@ -188,7 +188,8 @@ class Trainer:
                         "layer use operators, NumPy functions or minidl.ops on the tensors, not .numpy() or .data."
                     )
                 )
-        chosen.look_at_gradients(self.name, weights)
+        if objective.complete:
+            chosen.look_at_gradients(self.name, weights)
         self._alarm.look(self, float(loss), batch, y_pred, True)
         self._score(loss, batch, y_pred)
         with postponed_interrupt():

@@ -20,9 +20,10 @@ import time
 import warnings
 from pathlib import Path
 
-os.environ.setdefault("MINIDL_KERNELS", "numpy")
-HOME = Path(tempfile.mkdtemp(prefix="hostile."))
-os.environ["MINIDL_HOME"] = str(HOME)
+HOME = Path(tempfile.gettempdir(), f"hostile.{os.getpid()}")
+if __name__ == "__main__":  # who only imports this keeps the home they have
+    HOME.mkdir(mode=0o700)
+    os.environ["MINIDL_HOME"] = str(HOME)
 
 from hostile import archives, contents, hdf5, loaders  # noqa: E402
 

@@ -268,7 +268,6 @@ def test_sample_weights(make, given, each):
         assert values["down_mae"] == pytest.approx(np.mean(np.abs(DOWN - down)), rel=1e-5)
 
 
-@pytest.mark.filterwarnings("ignore:No gradient reaches")
 def test_targets_of_outputs_without_a_loss_may_be_left_out():
     model = compiled(loss=["mse", None])
     up, _ = model.predict_on_batch([LEFT, RIGHT])
