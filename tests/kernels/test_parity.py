@@ -17,6 +17,7 @@ from strategies import normal, seeds
 from minidl.backend import kernels_on
 
 TOLERANCE = {"float32": 1e-5, "float64": 1e-12}
+RECURRENT = ("gru", "lstm", "simple_rnn")
 NAMES = sorted(KERNELS)
 PAIRS = [name for name in NAMES if name != "adam"]  # which have a way back
 RECURRENT = ("gru", "lstm", "simple_rnn")
@@ -73,6 +74,18 @@ def assert_same_numbers(got, wanted, scale=0.0):
         )
 
 
+def left_open(name, wanted, arrays, options, gradients):
+    """For each of `wanted`, of the reference, the scale at which twice its distance from float64 is tolerated.
+
+    Only recurrence needs it: along the steps it may enlarge what float32 rounds.
+    """
+    if name not in RECURRENT or wanted[0].dtype != np.float32:
+        return [0.0] * len(wanted)
+    exact = run_pair(REFERENCES[name], converted(arrays, "float64"), options, converted(gradients, "float64"))
+    pairs = zip(wanted, [*exact[0], *exact[1]], strict=True)
+    return [0.0 if a is None else 2 * largest(a - b) / TOLERANCE["float32"] for a, b in pairs]
+
+
 def run_pair(pair, arrays, options, gradients):
     """Outputs and input gradients."""
     result, cache = pair.forward(*arrays, **options)
@@ -127,10 +140,11 @@ def test_the_numbers_are_those_of_the_reference(name, data):
     wanted_outputs, wanted_dxs = run_pair(REFERENCES[name], arrays, case.options, gradients)
     assert len(outputs) == len(wanted_outputs)
     assert len(dxs) == len(wanted_dxs)
+    opened = iter(left_open(name, [*wanted_outputs, *wanted_dxs], arrays, case.options, gradients))
     for got, wanted in zip(outputs, wanted_outputs, strict=True):
-        assert_same_numbers(got, wanted, scale=largest(wanted) or largest(*arrays))
+        assert_same_numbers(got, wanted, scale=max(largest(wanted) or largest(*arrays), next(opened)))
     for got, wanted in zip(dxs, wanted_dxs, strict=True):
-        assert_same_numbers(got, wanted, scale=largest(*gradients))
+        assert_same_numbers(got, wanted, scale=max(largest(*gradients), next(opened)))
     for a, b in zip((*arrays, *gradients), before, strict=True):
         assert a is None or np.array_equal(a, b, equal_nan=a.dtype.kind == "f"), "an argument was changed"
 
