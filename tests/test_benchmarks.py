@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from minidl_kernels import cpu
 
+from minidl import config
+
 FOLDER = Path(__file__).parent.parent / "benchmarks"
 pytestmark = pytest.mark.skipif(not FOLDER.exists(), reason="benchmarks are not at hand")
 
@@ -15,7 +17,9 @@ pytestmark = pytest.mark.skipif(not FOLDER.exists(), reason="benchmarks are not 
 @pytest.fixture(autouse=True)
 def its_folder(monkeypatch):
     monkeypatch.syspath_prepend(str(FOLDER))
+    monkeypatch.setenv("OPENBLAS_NUM_THREADS", "1")  # as the guard would for its process
     yield
+    config.set_threads(None)
     for name, module in list(sys.modules.items()):
         if str(getattr(module, "__file__", None) or "").startswith(str(FOLDER)):
             del sys.modules[name]

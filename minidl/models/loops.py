@@ -20,7 +20,7 @@ from minidl.models.resuming import Resume, Run
 from minidl.models.scores import Scores
 from minidl.models.sources import ArraySource, Source, source
 from minidl.models.training import Trainer
-from minidl.models.whole_data import check_class_weight, check_whole, compare_classes, try_out
+from minidl.models.whole_data import check_class_weight, check_whole, compare_classes, sure_targets, try_out
 from minidl.utils.checks import flag, whole_number
 from minidl.utils.nested import flatten, packed
 
@@ -142,7 +142,9 @@ class Loops(Trainer):
                     hooks.call("on_epoch_begin", epoch, {})
                 if callbacks:  # which may have changed anything
                     replay = None
-                tape: list[Applied] | None = [] if undisturbed and replay is None and self._repeats else None
+                tape: list[Applied] | None = None
+                if undisturbed and replay is None and self._repeats:
+                    tape = [] if sure_targets(self._objective.only_loss, data) else None
                 for i, batch in run.batches(int(self.optimizer.iterations)):
                     if watch_begin:
                         hooks.call("on_train_batch_begin", i, {})

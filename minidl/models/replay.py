@@ -32,6 +32,7 @@ from minidl.messages import say
 from minidl.models.data import Batch
 from minidl.models.live import NotRepeatableError
 from minidl.models.routine import LARGEST, Routine
+from minidl.random import training_step
 from minidl.tensor import Tensor
 from minidl.utils.nested import flatten
 from minidl.variable import Variable
@@ -147,10 +148,13 @@ class Replay:
         """Whether `batch` has the shapes and types of the one that was taken down."""
         return bool(_shapes(batch) == self.shapes)
 
-    def run(self, batch: Batch) -> tuple[Array | None, Array]:
-        """Forward and backward on `batch`: output and loss. The gradients are left where the optimizer looks."""
+    def run(self, batch: Batch, step: int) -> tuple[Array | None, Array]:
+        """Forward and backward on `batch`, in step number `step`: output and loss.
+
+        The gradients are left where the optimizer looks.
+        """
         arrays = _arrays(batch)
-        routine = self._routine(arrays) if self.is_small else None
+        routine = self._routine(arrays, step) if self.is_small else None
         if routine is not None:
             return None if routine.y_pred is None else routine.y_pred.copy(), routine.loss
         values, caches = self.values.copy(), []
@@ -169,13 +173,14 @@ class Replay:
                 weight._receive(gradients[place])
         return None if self.y_pred is None else values[self.y_pred], values[self.loss]
 
-    def _routine(self, arrays: list[Any]) -> Routine | None:
+    def _routine(self, arrays: list[Any], step: int) -> Routine | None:
         """The step as a routine, run on these data; None where it cannot be one."""
         if self.routine is not None and self.routine.holds():
             self.routine.run(arrays)
             return self.routine
         try:
-            self.routine = Routine(self, arrays)
+            with training_step(step):  # where this fails, the same is drawn once more
+                self.routine = Routine(self, arrays)
         except NotRepeatableError:
             self.routine, self.is_small = None, False
         return self.routine

@@ -204,8 +204,9 @@ class Trainer:
     @np.errstate(all="ignore")  # as in a step of the optimizer
     def _repeat_step(self, batch: Batch, replay: Replay) -> None:
         """The same step on another batch, from what was taken down."""
-        with random.training_step(int(self.optimizer.iterations)) if replay.draws else nullcontext():
-            y_pred, loss = replay.run(batch)
+        step = int(self.optimizer.iterations)
+        with random.training_step(step) if replay.draws else nullcontext():
+            y_pred, loss = replay.run(batch, step)
         self._alarm.look(self, float(loss), batch, y_pred, True)
         output = batch.y if y_pred is None else Tensor(y_pred)  # without metrics only their number counts
         self.scores.update(float(loss), batch.y, output, None)

@@ -22,7 +22,7 @@ from minidl.tensor import no_grad
 from minidl.utils.nested import flatten
 from minidl.utils.warned import warn
 
-__all__ = ["check_class_weight", "check_whole", "compare_classes", "try_out"]
+__all__ = ["check_class_weight", "check_whole", "compare_classes", "sure_targets", "try_out"]
 
 _CLASSES = (BinaryCrossentropy, CategoricalCrossentropy, SparseCategoricalCrossentropy)
 
@@ -54,6 +54,21 @@ def _check_labels(loss: Any, end: Any, y: Any) -> None:
         sizes = end.shape[1:]
         if None not in sizes:
             class_labels(loss.name, y, (len(y), *sizes), loss.ignore_class, "")
+
+
+def sure_targets(loss: Any, source: Any) -> bool:
+    """Whether `loss` finds no target out of its bounds, so that a step that is replayed need not look at them.
+
+    >>> x = np.zeros((2, 1))
+    >>> sure_targets(BinaryCrossentropy(), ArraySource(Batch(x, np.array([0, 1]), None), 2, None))
+    True
+    >>> sure_targets(BinaryCrossentropy(), ArraySource(Batch(x, np.array([0, 2]), None), 2, None))
+    False
+    """
+    y = source.data.y
+    if type(loss) not in (BinaryCrossentropy, CategoricalCrossentropy):
+        return True  # no bounds, or looked at in each step
+    return isinstance(y, np.ndarray) and y.size > 0 and bool(y.min() >= 0 and y.max() <= 1)
 
 
 def _check_ids(model: Any, arrays: Sequence[Any]) -> None:

@@ -243,7 +243,8 @@ class Optimizer(Settings, ABC):
         clips = (self.clipvalue, self.clipnorm, self.global_clipnorm)
         decays = self.weight_decay and not (self.decays_in_rule and all(map(self.decays, variables)))
         special = any(v.constraint is not None or v.grad is None for v in variables)
-        if len(groups) != 1 or decays or any(clips) or special:
+        own = type(self).step is not Optimizer.step or "step" in vars(self)
+        if own or len(groups) != 1 or decays or any(clips) or special:
             return self.step
         w, g, slots = groups[0].values, groups[0].gradients, self._taken().groups[0]
 

@@ -306,3 +306,62 @@ def test_graphs_with_operators_give_the_same_numbers(replayed):
     one = of_graph(own=True)
     assert len(replayed) == 3
     agree(one, of_graph([Watcher()], own=True))
+
+
+# --- what goes wrong on the way, and what others have written ---------------------------------------------
+
+
+def test_a_rehearsal_that_fails_draws_no_second_mask(replayed):
+    def two_ways(callbacks=()):
+        set_random_seed(4)
+        a = L.Input((4, 3))
+        joined = L.Concatenate()(
+            [L.Dropout(0.5)(L.Dense(3)(a)), L.Dense(2)(a)]
+        )  # cut across rows on the way back
+        model = Model(a, L.Dense(2)(L.Flatten()(joined)))
+        model.compile("adam", "mse")
+        history = model.fit(*data(), batch_size=4, epochs=2, verbose=0, callbacks=list(callbacks)).history
+        return history, state(model)
+
+    agree(two_ways(), two_ways([Watcher()]))
+    assert len(replayed) == 3
+
+
+def test_the_step_of_an_own_optimizer_is_called(replayed):
+    steps = []
+
+    class Counting(optimizers.SGD):
+        def step(self):
+            steps.append(int(self.iterations))
+            super().step()
+
+    trained(DENSE, optimizer=Counting)
+    assert steps == [0, 1, 2, 3, 4, 5]
+    assert replayed
+
+
+def test_a_cell_that_is_no_layer_is_called_in_each_step(replayed):
+    class Growing:
+        state_size, calls = 3, 0
+
+        def get_initial_state(self, batch_size=None):
+            return [np.zeros((batch_size, 3), "float32")]
+
+        def __call__(self, inputs, states, training=False):
+            self.calls += 1
+            y = np.tanh(inputs + states[0]) * float(self.calls)
+            return y, [y]
+
+    chain = [lambda: L.Dense(3), lambda: L.RNN(Growing()), lambda: L.Dense(2)]
+    agree(trained(chain), trained(chain, [Watcher()]))
+    assert not replayed
+
+
+@pytest.mark.parametrize("loss", [losses.BinaryCrossentropy, losses.CategoricalCrossentropy])
+@pytest.mark.parametrize("callbacks", [[], [Watcher()]])
+def test_a_target_out_of_bounds_is_refused_in_the_batch_where_it_is(loss, callbacks, replayed):
+    x, y = data(loss="categorical_crossentropy")
+    y[9, 1] = 7
+    with pytest.raises(ValueError, match=r"targets from 0 to 1, got 7 at index \(1, 1\) of this batch"):
+        trained(DENSE, callbacks, loss(from_logits=True), samples=(x, y), shuffle=False)
+    assert not replayed

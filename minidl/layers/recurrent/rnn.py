@@ -107,7 +107,7 @@ class RNN(Layer):
 
     @property
     def repeats(self) -> bool:  # type: ignore[override]
-        return not self.stateful
+        return not self.stateful and isinstance(self.cell, Layer)  # what another cell does, nobody knows
 
     # --- shapes ---------------------------------------------------------------------------------------------
 
