@@ -52,11 +52,12 @@ def _keras(package: Any, threads: str, model: Timed, batch_size: int, steps: int
     loss = "mse"
     if model.classes:
         y, loss = np.eye(model.classes, dtype=np.float32)[y], "categorical_crossentropy"
+    asked = None if batch_size == 32 else batch_size  # 32 is what predict takes when no size is asked for
     network = package.Sequential([package.layers.Input(model.shape), *model.layers(package.layers)])
     network.compile(optimizer="adam", loss=loss)
     return Engine(
         lambda: network.fit(x, y, batch_size=batch_size, epochs=1, verbose=0),
-        lambda: network.predict(x, batch_size=batch_size, verbose=0),
+        lambda: network.predict(x, batch_size=asked, verbose=0),
         package.__version__,
         threads,
     )

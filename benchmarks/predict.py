@@ -1,4 +1,7 @@
-"""How long does the MNIST network need to predict 10,000 images, in each engine's own way, in batches?
+"""How long does the MNIST network need to predict 10,000 images, in each engine's own way?
+
+In batches of 32, which is what Keras's `predict` takes when no size is asked for, and of 128. minidl takes some of the
+32 together when it is not asked (`minidl/models/together.py`).
 
 python benchmarks/predict.py
 """

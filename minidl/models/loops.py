@@ -19,6 +19,7 @@ from minidl.models.progress import Progress
 from minidl.models.resuming import Resume, Run
 from minidl.models.scores import Scores
 from minidl.models.sources import ArraySource, Source, source
+from minidl.models.together import together
 from minidl.models.training import Trainer
 from minidl.models.whole_data import check_class_weight, check_whole, compare_classes, sure_targets, try_out
 from minidl.utils.checks import flag, whole_number
@@ -273,19 +274,23 @@ class Loops(Trainer):
         steps: int | None = None,
         callbacks: Any = None,
     ) -> Any:
-        """The model's output for `x` in inference mode: an array, or a list or dict of them as the model returns."""
+        """The model's output for `x` in inference mode: an array, or a list or dict of them as the model returns.
+
+        Without `batch_size` and callbacks several batches of 32 may go through together (`minidl.models.together`).
+        """
         batch_size = optional_count("predict", "batch_size", batch_size)
         steps = optional_count("predict", "steps", steps)
         data = source(x, batch_size=batch_size, steps=steps, arrange=self._arrangement())
         hooks = CallbackList(callbacks, self, epochs=1, steps=data.steps, verbose=verbose)
         progress = Progress(verbose, 1, data.steps)
+        batches, at_once = (data, 1) if batch_size or steps or callbacks else together(self, data)
         hooks.call("on_predict_begin", {})
         outputs: list[Any] = []
         try:
-            for i, batch in enumerate(data.epoch()):
+            for i, batch in enumerate(batches.epoch()):
                 hooks.call("on_predict_batch_begin", i, {})
                 outputs.append(self._predict_step(batch.x))
-                progress.step(i + 1)
+                progress.step(min((i + 1) * at_once, data.steps or i + 1))
                 hooks.call("on_predict_batch_end", i, {"outputs": outputs[-1]})
             progress.epoch_end()
         finally:

@@ -26,6 +26,7 @@ import numpy as np
 
 from minidl.backend import Array
 from minidl.graph import Applied, fitted
+from minidl.layers.base import Layer
 from minidl.layers.core.operation import Operation
 from minidl.layers.known import KNOWN
 from minidl.messages import say
@@ -37,7 +38,7 @@ from minidl.tensor import Tensor
 from minidl.utils.nested import flatten
 from minidl.variable import Variable
 
-__all__ = ["Replay", "repeats", "replay_of"]
+__all__ = ["Replay", "is_own", "repeats", "replay_of"]
 
 
 _ON_TAPE = {  # functions of minidl.ops that leave all they do on the tape; a comparison, say, does not
@@ -50,17 +51,30 @@ def repeats(part: Any) -> bool:
     """Whether a layer runs the same ops on every batch of one shape, and all layers and curves inside do."""
     if type(part) is Operation:
         return part.function in _ON_TAPE
-    known: Any = KNOWN.get(type(part).__name__)
-    curves = [getattr(part, name, None) for name in ("activation", "recurrent_activation")]
     return (
-        type(part) is known
-        and "call" not in vars(part)
+        is_own(part)
         and part.repeats
         and part.activity_regularizer is None
         and all(v.regularizer is None for v in part._variables)
-        and all(str(getattr(curve, "__module__", "minidl.")).startswith("minidl.") for curve in curves)
         and all(map(repeats, getattr(part, "operations", part._layers)))
     )
+
+
+def is_own(part: Any) -> bool:
+    """Whether what a layer computes is minidl's: its kind, its `call`, its curves and its cell."""
+    curves = [getattr(part, name, None) for name in ("activation", "recurrent_activation")]
+    return (
+        type(part) is KNOWN.get(type(part).__name__)
+        and "call" not in vars(part)
+        and all(curve is None or _home(curve).startswith("minidl.") for curve in curves)
+        and isinstance(getattr(part, "cell", part), Layer)
+    )
+
+
+def _home(curve: Any) -> str:
+    """The module whose code a curve runs; `__module__` can be that of another function it was made to look like."""
+    named = getattr(curve, "__globals__", {}).get("__name__", type(curve).__module__)
+    return str(named)
 
 
 class _Op(NamedTuple):
