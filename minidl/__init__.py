@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from minidl import backend, config, primitives
 from minidl.backend import kernels_off, kernels_on
+from minidl.device import DeviceError, current_device, device, set_device, to_device, to_numpy
 from minidl.messages import say
 from minidl.tensor import Function, Tensor, no_grad
 from minidl.variable import Variable
@@ -44,10 +45,11 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 __all__ = [
-    "Function", "Input", "Layer", "Loss", "Metric", "Model", "Optimizer", "Sequential", "Tensor", "Variable",
-    "activations", "applications", "backend", "callbacks", "config", "constraints", "datasets", "doctor",
-    "gradcheck", "initializers", "kernels_off", "kernels_on", "layers", "losses", "metrics", "models", "no_grad", "ops",
-    "optimizers", "preprocessing", "primitives", "random", "regularizers", "saving", "utils",
+    "DeviceError", "Function", "Input", "Layer", "Loss", "Metric", "Model", "Optimizer", "Sequential",
+    "Tensor", "Variable", "activations", "applications", "backend", "callbacks", "config", "constraints",
+    "current_device", "datasets", "device", "doctor", "gradcheck", "initializers", "kernels_off",
+    "kernels_on", "layers", "losses", "metrics", "models", "no_grad", "ops", "optimizers", "preprocessing",
+    "primitives", "random", "regularizers", "saving", "set_device", "to_device", "to_numpy", "utils",
 ]  # fmt: skip
 
 _HOMES = {

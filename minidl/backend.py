@@ -13,6 +13,9 @@ same signature and the same result; `supports(*arrays, **options)` says which ar
                     kernel supports (float16, complex, mixed types, unusual options); without Numba
     the kernel      for everything else, and inside `kernels_on()` for small arrays too
 
+Data decides between the sets: NumPy arrays take kernels of `minidl_kernels.cpu`, CuPy arrays those of `minidl_kernels.gpu`,
+however small they are, since starting a kernel costs the same for all. References run on both (see `minidl.device`).
+
 A kernel takes seconds to compile, once per machine, and a quarter of a second to load, once per process. A
 small example that never needs it should not wait for it. The rule looks at the call alone and not at what ran
 before, so the same call gives the same bits, first or last, in this process or in the next.
@@ -36,6 +39,7 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from minidl.device import on_gpu
 from minidl.messages import say
 
 __all__ = [
@@ -123,6 +127,18 @@ def _cpu_kernels() -> tuple[Mapping[str, Any], str]:
     return cpu.KERNELS, f"{len(cpu.KERNELS)} kernels, {cpu.compiler()}"
 
 
+@cache
+def _gpu_kernels() -> Mapping[str, Any]:
+    """The kernels for CuPy arrays. Who has such an array has a GPU, so a failure to load them is one."""
+    try:
+        from minidl_kernels import gpu
+    except ModuleNotFoundError as error:
+        if error.name != "minidl_kernels.gpu":
+            raise
+        return {}
+    return gpu.KERNELS
+
+
 def available() -> dict[str, str]:
     """The kernel sets of this machine, each with a line on what it offers or why it is off."""
     return {"reference": "NumPy " + np.__version__, "cpu": _cpu_kernels()[1]}
@@ -164,9 +180,16 @@ def implementation(
     use = _use.get()
     if name is None or use is _Use.NEVER:
         return reference
+    if "cupy" in sys.modules and any(map(on_gpu, arrays)):  # a mixture was refused before
+        return _chosen(_gpu_kernels().get(name), reference, arrays, options, way_back)
     if use is _Use.WORTHWHILE and sum([getattr(x, "size", 0) for x in arrays]) < WORTHWHILE:
         return reference
-    kernel = _cpu_kernels()[0].get(name)
+    return _chosen(_cpu_kernels()[0].get(name), reference, arrays, options, way_back)
+
+
+def _chosen(
+    kernel: Any, reference: Pair, arrays: Sequence[Any], options: Mapping[str, Any], way_back: bool
+) -> Pair:
     if kernel is None or not kernel.supports(*arrays, **options):
         return reference
     if not way_back and kernel.forward_only is not None:

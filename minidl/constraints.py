@@ -18,6 +18,7 @@ import numpy as np
 
 from minidl import config
 from minidl.backend import Array
+from minidl.device import kept
 from minidl.messages import say
 from minidl.tensor import as_array
 from minidl.utils.checks import number, whole_number
@@ -34,7 +35,7 @@ class Constraint(Configurable):
 
     def __call__(self, w: Any) -> Array:
         """A new array, the allowed value next to `w`."""
-        return np.array(as_array(w))
+        return as_array(w).copy(order="K")
 
 
 class NonNeg(Constraint):
@@ -85,7 +86,7 @@ class MinMaxNorm(Constraint):
         w = as_array(w)
         norms = _norms(type(self).__name__, w, self.axis)
         wanted = self.rate * np.clip(norms, self.min_value, self.max_value) + (1 - self.rate) * norms
-        return np.asarray(w * (wanted / (config.epsilon() + norms)), dtype=w.dtype)
+        return kept(w * (wanted / (config.epsilon() + norms))).astype(w.dtype, copy=False)
 
     def get_config(self) -> dict[str, Any]:
         return {

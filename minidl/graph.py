@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from minidl.backend import Array
+from minidl.device import kept, on_gpu, to_numpy
 from minidl.messages import say
 
 __all__ = [
@@ -34,6 +35,7 @@ __all__ = [
     "taken_down",
     "unbroadcast",
     "walk",
+    "whole",
 ]
 
 _age = itertools.count()
@@ -142,9 +144,11 @@ class Node:
                     "released. Compute the output again, or call backward(retain_graph=True) the first time."
                 )
             )
-        given = tuple(
-            [np.zeros(*output) if dy is None else dy for dy, output in zip(dys, self.outputs, strict=True)]
-        )
+        there = next((dy for dy in dys if dy is not None), None)
+        given = tuple([
+            np.zeros(*output, like=there) if dy is None else dy
+            for dy, output in zip(dys, self.outputs, strict=True)
+        ])  # fmt: skip
         if guard:
             given = tuple([_read_only(dy) for dy in given])
         dxs = self.backward(given if self.several else given[0], self.cache)
@@ -160,8 +164,9 @@ class Node:
 
 
 def _read_only(array: Array) -> Array:
-    view = np.asarray(array).view()
-    view.flags.writeable = False
+    view = kept(array).view()
+    if not on_gpu(view):  # CuPy has no such flag
+        view.flags.writeable = False
     return view
 
 
@@ -212,13 +217,26 @@ class RowGradient:
         """Add the rows to those of `table`, in place."""
         table[self.rows] += self.values
 
-    def __add__(self, other: Any) -> Array:
-        return np.asarray(np.asarray(self) + np.asarray(other))
+    __array_priority__ = 1000  # an array of CuPy leaves `array + gradient` to the gradient
 
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
-        table = np.zeros(self.shape, dtype or self.values.dtype)
+    def __add__(self, other: Any) -> Any:
+        return kept(whole(self) + whole(other))
+
+    __radd__ = __add__
+
+    def table(self, dtype: Any = None) -> Array:
+        """The whole array, where its rows are."""
+        table = np.zeros(self.shape, dtype or self.values.dtype, like=self.values)
         self.add_to(table)
         return table
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
+        return to_numpy(self.table(dtype))
+
+
+def whole(gradient: Any) -> Any:
+    """A gradient as an array: of a `RowGradient` the table."""
+    return gradient.table() if isinstance(gradient, RowGradient) else kept(gradient)
 
 
 def fitted(dx: Any, x: Array, name: str = "An op", i: int = 0, is_leaf: bool = False) -> Any:
@@ -228,7 +246,7 @@ def fitted(dx: Any, x: Array, name: str = "An op", i: int = 0, is_leaf: bool = F
         if is_leaf and rows.values.dtype == x.dtype:
             return rows
         dx = rows
-    dx = np.asarray(dx)
+    dx = dx if type(dx) is np.ndarray else whole(dx)
     if dx.shape != x.shape:
         dx = unbroadcast(dx, x.shape)
         if dx.shape != x.shape:
@@ -253,7 +271,7 @@ def walk(output: Any, gradient: Array, retain_graph: bool, guard: bool = False) 
     def send(tensor: Any, g: Any) -> None:
         if tensor._keeps_grad:
             so_far = totals.get(id(tensor))
-            totals[id(tensor)] = (tensor, g if so_far is None else np.asarray(so_far[1] + g))
+            totals[id(tensor)] = (tensor, g if so_far is None else whole(so_far[1] + g))
         node = tensor.node
         if node is not None:
             waiting = arrived.get(node)
@@ -261,7 +279,7 @@ def walk(output: Any, gradient: Array, retain_graph: bool, guard: bool = False) 
                 waiting = arrived[node] = [None] * len(node.outputs)
                 heapq.heappush(youngest_first, (-node.age, node))
             before = waiting[tensor._index]
-            waiting[tensor._index] = g if before is None else np.asarray(before + g)
+            waiting[tensor._index] = g if before is None else kept(before + g)
 
     send(output, gradient)
     while youngest_first:

@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from minidl.device import beside
 from minidl.messages import say
 from minidl.tensor import Tensor
 from minidl.utils.checks import number
@@ -122,7 +123,7 @@ class OrthogonalRegularizer(Regularizer):
         squares = np.sum(np.square(rows), axis=1, keepdims=True)
         directions = rows / np.sqrt(np.maximum(squares, np.finfo(x.dtype).tiny))
         n = rows.shape[0]
-        others = 1 - np.eye(n, dtype=x.dtype)  # not of a row with itself
+        others = 1 - beside(np.eye(n, dtype=x.dtype), x.data)  # not of a row with itself
         cosines = np.absolute(np.matmul(directions, directions.T) * others)
         return self.factor / max(n * (n - 1), 1) * np.sum(cosines)  # each pair stands there twice
 

@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 
 from minidl.backend import Array
+from minidl.device import kept
 
 __all__ = ["erf", "erfc"]
 
@@ -89,11 +90,11 @@ def _in_pieces(x: Array, centre: Callable[[Array], Array], outside: Callable[[Ar
 
 def _on_reals(function: Callable[[Array], Array], slope: float, x: Any) -> Array:
     """`function` of x; to first order in the imaginary part where x is complex."""
-    x = np.asarray(x)
+    x = kept(x)
     if x.dtype.kind != "c":
         return function(x if x.dtype.kind == "f" else x.astype(np.float64))
     step = x.imag * slope * _bell(np.minimum(np.fabs(x.real), _FARTHEST))
-    return np.asarray(function(x.real) + 1j * step, dtype=x.dtype)
+    return kept(function(x.real) + 1j * step).astype(x.dtype, copy=False)
 
 
 def erf(x: Any) -> Array:

@@ -14,15 +14,17 @@ Nothing here knows a derivative. Those live in `minidl.primitives`, which regist
 array([2., 4., 6.], dtype=float32)
 """
 
+import sys
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
 
-from minidl import config
+from minidl.arrays import array_of
 from minidl.backend import Array, Pair, implementation
-from minidl.graph import Applied, Node, mode, no_grad, no_gradient, walk
+from minidl.device import beside_each_other, kept, to_device, to_numpy
+from minidl.graph import Applied, Node, mode, no_grad, no_gradient, walk, whole
 from minidl.messages import say
 from minidl.tracing import TRACED, call_traced, call_ufunc, operators, traces
 
@@ -38,7 +40,8 @@ class Function:
     gradient may have the broadcast shape of the forward: the walk sums it back to the input's shape. One that
     is 0 but for some rows may be a pair (rows, values): their numbers, each once, and their gradients. `kernel`
     names a faster pair (see `minidl.backend`). A `selective` op is told which gradients are wanted,
-    `backward(dy, cache, needs=(False, True))`, and may give None for the others.
+    `backward(dy, cache, needs=(False, True))`, and may give None for the others. Inputs numbered in `on_host` are
+    on the CPU wherever the others are.
 
     >>> class Cube(Function):
     ...     @staticmethod
@@ -57,11 +60,14 @@ class Function:
     backward: ClassVar[Callable[..., Any]]
     kernel: ClassVar[str | None] = None
     selective: ClassVar[bool] = False
+    on_host: ClassVar[tuple[int, ...]] = ()
 
     @classmethod
     def apply(cls, *inputs: Any, **options: Any) -> Any:
         """Run on the arrays of `inputs` (tensors, arrays, lists, numbers) and return tensors on the graph."""
         arrays = tuple([x.data if isinstance(x, Tensor) else _from_list(x) for x in inputs])
+        if "cupy" in sys.modules:
+            arrays = beside_each_other(cls.__name__, arrays, cls.on_host)
         wanted = mode.grad_enabled
         sources = tuple([x if wanted and isinstance(x, Tensor) and x.requires_grad else None for x in inputs])
         way_back = any(needs := tuple([x is not None for x in sources]))
@@ -80,7 +86,7 @@ class Function:
                 )
             )
         (result, cache), several = made, isinstance(made[0], tuple)
-        outputs = tuple([np.asarray(y) for y in (result if several else (result,))])
+        outputs = tuple([y if type(y) is np.ndarray else kept(y) for y in (result if several else (result,))])
         if way_back and cls.selective:
             backward = partial(backward, needs=needs)
         node = Node(cls.__name__, sources, backward, cache, outputs, several) if way_back else None
@@ -91,21 +97,8 @@ class Function:
 
 
 def as_array(value: Any) -> Array:
-    """The array of a number, list, array or Tensor: native byte order, Python floats as `config.floatx`.
-
-    Raises:
-        TypeError: the value is not numeric.
-    """
-    if isinstance(value, Tensor):
-        return value.data
-    if isinstance(value, np.ma.MaskedArray):
-        raise TypeError(say("A tensor holds numbers, got a masked array. Pass x.filled(...)."))
-    array = np.asarray(value)
-    if array.dtype.kind not in "biufc":
-        raise TypeError(say(f"A tensor holds numbers, got {type(value).__name__} of dtype {array.dtype}."))
-    if not isinstance(value, np.ndarray | np.generic) and array.dtype == np.float64:
-        return array.astype(config.floatx())
-    return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
+    """The array of a number, list, array or Tensor, as `minidl.arrays.array_of` makes it."""
+    return value.data if isinstance(value, Tensor) else array_of(value)
 
 
 def _from_list(value: Any) -> Any:
@@ -117,8 +110,9 @@ class Tensor:
     """An array on the graph.
 
     Args:
-        data: number, (nested) list, array or Tensor. An array is kept as it is, not copied. Python floats
-            become `config.floatx()`; arrays keep their own type, float64 included.
+        data: number, (nested) list, array of NumPy or CuPy, or Tensor. An array is kept as it is, where it is, not
+            copied. Numbers and lists go to `minidl.current_device()`; Python floats become `config.floatx()`. Arrays
+            keep their own type, float64 included.
         requires_grad: whether `backward` leaves the gradient in `.grad`. Real floats only.
 
     Raises:
@@ -129,9 +123,12 @@ class Tensor:
         "__weakref__", "_index", "_keeps_grad", "data", "grad", "mask", "node", "origin", "requires_grad",
     )  # fmt: skip
     __hash__ = object.__hash__
+    __array_priority__ = 1000  # CuPy's operators leave `array * tensor` to the tensor for this
 
     def __init__(self, data: Any, requires_grad: bool = False):
         self.data: Array = as_array(data)
+        if self.data is not data and not isinstance(data, Tensor | np.ndarray | np.generic):
+            self.data = to_device(self.data)
         self.grad: Array | None = None
         self.node: Node | None = None
         self.origin: tuple[str, Tensor] | None = None  # ("softmax", logits): lets a loss use the logits
@@ -176,8 +173,8 @@ class Tensor:
         return self.data.dtype
 
     def numpy(self) -> Array:
-        """The array inside, without a copy and without the graph."""
-        return self.data
+        """The numbers as a NumPy array, without the graph: the array inside itself, or a copy from the GPU."""
+        return to_numpy(self.data) if "cupy" in sys.modules else self.data
 
     def item(self) -> Any:
         """The only element, as a Python number."""
@@ -188,7 +185,7 @@ class Tensor:
         return Tensor(self.data)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
-        return np.array(self.data, dtype=dtype, copy=copy)
+        return np.array(to_numpy(self.data), dtype=dtype, copy=copy)
 
     def __len__(self) -> int:
         if not self.ndim:
@@ -212,7 +209,7 @@ class Tensor:
         return int(self.data)
 
     def __index__(self) -> int:
-        return self.data.__index__()
+        return to_numpy(self.data).__index__()
 
     def __format__(self, spec: str) -> str:
         """A single element as its number; several have no format."""
@@ -223,7 +220,7 @@ class Tensor:
     def __repr__(self) -> str:
         leaf = ", requires_grad=True" if self.requires_grad else ""
         made = f", from {self.node.name}" if self.node else leaf
-        return f"Tensor({np.array2string(self.data, separator=', ')}, dtype={self.dtype}{made})"
+        return f"Tensor({np.array2string(to_numpy(self.data), separator=', ')}, dtype={self.dtype}{made})"
 
     # --- backward -------------------------------------------------------------------------------------------
 
@@ -253,7 +250,7 @@ class Tensor:
                 mend = "Reduce it first (for example .sum()), or pass gradient= with that shape."
                 raise RuntimeError(say(f"backward() starts from one number, got shape {self.shape}. {mend}"))
             gradient = np.ones_like(self.data)
-        gradient = np.asarray(as_array(gradient), dtype=self.dtype)
+        gradient = as_array(gradient).astype(self.dtype, copy=False)
         if gradient.shape != self.shape:
             raise ValueError(say(f"backward() expects gradient of shape {self.shape}, got {gradient.shape}."))
         for tensor, total in walk(self, gradient, retain_graph):
@@ -261,7 +258,7 @@ class Tensor:
 
     def _receive(self, gradient: Array) -> None:
         """Take in the whole gradient of one walk: in an array of its own, since walks share theirs."""
-        self.grad = np.array(gradient) if self.grad is None else np.asarray(self.grad + gradient)
+        self.grad = whole(gradient).copy(order="K") if self.grad is None else whole(self.grad + gradient)
 
     # --- NumPy functions and operators ----------------------------------------------------------------------
 

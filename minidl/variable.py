@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from minidl.backend import Array
+from minidl.device import beside, on_gpu
 from minidl.graph import RowGradient
 from minidl.messages import say
 from minidl.tensor import Tensor, as_array
@@ -19,7 +20,7 @@ _home = attrgetter("data.base")
 
 def _exact(value: Any) -> Array:
     """The array of `value` before Python floats are rounded to `floatx`: a float64 variable keeps 0.1."""
-    return as_array(value if isinstance(value, Tensor) else np.asarray(value))
+    return as_array(value if isinstance(value, Tensor) or on_gpu(value) else np.asarray(value))
 
 
 class Variable(Tensor):
@@ -51,7 +52,7 @@ class Variable(Tensor):
         constraint: Any = None,
     ):
         value = as_array(initial_value)
-        super().__init__(np.array(value, dtype=dtype or value.dtype, order="C"))
+        super().__init__(np.array(value, dtype=dtype or value.dtype, order="C", like=value))
         self.name = self.path = name
         self.regularizer = regularizer
         self.constraint = constraint
@@ -84,16 +85,16 @@ class Variable(Tensor):
             raise ValueError(
                 say(f"{self.path} has shape {self.shape}, cannot assign a value of shape {array.shape}.")
             )
-        self.data[...] = array
+        self.data[...] = beside(array, self.data)
         return self
 
     def assign_add(self, value: Any) -> "Variable":
         """Add `value` in place."""
-        return self.assign(self.data + _exact(value))
+        return self.assign(self.data + beside(_exact(value), self.data))
 
     def assign_sub(self, value: Any) -> "Variable":
         """Subtract `value` in place."""
-        return self.assign(self.data - _exact(value))
+        return self.assign(self.data - beside(_exact(value), self.data))
 
     def _receive(self, gradient: Any) -> None:
         if self._grad_home is None:

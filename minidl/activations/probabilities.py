@@ -21,6 +21,7 @@ import numpy as np
 
 from minidl.activations.inputs import float_tensor
 from minidl.backend import Array
+from minidl.device import on_gpu
 from minidl.messages import say
 from minidl.tensor import Function, Tensor
 from minidl.utils.checks import whole_number
@@ -67,7 +68,10 @@ class LogSigmoid(Function):
 def shifted(x: Array, axis: int) -> tuple[Array, Array, Array]:
     """z = x − max x, e^z, and Σ e^z along the axis; a sum of 0 (all of x is −∞) becomes 1."""
     lowest = np.finfo(x.dtype).min  # x − max x is −∞ too where all of x is −∞
-    largest = np.real(x).max(axis=axis, keepdims=True, initial=lowest)
+    if on_gpu(x) and x.shape[axis]:  # CuPy's max has no initial
+        largest = np.maximum(np.real(x).max(axis=axis, keepdims=True), lowest)
+    else:
+        largest = np.real(x).max(axis=axis, keepdims=True, initial=lowest)
     with np.errstate(invalid="ignore"):  # ∞ − ∞ is the NaN that the module's docstring promises
         z = x - largest
     e = np.exp(z)

@@ -25,10 +25,10 @@ __all__ = ["check_model", "copied", "model_state", "set_model_state"]
 def model_state(model: Any) -> dict[str, Any]:
     """What training has made of a compiled and built model."""
     return {
-        "weights": [v.data for v in model.weights],
+        "weights": [v.numpy() for v in model.weights],
         "weight_names": [v.name for v in model.weights],
         "optimizer": type(model.optimizer).__name__,
-        "slots": [v.data for v in model.optimizer.variables],
+        "slots": [v.numpy() for v in model.optimizer.variables],
         "kept": [layer.get_state() for layer in _recurrent(model)],
         "draws": [source.get_state() for source in _sources(model)],
     }

@@ -23,9 +23,8 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
-import numpy as np
-
 from minidl import config, regularizers
+from minidl.device import is_array
 from minidl.layers.arguments import check_names, constructor_arguments, plain, read_shape_hints
 from minidl.layers.checks import InputSpec, flag, no_numbers, no_room
 from minidl.layers.context import add_loss, mode
@@ -242,7 +241,7 @@ class Layer(WeightHolder, KnownArguments):
         """`inputs` as tensors of the layer's float type; a list or dict of tensors entry by entry."""
         if isinstance(inputs, Mapping):
             return {name: self._as_tensors(x) for name, x in inputs.items()}
-        if isinstance(inputs, list | tuple) and any(isinstance(x, Tensor | np.ndarray) for x in inputs):
+        if isinstance(inputs, list | tuple) and any(isinstance(x, Tensor) or is_array(x) for x in inputs):
             return [self._as_tensors(x) for x in inputs]
         try:
             x = inputs if isinstance(inputs, Tensor) else Tensor(inputs)

@@ -13,6 +13,7 @@ import numpy as np
 
 from minidl import constraints, initializers, regularizers
 from minidl.backend import Array
+from minidl.device import to_device
 from minidl.layers.allowance import spend
 from minidl.messages import say
 from minidl.tensor import as_array
@@ -122,7 +123,7 @@ class WeightHolder:
                 say(f"{self} expects the initializer of {name} to give shape {shape}, got {value.shape}.")
             )
         variable = Variable(
-            value,
+            to_device(value),
             trainable=trainable,
             dtype=dtype,
             name=name,
@@ -213,7 +214,7 @@ class WeightHolder:
 
     def get_weights(self) -> list[Array]:
         """Copies of all weights, in the order of `weights`."""
-        return [v.data.copy() for v in self.weights]
+        return [v.numpy().copy() for v in self.weights]
 
     def set_weights(self, weights: Sequence[Any]) -> None:
         """Take on these values, in the order of `weights`.

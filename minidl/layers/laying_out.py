@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from minidl.device import is_array, to_device
 from minidl.layers.holder import all_layers
 from minidl.layers.trail import laid_out_behind
 from minidl.messages import say
@@ -135,7 +136,7 @@ def _run(
         if not isinstance(x, SymbolicTensor):
             return x
         shape = [n if n is not None else size if i else batch for i, n in enumerate(x.shape)]
-        return Tensor(np.zeros(shape, dtype or x.dtype))
+        return Tensor(to_device(np.zeros(shape, dtype or x.dtype)))
 
     with no_grad(), np.errstate(all="ignore"):  # 0/0, say
         return function(*mapped(zeros, args), **mapped(zeros, kwargs))
@@ -160,6 +161,6 @@ def snapshot(layer: Any) -> Callable[[], None]:
 
 def any_symbolic(inputs: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
     """Whether a layer was called on symbolic tensors. Asked at every call, so the common cases come first."""
-    if isinstance(inputs, Tensor | np.ndarray) and not args and not kwargs:
+    if (isinstance(inputs, Tensor) or is_array(inputs)) and not args and not kwargs:
         return False
     return is_symbolic(inputs, args, kwargs)

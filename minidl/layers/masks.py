@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from minidl.device import beside
 from minidl.messages import say
 from minidl.tensor import Tensor, as_array
 from minidl.utils.nested import flatten, mapped
@@ -44,7 +45,11 @@ def given_masks(layer: Any, mask: Any, inputs: Any) -> Any:
                 say(f"{layer} expects a mask or None for each of {len(inputs)} inputs, got {len(mask)}.")
             )
         return [None if m is None else given_masks(layer, m, x) for m, x in zip(mask, inputs, strict=True)]
-    array = _true_or_false(layer, mask)
+    array = (
+        beside(_true_or_false(layer, mask), inputs.data)
+        if isinstance(inputs, Tensor)
+        else _true_or_false(layer, mask)
+    )
     named = inputs.shape[: array.ndim]
     if not layer._mask_at and array.shape != named:
         raise wrong_mask(layer, array, inputs)

@@ -130,7 +130,7 @@ def sparse_categorical_crossentropy(
         losses = SparseSoftmaxCrossEntropy.apply(logits, labels)
     else:
         rows = _normalised(name, p).reshape(-1, p.shape[-1])
-        right = rows[np.arange(labels.size), labels.data.ravel()].reshape(labels.shape)
+        right = rows[np.arange(labels.size, like=labels.data), labels.data.ravel()].reshape(labels.shape)
         losses = -np.log(right.clip(config.epsilon(), 1 - config.epsilon()))
     if ignore_class is not None:
         counts = as_array(y_true) != ignore_class

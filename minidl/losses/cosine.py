@@ -35,7 +35,8 @@ _SQUARED = 1e15  # beyond, a sum of squares may overflow in float32
 
 def _direction(x: Tensor, axis: int) -> Tensor:
     """x / max(‖x‖, ε)."""
-    top = float(np.abs(np.real(x.data)).max(initial=0))
+    size = np.abs(np.real(x.data))
+    top = float(size.max()) if x.size else 0.0
     if _SQUARED < top < np.inf:  # the direction is that of a smaller x
         x = x / top
     squares = np.square(x).sum(axis=axis, keepdims=True)

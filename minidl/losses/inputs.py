@@ -165,7 +165,7 @@ def class_labels(
                 f"{loss} expects labels of shape {shape[:-1]} for predictions of shape {shape}, got {labels.shape}. {mend}"
             )
         )
-    counts = np.ones(labels.shape, bool) if ignored is None else labels != ignored
+    counts = np.ones_like(labels, bool, order="C") if ignored is None else labels != ignored
     labels = np.where(counts, labels, 0) if ignored is not None else labels
     if labels.dtype.kind == "f":
         _refuse(loss, labels, ~(np.isfinite(labels) & (labels == np.floor(labels))), classes, whose)

@@ -99,7 +99,7 @@ def reduced(losses: Tensor, weights: Array | None, reduction: str | None) -> Ten
     0.5
     """
     if weights is not None:
-        weights = np.asarray(weights, dtype=losses.dtype)
+        weights = weights.astype(losses.dtype, copy=False)
         losses = losses * weights
     if reduction in (None, "none") or losses.ndim == 0:
         return losses

@@ -20,7 +20,7 @@ from minidl.backend import Array
 from minidl.messages import say
 from minidl.metrics.base import Metric
 from minidl.metrics.counts import Counts, confusion_counts, questions, ratio
-from minidl.metrics.inputs import to_array
+from minidl.metrics.inputs import on_host, to_array
 from minidl.utils.checks import chosen, flag, number, shown, whole_number
 from minidl.utils.registry import lookup
 from minidl.variable import Variable
@@ -110,6 +110,7 @@ class AUC(Metric):
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Take in labels 0 or 1 and predictions of one shape; weights per sample or per element."""
+        y_true, y_pred, sample_weight = on_host(y_true, y_pred, sample_weight)
         labels, scores, weights = questions("AUC", y_true, y_pred, sample_weight, self.from_logits)
         if self.from_logits:
             scores = 0.5 + 0.5 * np.tanh(0.5 * scores)

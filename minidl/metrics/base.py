@@ -27,6 +27,7 @@ import numpy as np
 
 from minidl import config
 from minidl.backend import Array
+from minidl.device import beside
 from minidl.messages import say
 from minidl.metrics.inputs import spread_weights, to_array
 from minidl.tensor import no_grad
@@ -137,6 +138,12 @@ class Metric(KnownArguments):
         return f"<{type(self).__name__} name={self.name}>"
 
 
+def _add(state: Variable, amount: Any) -> None:
+    """Add to a state, which from then on is where the amounts are: on a GPU nobody waits for it at every batch."""
+    state.data = beside(state.data, amount)
+    state.data += amount
+
+
 class Sum(Metric):
     """The sum of all values: Σ_i w_i·v_i.
 
@@ -157,7 +164,7 @@ class Sum(Metric):
         values = to_array(values)
         if sample_weight is not None:
             values = values * spread_weights(sample_weight, values.shape)
-        self.total.data += values.sum(dtype=np.float64)
+        _add(self.total, values.sum(dtype=np.float64))
 
     def result(self) -> float:
         return float(self.total.data)
@@ -205,8 +212,8 @@ class Mean(Metric):
             total = total / per_sample
             if sample_weight is not None:
                 count = count / per_sample
-        self.total.data += total
-        self.count.data += count
+        _add(self.total, total)
+        _add(self.count, count)
 
     def result(self) -> float:
         count = float(self.count.data)

@@ -19,6 +19,7 @@ from minidl.backend import Array
 from minidl.messages import say
 from minidl.metrics.base import Metric
 from minidl.metrics.counts import confusion_counts, questions, ratio, top_k_only
+from minidl.metrics.inputs import on_host
 from minidl.utils.checks import number, whole_number
 
 __all__ = ["FalseNegatives", "FalsePositives", "Precision", "Recall", "TrueNegatives", "TruePositives"]
@@ -67,6 +68,7 @@ class ConfusionMetric(Metric):
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Take in labels 0 or 1 and predictions of one shape; weights per sample or per element."""
+        y_true, y_pred, sample_weight = on_host(y_true, y_pred, sample_weight)
         owner = type(self).__name__
         logits = not any(self.thresholds) or self.thresholds[0] == -np.inf
         labels, scores, weights = questions(owner, y_true, y_pred, sample_weight, logits)

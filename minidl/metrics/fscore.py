@@ -14,7 +14,7 @@ import numpy as np
 from minidl.backend import Array
 from minidl.messages import say
 from minidl.metrics.base import Metric
-from minidl.metrics.inputs import float_pair, spread_weights
+from minidl.metrics.inputs import float_pair, on_host, spread_weights
 from minidl.utils.checks import number
 from minidl.variable import Variable
 
@@ -66,6 +66,7 @@ class FBetaScore(Metric):
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Take in targets and predictions (N, C), and weights (N,) or (N, C)."""
+        y_true, y_pred, sample_weight = on_host(y_true, y_pred, sample_weight)
         owner = type(self).__name__
         y, p = float_pair(owner, y_true, y_pred)
         if p.ndim != 2:

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from minidl.backend import Array
+from minidl.device import on_gpu, to_numpy
 from minidl.messages import say
 from minidl.tensor import Tensor
 
@@ -21,6 +22,7 @@ __all__ = [
     "aligned",
     "check_unit_interval",
     "float_pair",
+    "on_host",
     "one_column_per_class",
     "spread_weights",
     "to_array",
@@ -38,7 +40,9 @@ def to_array(value: Any) -> Array:
             say("A metric compares real numbers, got a masked array. Pass its mask as sample_weight.")
         )
     try:
-        array: Array = value.data if isinstance(value, Tensor) else np.asarray(value)
+        array: Array = (
+            value.data if isinstance(value, Tensor) else value if on_gpu(value) else np.asarray(value)
+        )
     except ValueError:
         raise ValueError(
             say(
@@ -50,6 +54,18 @@ def to_array(value: Any) -> Array:
             say(f"A metric compares real numbers, got {type(value).__name__} of dtype {array.dtype}.")
         )
     return array
+
+
+def on_host(*values: Any) -> list[Any]:
+    """The same values, arrays of a GPU as NumPy arrays: for metrics that sort and count as no GPU does.
+
+    >>> on_host([1.0], None)
+    [[1.0], None]
+    """
+    return [
+        to_numpy(x) if on_gpu(x := value.data if isinstance(value, Tensor) else value) else value
+        for value in values
+    ]
 
 
 def aligned(owner: str, y_true: Any, y_pred: Any) -> tuple[Array, Array]:
@@ -84,7 +100,7 @@ def aligned(owner: str, y_true: Any, y_pred: Any) -> tuple[Array, Array]:
 def float_pair(owner: str, y_true: Any, y_pred: Any) -> tuple[Array, Array]:
     """`aligned`, both in float64, so that errors are measured more finely than they were made."""
     y, p = aligned(owner, y_true, y_pred)
-    return np.asarray(y, dtype=np.float64), np.asarray(p, dtype=np.float64)
+    return y.astype(np.float64, copy=False), p.astype(np.float64, copy=False)
 
 
 def one_column_per_class(owner: str, y_true: Any, y_pred: Any) -> tuple[Array, Array]:
@@ -121,7 +137,7 @@ def spread_weights(sample_weight: Any, shape: tuple[int, ...]) -> Array:
     >>> spread_weights([1, 0], (2, 3)).tolist()
     [[1.0, 1.0, 1.0], [0.0, 0.0, 0.0]]
     """
-    weights = np.asarray(to_array(sample_weight), dtype=np.float64)
+    weights = to_array(sample_weight).astype(np.float64, copy=False)
     if not np.isfinite(weights.sum()) and not np.isfinite(weights).all():
         index = tuple(np.argwhere(~np.isfinite(weights))[0].tolist())
         raise ValueError(say(f"sample_weight expects finite numbers, got {weights[index]} at index {index}."))

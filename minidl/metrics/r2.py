@@ -19,7 +19,7 @@ import numpy as np
 from minidl.backend import Array
 from minidl.messages import say
 from minidl.metrics.base import Metric
-from minidl.metrics.inputs import float_pair, spread_weights
+from minidl.metrics.inputs import float_pair, on_host, spread_weights
 from minidl.utils.checks import whole_number
 from minidl.utils.warned import warn
 from minidl.variable import Variable
@@ -75,6 +75,7 @@ class R2Score(Metric):
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Take in targets and predictions (N, F), and weights (N,) or (N, F)."""
+        y_true, y_pred, sample_weight = on_host(y_true, y_pred, sample_weight)
         y, p = float_pair("R2Score", y_true, y_pred)
         if y.ndim != 2:
             raise ValueError(

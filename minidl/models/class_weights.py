@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from minidl.device import is_array
 from minidl.messages import say
 from minidl.models.data import Batch
 from minidl.utils.checks import number
@@ -55,7 +56,7 @@ def class_weights(batch: Batch, weights: Mapping[int, float]) -> Batch:
     """
     if batch.y is None:
         raise ValueError(say("class_weight needs y."))
-    if not isinstance(batch.y, np.ndarray):
+    if not is_array(batch.y):
         raise ValueError(
             say(
                 "class_weight is for models with one output. For several, pass sample_weight with an array for each."
@@ -66,7 +67,7 @@ def class_weights(batch: Batch, weights: Mapping[int, float]) -> Batch:
     y: Any = batch.y
     if y.ndim > 1:
         y = y.argmax(axis=-1) if y.shape[-1] > 1 else y[..., 0]
-    sample_weight = np.ones(y.shape, np.float32)
+    sample_weight = np.ones_like(y, np.float32, order="C")
     for label, weight in weights.items():
         sample_weight[y == label] = weight
     return batch._replace(sample_weight=sample_weight)

@@ -8,6 +8,7 @@ import numpy as np
 
 from minidl import config
 from minidl.backend import Array
+from minidl.device import is_array, on_gpu
 from minidl.messages import say
 from minidl.tensor import Tensor
 from minidl.utils.checks import number
@@ -44,7 +45,7 @@ class Batch(NamedTuple):
     @property
     def samples(self) -> int:
         """How many samples there are."""
-        return len(self.x if isinstance(self.x, np.ndarray) else flatten(self.x)[0])
+        return len(self.x if is_array(self.x) else flatten(self.x)[0])
 
 
 def checked_array(data: Any, name: str) -> Array:
@@ -82,7 +83,7 @@ def checked_array(data: Any, name: str) -> Array:
             say(f"{name} is a masked array: what is hidden would be used. Pass data.filled(...) instead.")
         )
     try:
-        array = np.asarray(data)
+        array = data if on_gpu(data) else np.asarray(data)
     except ValueError as error:
         if (
             isinstance(data, list | tuple)
@@ -119,7 +120,7 @@ def checked_array(data: Any, name: str) -> Array:
 
 
 def _is_array(part: Any) -> bool:
-    return isinstance(part, np.ndarray) and part.ndim > 0
+    return is_array(part) and part.ndim > 0
 
 
 def _table_values(table: Any) -> Any:
@@ -262,8 +263,8 @@ def as_batch(batch: Any, arrange: Callable[..., Batch] = one_batch) -> Batch:
 
 def are_samples(x: Any) -> bool:
     """Whether `x` holds the samples themselves, and not batches of them."""
-    if isinstance(
-        x, np.ndarray | Tensor | list | tuple | Mapping | set | frozenset | memoryview | builtin_array
+    if is_array(x) or isinstance(
+        x, Tensor | list | tuple | Mapping | set | frozenset | memoryview | builtin_array
     ):
         return True
     return any(hasattr(x, way) for way in ("to_numpy", "toarray", "__array__"))

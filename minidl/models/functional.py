@@ -11,8 +11,7 @@ nothing more, since each op leaves its own node (`minidl.graph`).
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
-
+from minidl.device import is_array
 from minidl.layers.base import Layer
 from minidl.layers.core.input import InputLayer
 from minidl.layers.core.operation import Operation
@@ -230,4 +229,4 @@ def _shapes(tensors: list[SymbolicTensor]) -> Any:
 
 
 def _is_tensor(x: Any) -> bool:
-    return isinstance(x, Tensor | SymbolicTensor | np.ndarray)
+    return isinstance(x, Tensor | SymbolicTensor) or is_array(x)

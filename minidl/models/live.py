@@ -49,6 +49,7 @@ _MAKERS = {
     np.tensordot,
     np.where,
 }  # their shape is that of the inputs
+_NEW = {np.arange, np.empty, np.full_like, np.ones_like, np.zeros}  # a constant of its own
 
 
 class NotRepeatableError(TypeError):
@@ -116,7 +117,7 @@ class Live(NDArrayOperatorsMixin):
                 *args[1:], **kwargs
             )
         args, kwargs = plain(args), {name: plain(x) for name, x in kwargs.items()}
-        if function in _FACTS:
+        if function in _FACTS or function in _NEW:
             return function(*args, **kwargs)
         if function in _VIEWS:
             return self._view(function(*args, **kwargs))

@@ -3,18 +3,18 @@
 from collections.abc import Callable, Collection
 from typing import Any
 
-import numpy as np
-
 from minidl import random
 from minidl.callbacks.base import CallbackList, History
+from minidl.device import to_numpy
 from minidl.graph import Applied
 from minidl.messages import say
 from minidl.models.arguments import optional_count, validation_epochs, validation_source
 from minidl.models.arrangement import Arrangement
 from minidl.models.class_weights import checked_class_weight, class_weights
-from minidl.models.data import split
+from minidl.models.data import Batch, split
 from minidl.models.modes import modes_restored
 from minidl.models.not_finite import Alarm, alarmed
+from minidl.models.placing import home_of, joined, moved, settle
 from minidl.models.progress import Progress
 from minidl.models.resuming import Resume, Run
 from minidl.models.scores import Scores
@@ -23,7 +23,7 @@ from minidl.models.together import together
 from minidl.models.training import Trainer
 from minidl.models.whole_data import check_class_weight, check_whole, compare_classes, sure_targets, try_out
 from minidl.utils.checks import flag, whole_number
-from minidl.utils.nested import flatten, packed
+from minidl.utils.nested import as_list, mapped
 
 __all__ = ["Loops"]
 
@@ -117,10 +117,11 @@ class Loops(Trainer):
             check_class_weight(
                 self, data.data if isinstance(data, ArraySource) else data.peek(), class_weight
             )
+        there = settle(self, data, held_out)
         scores: Scores = self.scores
         history = History()
         hooks = CallbackList(
-            [*_as_list(callbacks), history], self, epochs=epochs, steps=data.steps, verbose=verbose
+            [*as_list(callbacks), history], self, epochs=epochs, steps=data.steps, verbose=verbose
         )
         self.history = history
         self.stop_training = False
@@ -149,6 +150,7 @@ class Loops(Trainer):
                 for i, batch in run.batches(int(self.optimizer.iterations)):
                     if watch_begin:
                         hooks.call("on_train_batch_begin", i, {})
+                    batch = moved(batch, there)
                     if class_weight is not None:
                         batch = class_weights(batch, class_weight)
                     if replay is not None and replay.fits(batch):
@@ -162,6 +164,7 @@ class Loops(Trainer):
                     if self.stop_training:
                         break
                 logs = scores.values()
+                self._alarm.look_back(self, logs["loss"])
                 if held_out is not None and validates(epoch + 1):
                     logs |= {f"val_{k}": v for k, v in self._test_epoch(held_out, hooks).items()}
                 logs = _sorted(logs)
@@ -223,12 +226,13 @@ class Loops(Trainer):
         for i, batch in enumerate(data.epoch()):
             if watch_begin:
                 hooks.call("on_test_batch_begin", i, {})
-            self._test_step(batch)
+            self._test_step(moved(batch, home_of(self)))
             if progress is not None:
                 progress.step(i + 1, scores.values)
             if watch_end:
                 hooks.call("on_test_batch_end", i, _sorted(scores.values()))
         results = scores.values()
+        self._alarm.look_back(self, results["loss"])
         hooks.call("on_test_end", _sorted(results))
         return results
 
@@ -256,6 +260,7 @@ class Loops(Trainer):
         data = source(x, y, sample_weight, batch_size, steps=steps, arrange=self._arrangement())
         self._prepare(data.peek, training=False)
         check_whole(self, data)
+        settle(self, data)
         hooks = CallbackList(callbacks, self, epochs=1, steps=data.steps, verbose=verbose)
         progress = Progress(verbose, 1, data.steps)
         try:
@@ -286,25 +291,24 @@ class Loops(Trainer):
         batches, at_once = (data, 1) if batch_size or steps or callbacks else together(self, data)
         hooks.call("on_predict_begin", {})
         outputs: list[Any] = []
+        there = settle(self, batches)
         try:
             for i, batch in enumerate(batches.epoch()):
                 hooks.call("on_predict_batch_begin", i, {})
-                outputs.append(self._predict_step(batch.x))
+                outputs.append(self._predict_step(moved(batch, there).x))
                 progress.step(min((i + 1) * at_once, data.steps or i + 1))
                 hooks.call("on_predict_batch_end", i, {"outputs": outputs[-1]})
             progress.epoch_end()
         finally:
             progress.close()
         hooks.call("on_predict_end", {})
-        if isinstance(outputs[0], np.ndarray):
-            return np.concatenate(outputs)
-        joined = [np.concatenate(parts) for parts in zip(*map(flatten, outputs), strict=True)]
-        return packed(outputs[0], joined)
+        return joined(outputs)
 
     @modes_restored
     def predict_on_batch(self, x: Any) -> Any:
         """The model's output for one batch."""
-        return self._predict_step(self._arrangement().only_x(x))
+        x = moved(Batch(self._arrangement().only_x(x)), home_of(self)).x
+        return mapped(to_numpy, self._predict_step(x))
 
     @modes_restored
     def train_on_batch(
@@ -323,7 +327,7 @@ class Loops(Trainer):
         self._prepare(lambda: batch, training=True)
         self.scores.reset()
         with alarmed(self):
-            self._train_step(batch)
+            self._train_step(moved(batch, home_of(self)))
         return self.scores.answer(return_dict)
 
     @modes_restored
@@ -336,14 +340,10 @@ class Loops(Trainer):
         self._prepare(lambda: batch, training=False)
         self.scores.reset()
         with alarmed(self):
-            self._test_step(batch)
+            self._test_step(moved(batch, home_of(self)))
         return self.scores.answer(return_dict)
 
 
 def _sorted(logs: dict[str, Any]) -> dict[str, Any]:
     """Keras hands logs to callbacks in alphabetical order."""
     return dict(sorted(logs.items()))
-
-
-def _as_list(value: Any) -> list[Any]:
-    return list(value) if isinstance(value, list | tuple) else [] if value is None else [value]

@@ -5,7 +5,9 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from minidl import graph
+from minidl.device import current_device, device
 from minidl.layers import context
+from minidl.models.placing import home_of
 from minidl.random import streams
 from minidl.utils.keywords import check_given
 
@@ -27,7 +29,10 @@ def modes_restored(call: Call) -> Call:
         running, training = context.mode.context, context.mode.training
         gradients, tape, step = graph.mode.grad_enabled, graph.mode.tape, streams.current_step()
         try:
-            return call(*args, **kwargs)
+            with device(
+                home_of(args[0]) if args else current_device()
+            ):  # where a layer inside makes new arrays
+                return call(*args, **kwargs)
         except TypeError:
             check_given(call, args, kwargs)
             raise

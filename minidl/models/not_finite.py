@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from minidl import config
+from minidl.device import to_numpy
 from minidl.layers.context import CallContext
 from minidl.layers.holder import all_layers
 from minidl.models.data import Batch
@@ -57,7 +58,7 @@ def why_not_finite(model: Any, batch: Batch, y_pred: Any, training: bool) -> str
             f"The cause: {found[0]} is the first layer whose output is not finite, from inputs up to {found[1]:.3g} in "
             "size. Scale the inputs, lower the learning rate, or use clipnorm=1.0 in the optimizer."
         )
-    predictions = [np.asarray(as_array(p)) for p in flatten(y_pred) if p is not None]
+    predictions = [to_numpy(as_array(p)) for p in flatten(y_pred) if p is not None]
     sizes = [float(np.abs(p).max(initial=0)) for p in predictions]
     largest = f", which are up to {max(sizes):.3g} in size" if sizes else ""
     return (
@@ -76,7 +77,7 @@ def _labelled(name: str, part: Any) -> list[tuple[str, Any]]:
 
 def _first_wrong(array: Any) -> tuple[int, ...] | None:
     """The index of the first number that is not finite."""
-    values = np.asarray(array)
+    values = to_numpy(array)
     if values.dtype.kind != "f":
         return None
     with np.errstate(over="ignore", invalid="ignore"):
@@ -100,7 +101,7 @@ def _first_layer(model: Any, x: Any, training: bool) -> tuple[Any, float] | None
             or any(_first_wrong(a) is not None for a in given)
         ):
             return
-        found.append((layer, max([float(np.abs(a).max(initial=0)) for a in given], default=0.0)))
+        found.append((layer, max([float(np.abs(to_numpy(a)).max(initial=0)) for a in given], default=0.0)))
 
     parts = [part for part in all_layers(model) if part is not model]
     step = training_step(int(model.optimizer.iterations))  # what was drawn is drawn again, and nothing else
@@ -122,9 +123,19 @@ class Alarm:
     def __init__(self, run: Any = None):
         self.run = run
         self.told = False
+        self._waiting: Any = None  # the last batch whose loss nobody has read yet
 
-    def look(self, model: Any, loss: float, batch: Batch, y_pred: Any, training: bool) -> None:
+    def look_back(self, model: Any, loss: float) -> None:
+        """Warn if the mean `loss` of an epoch on a GPU is not finite; of its batches the last one is gone through."""
+        waiting, self._waiting = self._waiting, None
+        if waiting is not None:
+            self.look(model, loss, *waiting)
+
+    def look(self, model: Any, loss: Any, batch: Batch, y_pred: Any, training: bool) -> None:
         """Warn if `loss` is not finite; the other arguments are those of `why_not_finite`."""
+        if not isinstance(loss, float):  # on a GPU: read when the epoch is over
+            self._waiting = batch, y_pred, training
+            return
         if self.told or math.isfinite(loss):
             return
         self.told = True

@@ -9,6 +9,7 @@ import numpy as np
 
 from minidl import metrics as metrics_module
 from minidl.backend import Array
+from minidl.device import beside
 from minidl.models.outputs import Output
 from minidl.tensor import as_array
 from minidl.utils.checks import chosen
@@ -46,9 +47,9 @@ class Scores:
 
     def __init__(self, outputs: Sequence[Output] | None = None):
         self.metrics: dict[str, _Entry] | None = None  # by their keys in the history
-        self.loss_sum = 0.0
+        self.loss_sum: Any = 0.0  # on a GPU an array without axes: it is read when the epoch is over
         self.samples = 0
-        self.loss_sums: list[float] = []  # of the outputs that have a loss, where there are several of those
+        self.loss_sums: list[Any] = []  # of the outputs that have a loss, where there are several of those
         self.learn(outputs or [])
 
     def learn(self, outputs: Sequence[Output]) -> None:
@@ -75,13 +76,11 @@ class Scores:
         for entry in (self.metrics or {}).values():
             entry.metric.reset_state()
 
-    def update(
-        self, loss: float, y: Any, y_pred: Any, sample_weight: Any, losses: Sequence[float] = ()
-    ) -> None:
+    def update(self, loss: Any, y: Any, y_pred: Any, sample_weight: Any, losses: Sequence[Any] = ()) -> None:
         """Take in one batch. The epoch's loss is the mean over samples, so a batch counts by its size.
 
         Args:
-            loss: in total.
+            loss: in total; a number, or on a GPU an array without axes.
             y, y_pred, sample_weight: the batch and the output of the model; lists for several outputs.
             losses: of the outputs that have one, where there are several of those.
         """
@@ -99,10 +98,10 @@ class Scores:
                     weights = _masked(weights, y_pred[i].mask)
                     metric.update_state(y[i], y_pred[i].data, sample_weight=weights)
         n = len(y_pred[0])
-        self.loss_sum += loss * n
+        self.loss_sum = self.loss_sum + _wide(loss) * n
         self.samples += n
         for i, one in enumerate(losses):
-            self.loss_sums[i] += one * n
+            self.loss_sums[i] = self.loss_sums[i] + _wide(one) * n
 
     def _resolve(self, y_shapes: Shapes, y_pred_shapes: Shapes) -> None:
         """Make metric objects of what was given.
@@ -131,8 +130,8 @@ class Scores:
         Metrics stand in the order they were given; with several outputs in alphabetical order, as in Keras.
         """
         n = max(self.samples, 1)
-        results: dict[str, Any] = {"loss": self.loss_sum / n}
-        results |= {key: total / n for key, total in zip(self.loss_keys, self.loss_sums, strict=True)}
+        results: dict[str, Any] = {"loss": float(self.loss_sum) / n}
+        results |= {key: float(total) / n for key, total in zip(self.loss_keys, self.loss_sums, strict=True)}
         keys = sorted(self.metrics or {}) if self.several else self.metrics or {}
         return results | {key: self.metrics[key].metric.result() for key in keys}  # type: ignore[index]
 
@@ -153,14 +152,15 @@ class Scores:
     def get_state(self) -> dict[str, Any]:
         """The sums so far, by name: numbers and arrays, to go on from with `set_state`."""
         state: dict[str, Any] = {
-            "loss_sum": self.loss_sum, "samples": self.samples, "loss_sums": np.array(self.loss_sums)
+            "loss_sum": float(self.loss_sum), "samples": self.samples,
+            "loss_sums": np.array([float(total) for total in self.loss_sums]),
         }  # fmt: skip
         if self.metrics is not None:
             for part, shapes in zip(("y", "y_pred"), self._shapes, strict=True):
                 known = {f"{part}_shape/{i}": shape for i, shape in enumerate(shapes) if shape is not None}
                 state |= {name: np.array(shape, np.int64) for name, shape in known.items()}
             for key, entry in self.metrics.items():
-                state |= {f"{key}/{i}": v.data.copy() for i, v in enumerate(entry.metric.variables)}
+                state |= {f"{key}/{i}": v.numpy().copy() for i, v in enumerate(entry.metric.variables)}
         return state
 
     def set_state(self, state: Mapping[str, Any]) -> None:
@@ -179,6 +179,11 @@ class Scores:
         self.loss_sums = [float(total) for total in state["loss_sums"]]
 
 
+def _wide(loss: Any) -> Any:
+    """A loss as the float64 to add up in."""
+    return loss if isinstance(loss, float) else loss.astype(np.float64)
+
+
 def _shape(numbers: Any) -> tuple[int, ...] | None:
     return None if numbers is None else tuple(int(n) for n in numbers)
 
@@ -187,6 +192,6 @@ def _masked(sample_weight: Any, mask: Array | None) -> Any:
     """The weights for a metric: those given, and 0 where the mask is false."""
     if mask is None or sample_weight is None:
         return mask if sample_weight is None else sample_weight
-    weights = as_array(sample_weight)
+    weights = beside(as_array(sample_weight), mask)
     weights = weights[..., 0] if weights.ndim == mask.ndim + 1 and weights.shape[-1] == 1 else weights
     return weights.reshape(weights.shape + (1,) * (mask.ndim - weights.ndim)) * mask

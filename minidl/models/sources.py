@@ -8,13 +8,12 @@ import itertools
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import numpy as np
-
 from minidl.backend import Array
+from minidl.device import beside, is_array
 from minidl.messages import say
 from minidl.models.data import Batch, are_samples, as_batch, one_batch
 from minidl.random import SeedGenerator
-from minidl.utils.nested import mapped
+from minidl.utils.nested import flatten, mapped
 from minidl.utils.py_dataset import PyDataset
 from minidl.utils.warned import warn
 
@@ -102,7 +101,7 @@ class ArraySource(_Numbered):
     ):
         self.data = data
         self.batch_size = batch_size
-        self._plain = all(part is None or isinstance(part, np.ndarray) for part in data)
+        self._plain = all(part is None or is_array(part) for part in data)
         super().__init__(-(-data.samples // batch_size), data.samples, shuffler, steps)
 
     @property
@@ -111,8 +110,16 @@ class ArraySource(_Numbered):
         return [mapped(lambda a: None if a is None else a.shape[1:], part) for part in self.data]
 
     def epoch(self, number: int | None = None, done: int = 0) -> Iterator[Batch]:
+        drawn = there = None
         for i, order in self._numbers(number, done):
+            if order is not drawn:  # one copy to the device for each new order
+                drawn, there = order, self._beside_data(order)
+            order = there
             yield self._rows(slice(i * self.batch_size, (i + 1) * self.batch_size), order)
+
+    def _beside_data(self, order: Array | None) -> Any:
+        first = flatten(self.data.x)[0]
+        return None if order is None else beside(order, first)
 
     def _rows(self, part: slice, order: Array | None) -> Batch:
         if not self._plain:

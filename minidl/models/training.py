@@ -28,6 +28,7 @@ from minidl.models.chosen import ChosenWeights
 from minidl.models.data import Batch
 from minidl.models.not_finite import Alarm
 from minidl.models.objective import Objective, check_tensors
+from minidl.models.placing import home_of, measured, moved
 from minidl.models.replay import Replay, repeats, replay_of
 from minidl.models.scores import Scores
 from minidl.tensor import Tensor, no_grad
@@ -149,15 +150,15 @@ class Trainer:
     def _score(self, loss: Tensor, batch: Batch, y_pred: Any) -> None:
         """Let the scores take in a batch."""
         scores, objective = self.scores, self._objective
-        losses: Sequence[float] = ()
+        losses: Sequence[Any] = ()
         y, sample_weight = batch.y, batch.sample_weight
         outputs = objective.know(y_pred)
         if scores.outputs is not outputs:
             scores.learn(outputs)
         if scores.several:
             y, y_pred, sample_weight = objective.in_order(y, y_pred, sample_weight)
-            losses = [float(one) for one in objective.measured] if scores.loss_keys else ()
-        scores.update(float(loss), y, y_pred, sample_weight, losses)
+            losses = [measured(one) for one in objective.measured] if scores.loss_keys else ()
+        scores.update(measured(loss), y, y_pred, sample_weight, losses)
 
     @quiet
     def _train_step(self, batch: Batch, tape: list[Applied] | None = None) -> Replay | None:
@@ -190,7 +191,7 @@ class Trainer:
                 )
         if objective.complete:
             chosen.look_at_gradients(self.name, weights)
-        self._alarm.look(self, float(loss), batch, y_pred, True)
+        self._alarm.look(self, measured(loss), batch, y_pred, True)
         self._score(loss, batch, y_pred)
         with postponed_interrupt():
             if len(weights) > len(chosen.waiting):
@@ -220,6 +221,7 @@ class Trainer:
         loss: Any = self._objective.only_loss
         return (
             type(loss).__module__.startswith("minidl.")
+            and home_of(self) == "cpu"
             and loss.repeats
             and repeats(self)
             and "compute_loss" not in vars(self)
@@ -231,7 +233,7 @@ class Trainer:
         with no_grad(), CallContext() as context:
             y_pred = self(batch.x, training=False)  # type: ignore[operator]
             loss = self.compute_loss(batch.x, batch.y, y_pred, batch.sample_weight, training=False)
-        self._alarm.look(self, float(loss), batch, y_pred, False)
+        self._alarm.look(self, measured(loss), batch, y_pred, False)
         self._score(loss, batch, y_pred)
         context.commit()  # the states of stateful layers
 
@@ -252,7 +254,7 @@ class Trainer:
             )
         if not self.built:
             with no_grad(), CallContext():
-                self(peek().x, training=training)  # type: ignore[operator]
+                self(moved(peek(), home_of(self)).x, training=training)  # type: ignore[operator]
         if training:
             if self._chosen is None:
                 self._chosen = ChosenWeights(self)
@@ -262,7 +264,7 @@ class Trainer:
         """Find out which outputs there are, from a first batch."""
         if self._objective.outputs is None:
             with no_grad(), CallContext():
-                y_pred = self(peek().x, training=False)  # type: ignore[operator]
+                y_pred = self(moved(peek(), home_of(self)).x, training=False)  # type: ignore[operator]
             self.scores.learn(self._objective.know(y_pred))
 
     def reset_metrics(self) -> None:

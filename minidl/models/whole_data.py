@@ -17,6 +17,7 @@ from minidl.losses import BinaryCrossentropy, CategoricalCrossentropy, SparseCat
 from minidl.losses.inputs import class_labels
 from minidl.messages import say
 from minidl.models.data import Batch, rows_of
+from minidl.models.placing import home_of, moved
 from minidl.models.sources import ArraySource, GeneratorSource, Source
 from minidl.tensor import no_grad
 from minidl.utils.nested import flatten
@@ -178,5 +179,6 @@ def try_out(model: Any, held_out: Any, data: Source) -> None:
 
 def _loss_of(model: Any, batch: Batch) -> None:
     with no_grad(), CallContext():
+        batch = moved(batch, home_of(model))
         y_pred = model(batch.x, training=False)
         model.compute_loss(batch.x, batch.y, y_pred, batch.sample_weight, training=False)

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from minidl.backend import Array
+from minidl.device import on_gpu
 from minidl.optimizers.clipping import largest
 
 __all__ = ["decayed", "in_blocks", "limited"]
@@ -40,7 +41,7 @@ def limited(g: Array) -> Array:
     array([ 1.000000e+00, -9.223372e+18,           nan], dtype=float32)
     """
     top = 2.0 ** (np.finfo(g.dtype).maxexp // 2 - 1)
-    if largest(g) <= top:
+    if not on_gpu(g) and largest(g) <= top:  # a GPU would have to be waited for to know
         return g
     return np.where(np.isinf(g), np.nan, np.clip(g, -top, top))
 
@@ -63,7 +64,7 @@ def in_blocks(rule: Rule) -> Rule:
     @wraps(rule)
     def whole(*arrays: Array | None, **options: Any) -> tuple[Any, ...]:
         w = arrays[0]
-        if w is None or w.size <= BLOCK:
+        if w is None or w.size <= BLOCK or on_gpu(w):
             return rule(*arrays, **options)
         results: list[Any] = []
         for start in range(0, w.size, BLOCK):

@@ -17,11 +17,12 @@ from typing import Any
 import numpy as np
 
 from minidl.backend import Array
+from minidl.device import beside, on_gpu
 from minidl.messages import say
 from minidl.optimizers.one_step import Step, clipped_gradients, new_values
 from minidl.optimizers.settings import Settings
 from minidl.optimizers.state import State
-from minidl.tensor import as_array
+from minidl.tensor import Tensor, as_array
 from minidl.utils.interrupts import postponed_interrupt
 from minidl.variable import FlatWeights, Variable
 
@@ -264,7 +265,10 @@ def _gradient_of(variable: Variable, gradient: Any) -> Array | None:
     if gradient is None:
         return None
     with np.errstate(over="ignore"):
-        array = np.array(as_array(np.asarray(gradient)), dtype=variable.dtype)
+        given = as_array(
+            gradient if on_gpu(gradient) or isinstance(gradient, Variable | Tensor) else np.asarray(gradient)
+        )
+        array = beside(np.array(given, dtype=variable.dtype, like=given), variable.data)
     if array.shape != variable.shape:
         raise ValueError(
             say(f"{variable.path} has shape {variable.shape}, got a gradient of shape {array.shape}.")

@@ -19,6 +19,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from minidl.backend import Array
+from minidl.device import on_gpu
 
 __all__ = ["clip_by_global_norm", "clip_by_norm", "largest", "scaled_norm"]
 
@@ -29,6 +30,8 @@ def largest(x: Array) -> float:
     >>> largest(np.array([1.0, -3.0]))
     3.0
     """
+    if on_gpu(x):  # whose max has no initial
+        return float(np.absolute(x).max()) if x.size else 0.0
     return float(np.maximum(x.max(initial=0), -x.min(initial=0)))
 
 

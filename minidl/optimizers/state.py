@@ -47,6 +47,6 @@ class State:
 
 def _window(view: Array, name: str) -> Variable:
     """A variable that reads and writes `view`."""
-    window: Any = Variable(0.0, trainable=False, dtype=view.dtype, name=name)
+    window: Any = Variable(np.zeros(()), trainable=False, dtype=view.dtype, name=name)
     window.data = view
     return window

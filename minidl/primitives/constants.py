@@ -8,9 +8,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-import numpy as np
-
 from minidl.backend import Array
+from minidl.device import kept
 from minidl.graph import Applied, mode
 from minidl.tensor import Tensor
 
@@ -27,7 +26,7 @@ def constant(function: Callable[..., Array], *arrays: Any, **options: Any) -> Te
     >>> constant(np.sign, np.array([-2.0, 3.0])).numpy()
     array([-1.,  1.])
     """
-    made = Tensor(np.asarray(function(*arrays, **options)))
+    made = Tensor(kept(function(*arrays, **options)))
     if mode.tape is not None:
         forward = partial(_without_cache, function)
         mode.tape.append(Applied(forward, options, arrays, arrays, (made,), False, None))

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from minidl.backend import Array
+from minidl.device import kept
 from minidl.special import erf
 from minidl.tensor import Function, Tensor, as_array, traces
 
@@ -49,7 +50,7 @@ def without_gradient(function: Any) -> None:
 
     def traced(*inputs: Any, **options: Any) -> Tensor:
         arrays = [_array_in(x) for x in inputs]
-        return Tensor(np.asarray(function(*arrays, **{name: _array_in(x) for name, x in options.items()})))
+        return Tensor(kept(function(*arrays, **{name: _array_in(x) for name, x in options.items()})))
 
     traces(function)(traced)
 
@@ -134,7 +135,7 @@ class Clip(Function):
 
     @staticmethod
     def forward(x: Array, *, minimum: Any, maximum: Any) -> tuple[Array, Any]:
-        inside = np.ones(x.shape, bool)
+        inside = np.ones_like(x, bool, order="C")
         if minimum is not None:
             inside &= x >= minimum
         if maximum is not None:
@@ -182,7 +183,7 @@ class Where(Function):
 
     @staticmethod
     def backward(dy: Array, condition: Any) -> tuple[None, Array, Array]:
-        zero = np.zeros((), dy.dtype)
+        zero = np.zeros((), dy.dtype, like=dy)
         return None, np.where(condition, dy, zero), np.where(condition, zero, dy)
 
 

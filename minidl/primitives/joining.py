@@ -23,7 +23,7 @@ class Concatenate(Function):
 
     @staticmethod
     def forward(*xs: Array, axis: int) -> tuple[Array, Any]:
-        return np.concatenate(xs, axis=axis), (np.cumsum([np.shape(x)[axis] for x in xs])[:-1], axis)
+        return np.concatenate(xs, axis=axis), (np.cumsum([np.shape(x)[axis] for x in xs])[:-1].tolist(), axis)
 
     @staticmethod
     def backward(dy: Array, cache: Any) -> tuple[Array, ...]:
@@ -132,6 +132,7 @@ def repeat(x: Any, repeats: Any, axis: int | None = None) -> Tensor:
     shape = list(np.shape(x))
     if np.ndim(repeats):
         return take(x, np.repeat(np.arange(shape[axis]), repeats), axis)
+    repeats = int(repeats)
     copies = broadcast_to(expand_dims(x, axis + 1), [*shape[: axis + 1], repeats, *shape[axis + 1 :]])
     return reshape(copies, [*shape[:axis], shape[axis] * repeats, *shape[axis + 1 :]])
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
 from minidl.backend import Array
+from minidl.device import kept
 from minidl.messages import say
 from minidl.primitives.shaping import expand_dims, reshape, squeeze, transpose
 from minidl.tensor import Function, Tensor, traces
@@ -66,7 +67,7 @@ class Einsum(Function):
 
 def _sum_of_products(terms: Sequence[str], out: str, operands: Sequence[Array]) -> Array:
     """NumPy's einsum; `optimize` lets it use matrix products, which pays from two operands on."""
-    return np.asarray(np.einsum(",".join(terms) + "->" + out, *operands, optimize=len(operands) > 1))
+    return kept(np.einsum(",".join(terms) + "->" + out, *operands, optimize=len(operands) > 1))
 
 
 def _spell_out(subscripts: str, ranks: Sequence[int]) -> tuple[tuple[str, ...], str]:

@@ -113,7 +113,7 @@ class Product(Function):
         before, after = np.ones_like(rows), np.ones_like(rows)
         before[..., 1:] = np.cumprod(rows[..., :-1], axis=-1)
         after[..., :-1] = np.cumprod(rows[..., :0:-1], axis=-1)[..., ::-1]
-        others = (before * after).reshape([x.shape[a] for a in order]).transpose(np.argsort(order))
+        others = (before * after).reshape([x.shape[a] for a in order]).transpose(np.argsort(order).tolist())
         return (_spread(dy, x.shape, axes) * others,)
 
 

@@ -10,6 +10,8 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
 from minidl.backend import Array
+from minidl.device import beside, kept, on_gpu
+from minidl.primitives.scattering import add_at
 from minidl.tensor import Function, Tensor, as_array, traces
 
 __all__ = [
@@ -40,7 +42,7 @@ class Transpose(Function):
 
     @staticmethod
     def backward(dy: Array, order: Any) -> tuple[Array]:
-        return (np.transpose(dy, np.argsort(order)),)
+        return (np.transpose(dy, np.argsort(order).tolist()),)
 
 
 class BroadcastTo(Function):
@@ -60,17 +62,19 @@ class GetItem(Function):
 
     @staticmethod
     def forward(x: Array, *, index: Any) -> tuple[Array, Any]:
+        if on_gpu(x):
+            index = _there(index, x)
         return x[index], (x.shape, index)
 
     @staticmethod
     def backward(dy: Array, cache: Any) -> tuple[Array]:
         shape, index = cache
         if _is_basic(index):
-            dx = np.zeros(shape, dy.dtype)  # picks nothing twice
+            dx = np.zeros(shape, dy.dtype, like=dy)  # picks nothing twice
             dx[index] = dy
             return (dx,)
-        dx = np.zeros(shape, np.result_type(dy.dtype, np.float64))
-        np.add.at(dx, index, dy)
+        dx = np.zeros(shape, np.result_type(dy.dtype, np.float64), like=dy)
+        add_at(dx, index, dy)
         return (dx.astype(dy.dtype),)
 
 
@@ -78,6 +82,13 @@ def _is_basic(index: Any) -> bool:
     """Whether an index has whole numbers, slices, None and ... only: no arrays, lists or masks."""
     entries = index if isinstance(index, tuple) else (index,)
     return all(i is None or i is ... or isinstance(i, int | np.integer | slice) for i in entries)
+
+
+def _there(index: Any, x: Array) -> Any:
+    """An index with its arrays and lists on the device of `x`."""
+    if isinstance(index, tuple):
+        return tuple(_there(i, x) for i in index)
+    return beside(np.asarray(index), x) if isinstance(index, list | np.ndarray) else index
 
 
 def _plain(index: Any) -> Any:
@@ -167,9 +178,13 @@ def flip(x: Any, axis: Any = None) -> Tensor:
 def take(x: Any, indices: Any, axis: int | None = None) -> Tensor:
     """The elements of `x` at whole-number `indices` along `axis` (of the flattened `x` by default)."""
     if axis is None:
-        return getitem(ravel(x), np.asarray(indices))
+        return getitem(ravel(x), _numbers(indices))
     around = (slice(None),) * normalize_axis_index(axis, np.ndim(x))
-    return getitem(x, (*around, np.asarray(indices)))
+    return getitem(x, (*around, _numbers(indices)))
+
+
+def _numbers(indices: Any) -> Any:
+    return as_array(indices) if isinstance(indices, Tensor) else kept(indices)
 
 
 @traces(np.take_along_axis)

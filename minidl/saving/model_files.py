@@ -90,7 +90,7 @@ def save_weights(model: Any, filepath: FilePath, overwrite: bool = True) -> None
         with atomic_write(filepath, overwrite, len(data)) as file:
             file.write(data)
     else:
-        named = {name: variable.data for name, variable in weight_names(model.weights).items()}
+        named = {name: variable.numpy() for name, variable in weight_names(model.weights).items()}
         _BY_NAME[suffix].save(filepath, named, overwrite=overwrite)
 
 

@@ -36,7 +36,7 @@ def optimizer_place(optimizer: Any) -> Place:
 def encode(model: Any, optimizer: Any = None) -> memoryview:
     """The bytes of a `.weights.h5` file; with the state of `optimizer`, if there is one."""
     tree = [*places(model), *([] if optimizer is None else [optimizer_place(optimizer)])]
-    arrays = {_at(place, i): v.data for place in tree for i, v in enumerate(place.variables)}
+    arrays = {_at(place, i): v.numpy() for place in tree for i, v in enumerate(place.variables)}
     return hdf5_bytes(arrays, {_vars(place): place.owner.name for place in tree})
 
 

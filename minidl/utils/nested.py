@@ -3,9 +3,18 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-__all__ = ["alongside", "flatten", "mapped", "packed"]
+__all__ = ["alongside", "as_list", "flatten", "mapped", "packed"]
 
 IsLeaf = Callable[[Any], bool]
+
+
+def as_list(value: Any) -> list[Any]:
+    """One thing, several, or none at all (None), as a list.
+
+    >>> as_list(1), as_list((1, 2)), as_list(None)
+    ([1], [1, 2], [])
+    """
+    return list(value) if isinstance(value, list | tuple) else [] if value is None else [value]
 
 
 def flatten(structure: Any, is_leaf: IsLeaf | None = None) -> list[Any]:

@@ -12,15 +12,23 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from kernel_cases import CASES, FUNCTIONS, LARGE, REFERENCES, converted, in_memory, layouts
 from minidl_kernels.cpu import KERNELS, memory, pool
+from parity import (
+    RECURRENT,
+    TOLERANCE,
+    as_tuple,
+    assert_same_numbers,
+    flat,
+    largest,
+    left_open,
+    run_pair,
+    some_gradients,
+)
 from strategies import normal, seeds
 
 from minidl.backend import kernels_on
 
-TOLERANCE = {"float32": 1e-5, "float64": 1e-12}
-RECURRENT = ("gru", "lstm", "simple_rnn")
 NAMES = sorted(KERNELS)
 PAIRS = [name for name in NAMES if name != "adam"]  # which have a way back
-RECURRENT = ("gru", "lstm", "simple_rnn")
 every = pytest.mark.parametrize
 dtypes = st.sampled_from(sorted(TOLERANCE))
 
@@ -52,74 +60,6 @@ def test_what_lies_in_no_window_has_no_gradient():
     for name in ("max_pool2d", "average_pool2d"):
         got, wanted = (run_pair(pairs[name], (x,), options, (dy,)) for pairs in (KERNELS, REFERENCES))
         assert_same_numbers(got[1][0], wanted[1][0])
-
-
-def as_tuple(x):
-    return x if isinstance(x, tuple) else (x,)
-
-
-def largest(*arrays):
-    return max((float(np.max(np.abs(a))) for a in arrays if a is not None and a.size), default=0.0)
-
-
-def assert_same_numbers(got, wanted, scale=0.0):
-    assert type(got) is type(wanted)
-    if wanted is None:
-        return
-    assert got.shape == wanted.shape
-    assert got.dtype == wanted.dtype
-    if got.size:
-        np.testing.assert_allclose(
-            got, wanted, rtol=0, atol=TOLERANCE.get(str(wanted.dtype), 0) * max(scale, largest(wanted))
-        )
-
-
-def left_open(name, wanted, arrays, options, gradients):
-    """For each of `wanted`, of the reference, a scale at which it counts as the same number in float32.
-
-    Recurrence may enlarge what is rounded at each step. How much, shows in float64: by how far the reference is off, and
-    by how far its results move if each number that comes in is rounded once more; a step rounds about ten times.
-    """
-    if "cross_entropy" in name:
-        return [1.0] * len(wanted)  # log of a sum that is 1 or more
-    if name not in RECURRENT or wanted[0].dtype != np.float32:
-        return [0.0] * len(wanted)
-    rng = np.random.default_rng(0)
-
-    def exactly(rounding):
-        given = [
-            [
-                a if a is None else a.astype(np.float64) * (1 + rounding * rng.choice([-1, 1], a.shape))
-                for a in part
-            ]
-            for part in (arrays, gradients)
-        ]
-        outputs, dxs = run_pair(REFERENCES[name], given[0], options, tuple(given[1]))
-        return [*outputs, *dxs]
-
-    exact, moved = exactly(0), exactly(np.finfo(np.float32).eps)
-    far = [
-        0.0 if a is None else max(2 * largest(a - b), 10 * largest(b - c))
-        for a, b, c in zip(wanted, exact, moved, strict=True)
-    ]
-    return [distance / TOLERANCE["float32"] for distance in far]
-
-
-def run_pair(pair, arrays, options, gradients):
-    """Outputs and input gradients."""
-    result, cache = pair.forward(*arrays, **options)
-    dxs = pair.backward(gradients if isinstance(result, tuple) else gradients[0], cache)
-    return as_tuple(result), flat(dxs)
-
-
-def flat(dxs):
-    """Gradients of inputs, those that are pairs (rows, values) opened."""
-    return tuple(part for dx in dxs for part in as_tuple(dx))
-
-
-def some_gradients(name, arrays, options, seed):
-    outputs = as_tuple(REFERENCES[name].forward(*arrays, **options)[0])
-    return tuple(normal(seed, *[np.shape(y) for y in outputs], dtype=outputs[0].dtype))
 
 
 def test_every_kernel_has_a_case_and_a_reference():

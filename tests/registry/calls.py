@@ -10,6 +10,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from hypothesis import strategies as st
 
+from minidl.device import beside
+
 
 class Call(NamedTuple):
     """A function of tensors or arrays, and arrays to call it with."""
@@ -369,7 +371,7 @@ def choices(draw: Any) -> Call:
     shape = draw(shapes)
     condition = numbers(draw, broadcastable(draw, shape)) > 0
     a, b = (numbers(draw, broadcastable(draw, shape)) for _ in range(2))
-    return Call(lambda a, b: np.where(condition, a, b), (a, b))
+    return Call(lambda a, b: np.where(beside(condition, a.data), a, b), (a, b))
 
 
 @st.composite

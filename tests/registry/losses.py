@@ -9,6 +9,7 @@ from strategies import seeds
 
 from minidl import losses
 from minidl.activations import sigmoid, softmax
+from minidl.device import beside
 
 CLASSES = {
     "binary_crossentropy": "BinaryCrossentropy", "categorical_crossentropy": "CategoricalCrossentropy",
@@ -127,7 +128,8 @@ def _classes(draw: Any, name: str) -> Example:
     made = getattr(losses, CLASSES[name])(reduction=reduction, **drawn.options)
 
     def loss(y_true: Any, y_pred: Any) -> Any:
-        return made(y_true, y_pred, sample_weight=w, mask=mask)
+        weights, valid = (None if a is None else beside(a, y_pred.data) for a in (w, mask))
+        return made(y_true, y_pred, sample_weight=weights, mask=valid)
 
     text = f"{made!r} of {drawn.kind}, weights {of_weights}, mask {mask is not None}"
     return _example(name, drawn, loss, text=text)

@@ -56,7 +56,7 @@ def conv1d_forward(
         return dense_forward(x, w[0], b)
     padded = pad(x, padding)
     out = output_shape(x.shape[1:2], w.shape[:1], strides, padding, dilation)
-    y = np.zeros((len(x), *out, w.shape[2]), np.result_type(x, w, *(() if b is None else (b,))))
+    y = np.zeros((len(x), *out, w.shape[2]), np.result_type(x, w, *(() if b is None else (b,))), like=x)
     for cell, channels, filters in cells(w, groups):
         seen = tap(padded, cell, out, strides, dilation)[..., channels]
         y[..., filters] += np.tensordot(seen, w[cell][:, filters], axes=1)

@@ -45,7 +45,7 @@ def conv2d_forward(
     """x (N, H, W, C), w (KH, KW, C/G, F), b (F,) or None -> y (N, OH, OW, F)."""
     padded = pad(x, padding)
     out = output_shape(x.shape[1:3], w.shape[:2], strides, padding, dilation)
-    y = np.zeros((len(x), *out, w.shape[3]), np.result_type(x, w, *(() if b is None else (b,))))
+    y = np.zeros((len(x), *out, w.shape[3]), np.result_type(x, w, *(() if b is None else (b,))), like=x)
     for cell, channels, filters in cells(w, groups):
         seen = tap(padded, cell, out, strides, dilation)[..., channels]
         y[..., filters] += np.tensordot(seen, w[cell][:, filters], axes=1)

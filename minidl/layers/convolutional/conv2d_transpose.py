@@ -89,7 +89,9 @@ def conv2d_transpose_forward(
 ) -> tuple[Array, Conv2DTransposeCache]:
     """x (N, H, W, C), w (KH, KW, F, C), b (F,) or None -> y (N, *lengths, F); `padding` is cut from around y."""
     sizes = (n + before + after for n, (before, after) in zip(lengths, padding, strict=True))
-    padded = np.zeros((len(x), *sizes, w.shape[2]), np.result_type(x, w, *(() if b is None else (b,))))
+    padded = np.zeros(
+        (len(x), *sizes, w.shape[2]), np.result_type(x, w, *(() if b is None else (b,))), like=x
+    )
     for cell in np.ndindex(w.shape[:2]):
         # A view: this adds into the output, where neighbouring windows overlap.
         laid = tap(padded, cell, x.shape[1:3], strides, dilation)

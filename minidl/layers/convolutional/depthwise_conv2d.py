@@ -52,7 +52,7 @@ def depthwise_forward(
     """x (N, spatial..., C), w (K..., C, M), b (C·M,) or None -> y (N, out..., C·M)."""
     padded = pad(x, padding)
     out = output_shape(x.shape[1:-1], w.shape[:-2], strides, padding, dilation)
-    y = np.zeros((len(x), *out, *w.shape[-2:]), np.result_type(x, w, *(() if b is None else (b,))))
+    y = np.zeros((len(x), *out, *w.shape[-2:]), np.result_type(x, w, *(() if b is None else (b,))), like=x)
     for cell in np.ndindex(w.shape[:-2]):
         y += tap(padded, cell, out, strides, dilation)[..., None] * w[cell]
     y = y.reshape(len(x), *out, w.shape[-2] * w.shape[-1])

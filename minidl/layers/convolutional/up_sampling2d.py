@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from minidl.backend import Array
+from minidl.device import beside
 from minidl.layers.base import Layer
 from minidl.layers.checks import InputSpec, channels_last, choice, size_tuple
 from minidl.layers.convolutional.windows import IMAGE_AXES
@@ -45,7 +46,9 @@ def lines_between(n: int, times: int) -> Array:
 def bilinear_forward(x: Array, *, size: Sequence[int]) -> tuple[Array, tuple[Array, Array]]:
     """x (N, H, W, C) -> y (N, H·size[0], W·size[1], C)."""
     real = x.real.dtype
-    down, across = (lines_between(n, times).astype(real) for n, times in zip(x.shape[1:3], size, strict=True))
+    down, across = (
+        beside(lines_between(n, times).astype(real), x) for n, times in zip(x.shape[1:3], size, strict=True)
+    )
     return _along_both(x, down, across), (down, across)
 
 
@@ -58,7 +61,8 @@ def bilinear_backward(dy: Array, cache: tuple[Array, Array]) -> tuple[Array]:
 def _along_both(x: Array, down: Array, across: Array) -> Array:
     """(N, H, W, C) -> (N, W, C, H') -> (N, C, H', W') -> (N, H', W', C): a large matrix product for each axis."""
     rows = np.tensordot(x, down, axes=(1, 1))
-    return np.ascontiguousarray(np.moveaxis(np.tensordot(rows, across, axes=(1, 1)), 1, -1))
+    y = np.moveaxis(np.tensordot(rows, across, axes=(1, 1)), 1, -1)
+    return np.ascontiguousarray(y, like=y)
 
 
 class Bilinear(Function):

@@ -19,6 +19,7 @@ from minidl.layers.arguments import keep_weight_arguments
 from minidl.layers.base import Layer
 from minidl.layers.checks import InputSpec, flag
 from minidl.messages import say
+from minidl.primitives.scattering import sums_of_runs
 from minidl.symbolic import Shape
 from minidl.tensor import Function, Tensor
 from minidl.utils.checks import data_type, whole_number
@@ -35,11 +36,10 @@ def embedding_backward(dy: Array, ids: Any) -> tuple[None, tuple[Array, Array]]:
     """dy (..., D) -> None, and of the table the rows that were taken: (R,) and their gradients (R, D)."""
     # Sorted by id (stable, so in the order of the batch), the dy of one word stand side by side: one sum from each
     # start to the next.
-    order = np.argsort(ids, axis=None, kind="stable")
+    order = np.argsort(ids.reshape(-1), kind="stable")
     in_order = ids.reshape(-1)[order]
-    starts = np.flatnonzero(np.concatenate([np.ones(min(ids.size, 1), bool), in_order[1:] != in_order[:-1]]))
     pieces = dy.reshape(ids.size, dy.shape[-1])[order].astype(np.result_type(dy, np.float64), copy=False)
-    values = np.add.reduceat(pieces, starts, axis=0) if ids.size else pieces
+    starts, values = sums_of_runs(in_order, pieces)
     return None, (in_order[starts].astype(np.int64), values.astype(dy.dtype))
 
 

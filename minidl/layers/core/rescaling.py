@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from minidl.device import beside
 from minidl.layers.base import Layer
 from minidl.messages import say
 from minidl.symbolic import Shape
@@ -37,7 +38,7 @@ class Rescaling(Layer):
 
     def call(self, inputs: Tensor) -> Tensor:
         self.compute_output_shape(inputs.shape)  # raises where the numbers do not broadcast
-        scale, offset = self._factors
+        scale, offset = (beside(factor, inputs.data) for factor in self._factors)
         return inputs * scale + offset
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:

@@ -23,6 +23,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from minidl.backend import Array
+from minidl.device import on_gpu
 from minidl.layers.arguments import keep_weight_arguments
 from minidl.layers.base import Layer
 from minidl.layers.checks import InputSpec, flag
@@ -65,19 +66,27 @@ def batch_norm_forward(
     n: Any = max(1, x.size // x.shape[axis])
     if counts is not None:
         n = np.maximum(np.broadcast_to(counts, x.shape).sum(axis=axes, keepdims=True), 1)
-    among: Any = {"axis": axes, "keepdims": True, "where": True if counts is None else counts}
-    mean = x.sum(**among, dtype=wide) / n
+    mean = _sum(x, axes, counts, wide) / n
     centred = x - mean  # in float64: at mean 1e4, float32 would lose four digits here
-    variance = np.sum(centred * centred, **among) / n
+    variance = _sum(centred * centred, axes, counts) / n
     deviation = np.sqrt(variance + epsilon)
     normalised = (centred / deviation).astype(x.dtype)
-    gamma = np.ones(feature, x.dtype) if gamma is None else gamma.reshape(feature)
+    gamma = np.ones_like(x, order="C", shape=feature) if gamma is None else gamma.reshape(feature)
     y = normalised * gamma
     if beta is not None:
         y = y + beta.reshape(feature)
     statistics = mean.reshape(-1).astype(x.dtype), variance.reshape(-1).astype(x.dtype)
     deviation = deviation.astype(x.dtype)
     return (y, *statistics), BatchNormCache(normalised, gamma / deviation, deviation, axes, n, counts, given)
+
+
+def _sum(x: Array, axes: tuple[int, ...], counts: Array | None, dtype: Any = None) -> Any:
+    """Σ x along `axes`, of the numbers that count."""
+    if counts is None:
+        return x.sum(axis=axes, keepdims=True, dtype=dtype)
+    if on_gpu(x):  # CuPy's sum has no where
+        return np.where(counts, x, 0).sum(axis=axes, keepdims=True, dtype=dtype)
+    return x.sum(axis=axes, keepdims=True, dtype=dtype, where=counts)
 
 
 def batch_norm_backward(

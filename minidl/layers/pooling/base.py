@@ -69,8 +69,8 @@ def max_pool_forward(x: Array, *, pool: Size, strides: Size, padding: Padding) -
     out = _out(x, pool, strides, padding)
     lowest = -np.inf if x.dtype.kind == "f" else np.iinfo(x.dtype).min
     padded = pad(x, padding, lowest)
-    y = np.full((len(x), *out, x.shape[-1]), lowest, x.dtype)
-    winner = np.zeros(y.shape, np.intp)
+    y = np.full_like(x, lowest, order="C", shape=(len(x), *out, x.shape[-1]))
+    winner = np.zeros(y.shape, np.intp, like=x)
     for cell, seen in enumerate(_views(padded, out, pool, strides)):
         larger = (seen > y) | (np.isnan(seen) & ~np.isnan(y))  # a NaN wins: it must not vanish
         winner[larger] = cell
@@ -81,7 +81,7 @@ def max_pool_forward(x: Array, *, pool: Size, strides: Size, padding: Padding) -
 def max_pool_backward(dy: Array, cache: MaxPoolCache) -> tuple[Array]:
     """dy (N, out..., C) -> dx."""
     shape, winner, pool, strides, padding = cache
-    d_padded = np.zeros(shape, dy.dtype)
+    d_padded = np.zeros(shape, dy.dtype, like=dy)
     for cell, d_seen in enumerate(_views(d_padded, dy.shape[1:-1], pool, strides)):
         d_seen += np.where(winner == cell, dy, 0)  # a view: this adds into d_padded
     return (crop(d_padded, padding),)
@@ -93,7 +93,7 @@ def average_pool_forward(
     """x (N, T, C) or (N, H, W, C) -> y (N, out..., C)."""
     out = _out(x, pool, strides, padding)
     padded = pad(x, padding)
-    real = pad(np.ones((1, *x.shape[1:-1], 1), x.dtype), padding)
+    real = pad(np.ones_like(x, order="C", shape=(1, *x.shape[1:-1], 1)), padding)
     cells = sum(_views(real, out, pool, strides))
     y = sum(_views(padded, out, pool, strides)) / cells
     return y, AveragePoolCache(padded.shape, cells, pool, strides, padding)
@@ -102,7 +102,7 @@ def average_pool_forward(
 def average_pool_backward(dy: Array, cache: AveragePoolCache) -> tuple[Array]:
     """dy (N, out..., C) -> dx."""
     shape, cells, pool, strides, padding = cache
-    d_padded = np.zeros(shape, dy.dtype)
+    d_padded = np.zeros(shape, dy.dtype, like=dy)
     for d_seen in _views(d_padded, dy.shape[1:-1], pool, strides):
         d_seen += dy / cells  # a view: this adds into d_padded
     return (crop(d_padded, padding),)

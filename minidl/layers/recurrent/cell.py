@@ -15,6 +15,7 @@ import numpy as np
 
 from minidl import activations
 from minidl.backend import Array
+from minidl.device import beside
 from minidl.layers.arguments import keep_weight_arguments
 from minidl.layers.base import Layer
 from minidl.layers.checks import InputSpec, flag, last_size
@@ -135,7 +136,7 @@ class RecurrentCell(Layer):
                     f"{self} expects {len(self.states)} states ({', '.join(self.states)}), got {len(states)}."
                 )
             )
-        x_factors, h_factors = self._dropout(len(inputs), inputs.shape[-1], training)
+        x_factors, h_factors = self._dropout(inputs, training)
         x = inputs if x_factors is None else inputs * x_factors
         after = self.step(DenseFunction.apply(x, self.kernel, self._input_bias()), states, h_factors)
         return after[0], after
@@ -170,16 +171,19 @@ class RecurrentCell(Layer):
         """From here on drop the same numbers at every call (or new ones again): a sequence drops alike at all steps."""
         self._held = {} if hold else None
 
-    def _dropout(self, n: int, features: int, training: bool) -> tuple[Array | None, Array | None]:
+    def _dropout(self, x: Tensor, training: bool) -> tuple[Array | None, Array | None]:
         """Factors for x (N, I) and for the h of each gate (G, N, U); None where nothing is dropped."""
         if not training or self.repeats:
             return None, None
         held = self._held
         if held is not None and held.get("factors") is not None:
             return held["factors"]
+        n, features = len(x), x.shape[-1]
         shapes = ((self.dropout, (n, features)), (self.recurrent_dropout, (self.gates, n, self.units)))
         factors: Any = tuple(
-            dropout_factors(self.seed_generator.coordinates(), rate, shape, self.dtype) if rate else None
+            beside(dropout_factors(self.seed_generator.coordinates(), rate, shape, self.dtype), x.data)
+            if rate
+            else None
             for rate, shape in shapes
         )
         if held is not None:
@@ -197,7 +201,7 @@ class RecurrentCell(Layer):
         self, x: Tensor, states: Sequence[Any], mask: Array | None, training: bool, sequences: bool
     ) -> tuple[Tensor, list[Tensor]]:
         """x (N, T, I) -> all h_t (N, T, U) if `sequences`, else h_T (N, U); and the states besides h after step T."""
-        x_factors, h_factors = self._dropout(len(x), x.shape[-1], training)
+        x_factors, h_factors = self._dropout(x, training)
         if x_factors is not None:
             x = x * x_factors[:, None]
         made = self.function.apply(

@@ -56,7 +56,7 @@ def step_by_step(
             if outputs:
                 shown: Any = outputs[-1]
             else:
-                shown = states[0] if isinstance(cell, RecurrentCell) else np.zeros(y.shape, y.dtype)
+                shown = states[0] if isinstance(cell, RecurrentCell) else np.zeros_like(y.data)
             y = where(counts.reshape(-1, *(1,) * (y.ndim - 1)), y, shown)
             after = [where(counts, new, old) for new, old in zip(after, states, strict=True)]
         outputs.append(y)

@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from minidl.backend import Array
+from minidl.device import beside, is_array
 from minidl.layers.base import Layer
 from minidl.layers.checks import InputSpec, flag, last_size
 from minidl.layers.context import latest, update
@@ -164,7 +165,7 @@ class RNN(Layer):
     def call(
         self, inputs: Tensor, initial_state: Any = None, mask: Any = None, training: bool = False
     ) -> Any:
-        x, states = inputs, self._states_before(initial_state, len(inputs))
+        x, states = inputs, self._states_before(initial_state, inputs)
         if mask is not None:
             if mask.shape != x.shape[:2]:
                 raise wrong_mask(self, mask, x)
@@ -179,23 +180,24 @@ class RNN(Layer):
             with same_dropout(self.cell):
                 y, states = step_by_step(self.cell, x, states, mask, training, self.return_sequences)
         if self.stateful:
-            for variable, state in zip(self._kept_states(len(inputs)), states, strict=True):
+            for variable, state in zip(self._kept_states(len(inputs), inputs.data), states, strict=True):
                 update(variable, state.data)
         if mask is not None and self.zero_output_for_mask:
             counts = mask if self.return_sequences else mask[:, -1]
             y = y * widened(counts.astype(y.dtype), y.ndim)
         return (y, *states) if self.return_state else y
 
-    def _states_before(self, given: Any, n: int) -> list[Any]:
+    def _states_before(self, given: Any, x: Tensor) -> list[Any]:
         """The states to begin with: those given, those of the batch before, or the cell's first ones."""
+        n = len(x)
         if given is None and self.stateful:
-            return [Tensor(latest(variable)) for variable in self._kept_states(n)]
+            return [Tensor(latest(variable)) for variable in self._kept_states(n, x.data)]
         if given is None:
-            return first_states(self.cell, n, self.dtype)
+            return [Tensor(beside(s.data, x.data)) for s in first_states(self.cell, n, self.dtype)]
         wanted = [(n, size) for size in self.state_sizes]
         try:
             states = [
-                s if isinstance(s, Tensor) else Tensor(np.asarray(s, self.dtype))
+                s if isinstance(s, Tensor) else Tensor(beside(np.asarray(s, self.dtype), x.data))
                 for s in (given if isinstance(given, list | tuple) else [given])
             ]
             shapes: Any = [state.shape for state in states]
@@ -211,10 +213,12 @@ class RNN(Layer):
 
     # --- states that outlive a batch ------------------------------------------------------------------------
 
-    def _kept_states(self, n: int) -> list[Variable]:
+    def _kept_states(self, n: int, x: Array) -> list[Variable]:
         if self.states is None:
             self.__dict__["states"] = self._first_kept(n)  # past the notice of weights
         kept: list[Variable] = self.__dict__["states"]
+        for variable in kept:
+            variable.data = beside(variable.data, x)
         size = len(kept[0])
         if size != n:
             raise ValueError(
@@ -231,7 +235,7 @@ class RNN(Layer):
 
     def get_state(self) -> list[Array] | None:
         """Copies of the states (N, U) with which the next batch begins; None if there was no batch to keep any."""
-        return None if self.states is None else [variable.data.copy() for variable in self.states]
+        return None if self.states is None else [variable.numpy().copy() for variable in self.states]
 
     def set_state(self, state: Sequence[Array] | None) -> None:
         """Let the next batch begin with what `get_state` gave.
@@ -266,4 +270,4 @@ class RNN(Layer):
 
 
 def _are_tensors(inputs: Sequence[Any]) -> bool:
-    return all(isinstance(x, Tensor | SymbolicTensor | np.ndarray) and x.ndim > 1 for x in inputs)
+    return all((isinstance(x, Tensor | SymbolicTensor) or is_array(x)) and x.ndim > 1 for x in inputs)

@@ -11,8 +11,6 @@ for each step, as the definition says.
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
-
 from minidl.layers.base import Layer
 from minidl.layers.checks import InputSpec
 from minidl.layers.core.lambda_layer import Lambda
@@ -65,7 +63,7 @@ class TimeDistributed(Layer):
         if steps and _treats_samples_alone(self.layer) and not hands_on:
             y = self.layer(inputs.reshape(n * steps, *inputs.shape[2:]), training=training)
             return y.reshape(n, steps, *y.shape[1:])
-        masks = np.unstack(np.asarray(mask), axis=1) if hands_on else [None] * steps
+        masks = [mask[:, t] for t in range(steps)] if hands_on else [None] * steps
         each = zip(unstack(inputs, axis=1), masks, strict=True)
         return stack([self.layer(x, mask=m, training=training) for x, m in each], axis=1)
 

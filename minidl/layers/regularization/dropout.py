@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from minidl.backend import Array
+from minidl.device import beside
 from minidl.layers.arguments import sizes_or_none
 from minidl.layers.base import Layer
 from minidl.layers.checks import InputSpec
@@ -34,11 +35,12 @@ class DropoutFunction(Function):
     """
 
     kernel = "dropout"
+    on_host = (1,)
 
     @staticmethod
     def forward(x: Array, coordinates: Array, *, rate: float, shared: tuple[int, ...]) -> tuple[Array, Array]:
         shape = tuple(1 if i in shared else n for i, n in enumerate(x.shape))
-        factors = dropout_factors(coordinates, rate, shape, x.dtype)
+        factors = beside(dropout_factors(coordinates, rate, shape, x.dtype), x)
         return x * factors, factors
 
     @staticmethod

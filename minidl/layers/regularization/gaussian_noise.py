@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from minidl.device import beside
 from minidl.layers.base import Layer
 from minidl.layers.checks import InputSpec
 from minidl.random import SeedGenerator
@@ -45,7 +46,7 @@ class GaussianNoise(Layer):
         if not training or self.stddev == 0:
             return inputs
         noise = self.stddev * self.seed_generator.next().standard_normal(inputs.shape, np.float32)
-        return inputs + noise.astype(inputs.dtype)
+        return inputs + beside(noise.astype(inputs.dtype), inputs.data)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         return input_shape

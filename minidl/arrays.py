@@ -1,0 +1,31 @@
+"""What becomes an array: numbers, lists and arrays of other kinds, in the types that minidl computes with."""
+
+from typing import Any
+
+import numpy as np
+
+from minidl import config
+from minidl.backend import Array
+from minidl.device import on_gpu
+from minidl.messages import say
+
+__all__ = ["array_of"]
+
+
+def array_of(value: Any) -> Array:
+    """The array of a number, list or array: native byte order, Python floats as `config.floatx`; on the GPU if it is.
+
+    Raises:
+        TypeError: the value is not numeric.
+
+    >>> array_of([1.0, 2.0])
+    array([1., 2.], dtype=float32)
+    """
+    if isinstance(value, np.ma.MaskedArray):
+        raise TypeError(say("A tensor holds numbers, got a masked array. Pass x.filled(...)."))
+    array: Array = value if type(value) is np.ndarray or on_gpu(value) else np.asarray(value)
+    if array.dtype.kind not in "biufc":
+        raise TypeError(say(f"A tensor holds numbers, got {type(value).__name__} of dtype {array.dtype}."))
+    if array.dtype == np.float64 and array is not value and not isinstance(value, np.ndarray | np.generic):
+        return array.astype(config.floatx())
+    return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))

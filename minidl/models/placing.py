@@ -1,0 +1,65 @@
+"""Where a model lives, and how its data gets there.
+
+A model lives where its weights are: on the device that was current when they were made. What `fit`, `evaluate` and
+`predict` are given is moved there once: arrays as a whole if they are not too large to stay, else batch by batch, and
+batches of a generator as they come. What these calls return is made of Python's and NumPy's numbers.
+"""
+
+import sys
+from typing import Any
+
+import numpy as np
+
+from minidl.device import current_device, home, is_array, on_gpu, to_device, to_numpy
+from minidl.models.data import Batch
+from minidl.models.sources import ArraySource
+from minidl.utils.nested import flatten, mapped, packed
+
+__all__ = ["home_of", "joined", "measured", "moved", "settle"]
+
+_RESIDENT = 2**31  # bytes that stay on a GPU throughout; more than that goes there batch by batch
+
+
+def home_of(model: Any) -> str:
+    """The device of a model: that of its weights, or the current one as long as there are none."""
+    if "cupy" not in sys.modules and current_device() == "cpu":
+        return "cpu"
+    weights = model.weights
+    return home(weights[0].data) if weights else current_device()
+
+
+def moved(batch: Batch, name: str) -> Batch:
+    """A batch whose arrays are on the device `name`; itself on the CPU, where all data begins."""
+    return batch if name == "cpu" else Batch(*(_moved(part, name) for part in batch))
+
+
+def _moved(part: Any, name: str) -> Any:
+    return mapped(lambda x: None if x is None else to_device(x, name), part)
+
+
+def settle(model: Any, *sources: Any) -> str:
+    """Move the arrays of sources to the device of `model`, if they may stay there; returns that device."""
+    name = home_of(model)
+    for source in sources if name != "cpu" else ():
+        if isinstance(source, ArraySource):
+            arrays = [x for part in source.data for x in flatten(part) if x is not None]
+            if sum(x.nbytes for x in arrays) <= _RESIDENT:
+                source.data = moved(source.data, name)
+    return name
+
+
+def joined(outputs: list[Any]) -> Any:
+    """What a model made of one batch after the other, in one: an array of NumPy, or a list or dict of them.
+
+    >>> joined([np.zeros((2, 1)), np.zeros((1, 1))]).shape
+    (3, 1)
+    """
+    if is_array(outputs[0]):
+        return to_numpy(np.concatenate(outputs))
+    parts = [to_numpy(np.concatenate(each)) for each in zip(*map(flatten, outputs), strict=True)]
+    return packed(outputs[0], parts)
+
+
+def measured(loss: Any) -> Any:
+    """The number in a loss. On a GPU it stays there, so that nobody waits for it: an array without axes."""
+    return loss.data if on_gpu(loss.data) else float(loss)

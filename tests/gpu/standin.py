@@ -1,0 +1,456 @@
+"""A stand-in for CuPy's arrays, for machines without a GPU: NumPy behind an array type that is as strict as CuPy's.
+
+Where CuPy refuses, this refuses: np.asarray(x) and every other silent copy to the host, NumPy arrays beside its own,
+the methods of ufuncs (np.add.at), functions, methods and parameters that CuPy has not (`cupy_names.txt` lists what the
+installed CuPy 14 has), `where=` in a ufunc, arrays of objects. Results without axes are arrays, not NumPy's scalars.
+What CuPy takes but copies to the device on the quiet, such as a NumPy array as an index, is refused here too.
+
+Ways in and out are `asarray` and `get`/`asnumpy`, as in CuPy. Whatever makes the host wait for a GPU is counted: `waits`.
+"""
+
+import builtins
+import itertools
+from contextlib import contextmanager
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+
+__all__ = ["counted_waits", "cupy_module", "ndarray"]
+
+_NAMES = [
+    line.split()
+    for line in Path(__file__).with_name("cupy_names.txt").read_text(encoding="utf-8").splitlines()
+    if not line.startswith("#")
+]
+UFUNCS = {name for kind, name, *_ in _NAMES if kind == "ufunc"}
+FUNCTIONS = {name: parameters for kind, name, *parameters in _NAMES if kind == "function"}
+METHODS = {name: parameters for kind, name, *parameters in _NAMES if kind == "method"}
+SCALARS = (bool, int, float, complex, np.generic)
+FACTS = {"ndim", "shape", "size", "result_type", "can_cast", "iscomplexobj", "isscalar", "may_share_memory"}
+
+waits = [0]  # how often the host had to wait for the device so far
+
+
+@contextmanager
+def counted_waits():
+    """Within the block, a list whose only entry is how often the host has waited since."""
+    before, count = waits[0], [0]
+    yield count
+    count[0] = waits[0] - before
+
+
+def _wait():
+    waits[0] += 1
+
+
+def _inside(value):
+    """`value` with host memory in place of device arrays; anything CuPy would not take is refused."""
+    if isinstance(value, ndarray):
+        return value._host
+    if isinstance(value, np.ndarray):
+        raise TypeError(f"Unsupported type {type(value)}")
+    if isinstance(value, tuple | list):
+        return type(value)(map(_inside, value))
+    if hasattr(value, "__array_ufunc__") and not isinstance(value, np.generic):
+        raise TypeError(f"Unsupported type {type(value)}")
+    return value
+
+
+def _outside(value, *sources):
+    """A result of NumPy's as device arrays; a view of one of `sources` says so in `base`."""
+    if isinstance(value, tuple | list):
+        return (
+            type(value)(*[_outside(v, *sources) for v in value])
+            if hasattr(value, "_fields")
+            else type(value)(_outside(v, *sources) for v in value)
+        )
+    if isinstance(value, np.ndarray | np.generic):
+        made = ndarray._of(np.asarray(value))
+        for source in sources:
+            if (
+                isinstance(source, ndarray)
+                and made._host.base is not None
+                and _root(made._host) is _root(source._host)
+            ):
+                made.base = source if source.base is None else source.base
+        return made
+    return value
+
+
+def _root(array):
+    while isinstance(array.base, np.ndarray):
+        array = array.base
+    return array
+
+
+def _check_keywords(name, parameters, args, kwargs):
+    if any(p.startswith("*") for p in parameters):
+        known = set(kwargs) if any(p.startswith("**") for p in parameters) else set(parameters)
+    else:
+        known = set(parameters[len(args) :])
+        if len(args) > len(parameters):
+            raise TypeError(f"{name}() takes {len(parameters)} arguments, got {len(args)}")
+    if unknown := set(kwargs) - known:
+        raise TypeError(f"{name}() got an unexpected keyword argument {sorted(unknown)[0]!r}")
+
+
+def _leaves(values):
+    for value in values:
+        if isinstance(value, tuple | list):
+            yield from _leaves(value)
+        else:
+            yield value
+
+
+def _call(name, args, kwargs):
+    """cupy.<name>(*args, **kwargs)."""
+    if name in UFUNCS:
+        return _ufunc(name, args, kwargs)
+    _check_keywords(name, FUNCTIONS[name], args, kwargs)
+    sources = [v for v in _leaves((*args, *kwargs.values())) if isinstance(v, ndarray)]
+    out = kwargs.pop("out", None)
+    if out is not None:
+        kwargs["out"] = out
+    if name in ("nonzero", "flatnonzero", "argwhere", "unique", "allclose", "array_equal", "array2string"):
+        _wait()
+    function = np
+    for part in name.split("."):
+        function = getattr(function, part)
+    made = function(*_inside(tuple(args)), **{k: _inside(v) for k, v in kwargs.items()})
+    if out is not None:
+        return out
+    if name in FACTS:
+        return made
+    if isinstance(made, bool):
+        made = np.bool_(made)
+    _refuse_objects(made)
+    return _outside(made, *sources)
+
+
+def _refuse_objects(made):
+    for value in _leaves([made]):
+        if isinstance(value, np.ndarray) and value.dtype.kind not in "biufc":
+            raise TypeError(f"Unsupported dtype {value.dtype}")
+
+
+def _ufunc(name, args, kwargs):
+    if unknown := set(kwargs) - {"out", "dtype", "casting"}:
+        raise TypeError(f"Wrong arguments {unknown}")
+    for value in args:
+        if not isinstance(value, (ndarray, *SCALARS)):
+            raise TypeError(f"Unsupported type {type(value)}")
+    out = kwargs.get("out")
+    if isinstance(out, tuple):
+        (out,) = out
+    if out is not None and not isinstance(out, ndarray):
+        raise TypeError(f"return arrays must be of ArrayType, got {type(out)}")
+    options = {k: v for k, v in kwargs.items() if k != "out"}
+    given = [_inside(v) for v in args]
+    made = getattr(np, name)(*given, **({} if out is None else {"out": out._host}), **options)
+    return out if out is not None else _outside(made, *args)
+
+
+class ndarray:  # the name that CuPy gives it
+    """An array on a device. Its memory is `_host`, which nobody but the emulator of kernels may touch."""
+
+    __array_priority__ = 100
+    __hash__ = None
+
+    def __init__(self, shape, dtype=float, memptr=None, strides=None, order="C"):
+        if memptr is not None or strides is not None:
+            raise NotImplementedError("the stand-in makes no arrays at given places")
+        self._host, self.base = (
+            np.full(shape, 113, dtype, order),
+            None,
+        )  # not 0: whoever forgets to fill it, notices
+
+    @classmethod
+    def _of(cls, host):
+        made = cls.__new__(cls)
+        _refuse_objects(host)
+        made._host, made.base = host, None
+        return made
+
+    # --- what CuPy refuses --------------------------------------------------------------------------------------
+
+    def __array__(self, *args, **kwargs):
+        raise TypeError(
+            "Implicit conversion to a NumPy array is not allowed. Please use `.get()` to construct a NumPy array "
+            "explicitly."
+        )
+
+    def __array_ufunc__(self, ufunc, method, *inputs, **kwargs):
+        if method != "__call__" or ufunc.__name__ not in UFUNCS:
+            return NotImplemented
+        if "out" in kwargs:
+            if len(kwargs["out"]) != 1:
+                raise ValueError("The 'out' parameter must have exactly one array value")
+            kwargs["out"] = kwargs["out"][0]
+        for value in (*inputs, *([kwargs["out"]] if "out" in kwargs else [])):
+            if not isinstance(value, (ndarray, np.ndarray, *SCALARS)):
+                return NotImplemented
+        if ufunc.__name__ in ("greater", "greater_equal", "less", "less_equal", "equal", "not_equal"):
+            inputs = [x.item() if isinstance(x, np.ndarray) and x.ndim == 0 else x for x in inputs]
+        return _call(ufunc.__name__, tuple(inputs), kwargs)
+
+    def __array_function__(self, function, types, args, kwargs):
+        module = function.__module__.partition(".")[2]
+        name = f"{module}.{function.__name__}" if module else function.__name__
+        if name not in FUNCTIONS and name not in UFUNCS:
+            return NotImplemented
+        if any(t not in (ndarray, np.ndarray) for t in types):
+            return NotImplemented
+        return _call(name, args, dict(kwargs))
+
+    # --- ways out -----------------------------------------------------------------------------------------------
+
+    def get(self, stream=None, order="C", out=None, blocking=True):
+        _wait()
+        return self._host.copy()
+
+    def set(self, arr, stream=None):
+        if not isinstance(arr, np.ndarray) or arr.dtype != self.dtype or arr.shape != self.shape:
+            raise TypeError("only an array of the host of the same shape and type can be set")
+        self._host[...] = arr
+
+    def item(self, *args):
+        _wait()
+        return self._host.item(*args)
+
+    def tolist(self):
+        _wait()
+        return self._host.tolist()
+
+    def __bool__(self):
+        _wait()
+        return bool(self._host)
+
+    def __int__(self):
+        _wait()
+        return int(self._host)
+
+    def __float__(self):
+        _wait()
+        return float(self._host)
+
+    def __complex__(self):
+        _wait()
+        return complex(self._host)
+
+    def __repr__(self):
+        return repr(self.get())
+
+    def __str__(self):
+        return str(self.get())
+
+    def __format__(self, spec):
+        return format(self.get(), spec)
+
+    # --- what it is ---------------------------------------------------------------------------------------------
+
+    dtype = property(lambda self: self._host.dtype)
+    shape = property(lambda self: self._host.shape)
+    strides = property(lambda self: self._host.strides)
+    ndim = property(lambda self: self._host.ndim)
+    size = property(lambda self: self._host.size)
+    itemsize = property(lambda self: self._host.itemsize)
+    nbytes = property(lambda self: self._host.nbytes)
+    T = property(lambda self: _outside(self._host.T, self))
+    mT = property(lambda self: _outside(self._host.mT, self))  # noqa: N815
+    real = property(lambda self: _outside(self._host.real, self))
+    imag = property(lambda self: _outside(self._host.imag, self))
+    device = property(lambda self: Device(0))
+    data = property(lambda self: SimpleNamespace(ptr=self._host.ctypes.data, device=self.device, device_id=0))
+    flags = property(
+        lambda self: SimpleNamespace(
+            c_contiguous=self._host.flags.c_contiguous,
+            f_contiguous=self._host.flags.f_contiguous,
+            owndata=self.base is None,
+        )
+    )
+
+    # --- elements -----------------------------------------------------------------------------------------------
+
+    def _index(self, index):
+        if any(
+            getattr(i, "dtype", None) == np.bool_ for i in (index if isinstance(index, tuple) else (index,))
+        ):
+            _wait()  # how many there are decides the shape
+        return _inside(index)
+
+    def __getitem__(self, index):
+        plain = self._index(index)
+        found = self._host[plain]
+        if not isinstance(found, np.ndarray):
+            found = self._host[(*plain, ...) if isinstance(plain, tuple) else (plain, ...)]
+        return _outside(found, self)
+
+    def __setitem__(self, index, value):
+        if not isinstance(value, (ndarray, *SCALARS)):
+            raise TypeError(f"Unsupported type {type(value)}")
+        self._host[self._index(index)] = _inside(value)
+
+    def __len__(self):
+        return len(self._host)
+
+    def __iter__(self):
+        if not self.ndim:
+            raise TypeError("iteration over a 0-d array")
+        return (self[i] for i in range(len(self)))
+
+    def __copy__(self):
+        return self.copy()
+
+    def __deepcopy__(self, memo):
+        return self.copy()
+
+    def __getattr__(self, name):
+        if name not in METHODS:
+            raise AttributeError(f"'cupy.ndarray' object has no attribute {name!r}")
+
+        def method(*args, **kwargs):
+            _check_keywords(name, METHODS[name], args, kwargs)
+            if name == "nonzero":
+                _wait()
+            out = kwargs.get("out")
+            kwargs = {
+                k: _inside(v)
+                for k, v in kwargs.items()
+                if not (v is None and k in ("copy", "casting", "kind"))
+            }
+            made = getattr(self._host, name)(*map(_inside, args), **kwargs)
+            return out if out is not None else _outside(made, self)
+
+        return method
+
+
+def _operator(name):
+    ufunc, reflected = name.strip("_"), False
+    names = {
+        "sub": "subtract", "mul": "multiply", "truediv": "divide", "floordiv": "floor_divide", "mod": "remainder",
+        "pow": "power", "and": "bitwise_and", "or": "bitwise_or", "xor": "bitwise_xor", "lt": "less",
+        "le": "less_equal", "gt": "greater", "ge": "greater_equal", "eq": "equal", "ne": "not_equal",
+        "lshift": "left_shift", "rshift": "right_shift", "add": "add", "matmul": "matmul",
+        "neg": "negative", "pos": "positive", "abs": "absolute", "invert": "invert",
+    }  # fmt: skip
+    if ufunc in ("neg", "pos", "abs", "invert"):
+        return lambda self: _call(names[ufunc], (self,), {})
+    in_place = ufunc not in names and ufunc[0] == "i"
+    if ufunc not in names:
+        reflected, ufunc = ufunc[0] == "r", ufunc[1:]
+    called = names[ufunc]
+
+    def operator(self, other):
+        if getattr(other, "__array_priority__", 0) > self.__array_priority__:
+            return NotImplemented
+        if in_place:
+            return _call(called, (self, other), {"out": self})
+        return _call(called, (other, self) if reflected else (self, other), {})
+
+    return operator
+
+
+for _kind, _name, *_ in _NAMES:
+    if (
+        _kind == "operator"
+        and _name not in vars(object)
+        and _name not in vars(ndarray)
+        and _name != "__divmod__"
+    ):
+        setattr(ndarray, _name, _operator(_name))
+for _name in ("__lt__", "__le__", "__gt__", "__ge__", "__eq__", "__ne__"):
+    setattr(ndarray, _name, _operator(_name))
+ndarray.__module__, ndarray.__qualname__ = "cupy", "ndarray"
+
+
+# --- the module -------------------------------------------------------------------------------------------------------
+
+
+class Device:
+    """One GPU; there is only number 0."""
+
+    def __init__(self, device=0):
+        self.id = builtins.int(device)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        return None
+
+    def __eq__(self, other):
+        return isinstance(other, Device) and self.id == other.id
+
+    def __hash__(self):
+        return self.id
+
+    def use(self):
+        return self
+
+    def synchronize(self):
+        _wait()
+
+
+def asarray(a, dtype=None, order=None, *, copy=None, blocking=False):
+    """The only way in."""
+    if isinstance(a, ndarray):
+        return a if dtype in (None, a.dtype) and not copy else ndarray._of(a._host.astype(dtype or a.dtype))
+    if isinstance(a, tuple | list) and any(isinstance(v, ndarray) for v in _leaves(a)):
+        return ndarray._of(np.array(_inside(a), dtype))
+    return ndarray._of(np.array(a, dtype, order=order or "C"))
+
+
+def array(obj, dtype=None, copy=True, order="K", subok=False, ndmin=0, *, blocking=False):
+    """An array of its own."""
+    return asarray(obj, dtype, copy=copy)
+
+
+def asnumpy(a, stream=None, order="C", out=None, *, blocking=True):
+    """The way out."""
+    return a.get() if isinstance(a, ndarray) else np.asarray(a)
+
+
+def _runtime(driver, toolkit, count):
+    return SimpleNamespace(
+        driverGetVersion=lambda: driver, runtimeGetVersion=lambda: toolkit, getDeviceCount=lambda: count
+    )
+
+
+def cupy_module(driver=13000, toolkit=13000, count=1):
+    """What to put into sys.modules["cupy"]: everything about arrays. Kernels and streams are added by `emulated`."""
+    from types import ModuleType
+
+    module = ModuleType("cupy")
+    for name in itertools.chain(FUNCTIONS, UFUNCS):
+        if "." not in name and hasattr(np, name):
+            setattr(module, name, _function(name))
+    module.linalg = SimpleNamespace(
+        **{n.partition(".")[2]: _function(n) for n in (*FUNCTIONS, *UFUNCS) if n.startswith("linalg.")}
+    )
+    for name in ("bool_", "int8", "int16", "int32", "int64", "uint8", "uint32", "uint64", "intp"):
+        setattr(module, name, getattr(np, name))
+    for name in (
+        "float16",
+        "float32",
+        "float64",
+        "complex64",
+        "complex128",
+        "inf",
+        "nan",
+        "newaxis",
+        "dtype",
+    ):
+        setattr(module, name, getattr(np, name))
+    module.ndarray, module.asarray, module.array, module.asnumpy = ndarray, asarray, array, asnumpy
+    module.cuda = SimpleNamespace(Device=Device, runtime=_runtime(driver, toolkit, count))
+    module.__version__, module.is_standin = "14.2.0", True
+    return module
+
+
+def _function(name):
+    def function(*args, **kwargs):
+        return _call(name, args, kwargs)
+
+    function.__name__ = function.__qualname__ = name
+    return function
