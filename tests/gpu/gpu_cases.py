@@ -243,7 +243,7 @@ FAULTS = [
     Fault("recurrent", "through += __shfl_xor_sync(0xffffffffu, through, 2);", ""),
     Fault("recurrent", "next[row] + bias", "next[row]"),
     Fault("recurrent", "if (now[row]) h[row]", "if (counts[row]) h[row]"),
-    Fault("recurrent", "seen[(t + 1) % 2]", "seen[t % 2]"),
+    Fault("recurrent", "shared_h[(t + 1) % 2]", "shared_h[t % 2]"),
     Fault("recurrent", "(t + 1 < steps && n < batch &&", "(n < batch &&"),
     Fault("recurrent", "if (counts[row]) dh[row]", "if (true) dh[row]"),
     Fault("recurrent", "else d = 0.0f;", "else d = d;"),

@@ -189,7 +189,7 @@ extern "C" __global__ void __launch_bounds__(4 * WIDTH, 1) forward(
     const float* __restrict__ c0, const bool* __restrict__ mask, float* __restrict__ tape, float* __restrict__ before,
     float* __restrict__ cells, float* __restrict__ y, float* __restrict__ c_last,
     int batch, int steps, int units, int sequences, int curve, int gate) {
-  __shared__ __align__(16) float seen[2][ROWS][WIDTH];  // h: a step reads one of the two and writes the other
+  __shared__ __align__(16) float shared_h[2][ROWS][WIDTH];  // a step reads one of the two and writes the other
   DYNAMIC_SHARED(float4, rest);
   const Thread me = who(0);
   const int first = blockIdx.x * ROWS, unit = me.unit, part = me.part;
@@ -216,7 +216,7 @@ extern "C" __global__ void __launch_bounds__(4 * WIDTH, 1) forward(
     c[row] = GATES == 4 && here ? c0[n * units + unit] : 0.0f;
     next[row] = here && me.input ? xw[(n * steps * GATES + me.block) * units + unit] : 0.0f;
     counts[row] = !mask || (n < batch && mask[n * steps]);
-    if (part == 0) seen[0][row][unit] = h[row];
+    if (part == 0) shared_h[0][row][unit] = h[row];
   }
   __syncthreads();
 
@@ -233,7 +233,7 @@ extern "C" __global__ void __launch_bounds__(4 * WIDTH, 1) forward(
         if (mask) counts[row] = mask[n * steps + t + 1];
       }
     }
-    multiply<GATES, 4>(sum, seen[t % 2][0], WIDTH, weights, part);
+    multiply<GATES, 4>(sum, shared_h[t % 2][0], WIDTH, weights, part);
 #pragma unroll
     for (int row = 0; row < ROWS; ++row) {
       const int n = first + row, at = (n * steps + t) * units + unit;
@@ -242,7 +242,7 @@ extern "C" __global__ void __launch_bounds__(4 * WIDTH, 1) forward(
       const float kept = advance(part, own[row] + scatter(sum[row], 2, 1), curve, gate, h_new, c_new);
       if (here) leave(part, at, kept, h[row], c[row], tape, before, cells);
       if (now[row]) h[row] = h_new, c[row] = c_new;
-      if (part == 2) seen[(t + 1) % 2][row][unit] = unit < units ? h[row] : 0.0f;
+      if (part == 2) shared_h[(t + 1) % 2][row][unit] = unit < units ? h[row] : 0.0f;
       if (here && part == 3 && sequences) y[at] = h[row];
     }
     __syncthreads();
@@ -261,7 +261,7 @@ extern "C" __global__ void __launch_bounds__(4 * WIDTH, 1) backward(
     const float* __restrict__ dy, const float* __restrict__ d_last, const float* __restrict__ u, const bool* __restrict__ mask,
     const float* __restrict__ tape, const float* __restrict__ past, float* __restrict__ dz, float* __restrict__ dh0,
     float* __restrict__ dc0, int batch, int steps, int units, int sequences, int curve, int gate) {
-  __shared__ __align__(16) float shown[2][ROWS][TERMS];  // dz: a step writes one of the two; the next writes the other
+  __shared__ __align__(16) float shared_dz[2][ROWS][TERMS];  // a step writes one of the two, the next one the other
   DYNAMIC_SHARED(float4, rest);
   const Thread me = who(0);
   const int first = blockIdx.x * ROWS, unit = me.unit, part = me.part, lane = threadIdx.x % 16;
@@ -279,7 +279,7 @@ extern "C" __global__ void __launch_bounds__(4 * WIDTH, 1) backward(
     }
     set(weights, m, w);
   }
-  float* all = shown[0][0];
+  float* all = shared_dz[0][0];
   for (int i = threadIdx.x; i < 2 * ROWS * TERMS; i += THREADS) all[i] = 0.0f;
 
   float dh[ROWS], dc[ROWS], own[ROWS], old[ROWS], dy_now[ROWS];
@@ -308,7 +308,7 @@ extern "C" __global__ void __launch_bounds__(4 * WIDTH, 1) backward(
       float d = retreat(part, own[row], old[row], curve, gate, dh_new, dc_new);
       if (counts[row]) dh[row] = dh_new, dc[row] = dc_new;
       else d = 0.0f;
-      if (here && part < GATES) shown[t % 2][row][part * WIDTH + unit] = d;
+      if (here && part < GATES) shared_dz[t % 2][row][part * WIDTH + unit] = d;
       if (here && part < BLOCKS) dz[((n * steps + t) * BLOCKS + me.block) * units + unit] = d;
       if (here && t > 0) {
         if (part < RECORD) own[row] = tape[(at - units) * RECORD + part];
@@ -321,7 +321,7 @@ extern "C" __global__ void __launch_bounds__(4 * WIDTH, 1) backward(
     float sum[ROWS][4];
 #pragma unroll
     for (int row = 0; row < ROWS; ++row) sum[row][0] = sum[row][1] = sum[row][2] = sum[row][3] = 0.0f;
-    multiply<4, 16>(sum, shown[t % 2][0], TERMS, weights, lane);
+    multiply<4, 16>(sum, shared_dz[t % 2][0], TERMS, weights, lane);
 #pragma unroll
     for (int row = 0; row < ROWS; ++row) {
       float through = scatter(sum[row], 8, 4);  // the other two bits are `part`
