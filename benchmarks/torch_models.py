@@ -1,4 +1,4 @@
-"""The models of `models.py` in PyTorch: the same layers of the same sizes.
+"""The models of `models.py` and `first_step.py` in PyTorch: the same layers of the same sizes.
 
 PyTorch keeps channels before space and time, and its cross-entropy takes logits, so no softmax stands at the end.
 Its recurrent layers have two bias vectors where Keras has one (the GRU has two in both).
@@ -31,6 +31,13 @@ class ChannelsLast(nn.Module):
         return x.transpose(1, 2)
 
 
+class MeanOverTime(nn.Module):
+    """(N, T, C) -> (N, C)."""
+
+    def forward(self, x: Any) -> Any:
+        return x.mean(1)
+
+
 class AtEachStep(nn.Module):
     """Layers that see each step of (N, T, ...) as a sample of its own."""
 
@@ -50,15 +57,28 @@ def mnist_cnn() -> Any:
     )  # fmt: skip
 
 
-def conv_lstm_small() -> Any:
+def conv_lstm_small(channels: int = 8, classes: int = 3) -> Any:
     return nn.Sequential(
-        nn.Conv1d(8, 32, 1), nn.ReLU(), nn.MaxPool1d(1), ChannelsLast(),
-        Recurrent(nn.LSTM, 32, 32), nn.Linear(32, 16), nn.ReLU(), nn.Linear(16, 3),
+        nn.Conv1d(channels, 32, 1), nn.ReLU(), nn.MaxPool1d(1), ChannelsLast(),
+        Recurrent(nn.LSTM, 32, 32), nn.Linear(32, 16), nn.ReLU(), nn.Linear(16, classes),
     )  # fmt: skip
 
 
 def lstm() -> Any:
     return nn.Sequential(Recurrent(nn.LSTM, 9, 100), nn.Linear(100, 100), nn.ReLU(), nn.Linear(100, 6))
+
+
+def har_plain() -> Any:
+    return conv_lstm_small(9, 6)
+
+
+def har_strong() -> Any:
+    return nn.Sequential(
+        nn.Conv1d(9, 64, 5), nn.ReLU(), nn.BatchNorm1d(64), nn.MaxPool1d(2), nn.Dropout1d(0.2),
+        nn.Conv1d(64, 64, 5), nn.ReLU(), nn.BatchNorm1d(64), nn.MaxPool1d(2), nn.Dropout1d(0.2),
+        ChannelsLast(), Recurrent(nn.LSTM, 64, 64, sequences=True), MeanOverTime(),
+        nn.Dropout(0.5), nn.Linear(64, 6),
+    )  # fmt: skip
 
 
 def gru() -> Any:
@@ -89,8 +109,10 @@ def timedistributed() -> Any:
 
 MODELS = {
     model.__name__: model
-    for model in (mnist_cnn, conv_lstm_small, lstm, gru, simple_rnn, conv1d, timedistributed)
-}
+    for model in (
+        mnist_cnn, conv_lstm_small, lstm, gru, simple_rnn, conv1d, timedistributed, har_plain, har_strong,
+    )
+}  # fmt: skip
 _RECURRENT = ("lstm", "gru", "simple_rnn")  # these begin with a layer that takes (N, T, I), as in Keras
 
 

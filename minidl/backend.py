@@ -43,8 +43,8 @@ from minidl.device import on_gpu
 from minidl.messages import say
 
 __all__ = [
-    "Array", "Pair", "available", "implementation", "kernels_enabled", "kernels_off", "kernels_on",
-    "noted",
+    "Array", "Pair", "available", "chained", "implementation", "kernels_enabled", "kernels_off", "kernels_on",
+    "noted", "prepared",
 ]  # fmt: skip
 
 Array: TypeAlias = NDArray[Any]
@@ -144,6 +144,17 @@ def available() -> dict[str, str]:
     return {"reference": "NumPy " + np.__version__, "cpu": _cpu_kernels()[1]}
 
 
+def prepared(rule: Any, *arrays: Any, **constants: Any) -> Callable[..., None] | None:
+    """The kernel `rule` of an optimizer, for many steps on the same arrays; None where it is none that can be prepared."""
+    if not _cpu_kernels.cache_info().currsize:
+        return None
+    for kernel in _cpu_kernels()[0].values():
+        if kernel.forward is rule and kernel.again is not None:
+            again: Callable[..., None] = kernel.again(*arrays, **constants)
+            return again
+    return None
+
+
 def noted(function: Any, *arguments: Any, **options: Any) -> tuple[Any, list[Callable[[], Any]]] | None:
     """Run half of a kernel; its result, and the calls that will make another result in the same memory.
 
@@ -158,6 +169,18 @@ def noted(function: Any, *arguments: Any, **options: Any) -> tuple[Any, list[Cal
     calls: list[Callable[[], Any]] = []
     with cpu.noted_in(calls):
         return function(*arguments, **options), calls
+
+
+def chained(calls: list[Callable[[], Any]]) -> list[Callable[[], Any]]:
+    """Calls that do the same to the last bit and are fewer (`minidl_kernels.cpu.chain`), where kernels are in use.
+
+    The arrays of `calls` must stay alive as long as what is returned.
+    """
+    if not kernels_enabled() or not _cpu_kernels.cache_info().currsize or not _cpu_kernels()[0]:
+        return calls  # Numba is not loaded for this either
+    from minidl_kernels import cpu
+
+    return cpu.chained(calls)
 
 
 @cache

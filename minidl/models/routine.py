@@ -24,10 +24,10 @@ from typing import Any
 
 import numpy as np
 
-from minidl.backend import Array, noted
+from minidl.backend import Array, chained, noted
 from minidl.graph import unbroadcast
 from minidl.messages import say
-from minidl.models.live import Live, NotRepeatableError, plain
+from minidl.models.live import Call, Live, NotRepeatableError, plain
 
 __all__ = ["LARGEST", "Routine"]
 
@@ -50,7 +50,7 @@ class Routine:
     update: Callable[[], None] | None = None  # the step of the optimizer behind it
 
     def __init__(self, replay: Any, arrays: Sequence[Array]):
-        self.notes: list[Callable[[], Any]] = []
+        self.notes: list[Call] = []
         self.inputs = [_copied(array) for array in arrays]
         self.weights = [weight for _, weight in replay.weights]
         self.memory = [weight.data for weight in self.weights]
@@ -66,6 +66,7 @@ class Routine:
         self.loss = plain(values[replay.loss])
         self.y_pred = None if replay.y_pred is None else plain(values[replay.y_pred])
         self.homes = self._bring_home([gradients[place] for place, _ in replay.weights])
+        self.calls = chained(self.notes)
         self._leave_gradients()
 
     def holds(self) -> bool:
@@ -75,8 +76,8 @@ class Routine:
     def run(self, arrays: Sequence[Array]) -> None:
         """The step on other data."""
         for own, array in zip(self.inputs, arrays, strict=True):
-            np.copyto(own, array)
-        for call in self.notes:
+            own[...] = array
+        for call in self.calls:
             call()
         self._leave_gradients()
 
@@ -155,13 +156,19 @@ class Routine:
         arrays: list[Any] = [None if g is None else plain(g) for g in gradients]
         kept = [*self.inputs, *self.memory, self.loss, self.y_pred, *arrays]  # what others look at
         used = Counter(id(_owner(array)) for array in kept if array is not None)
+        moves: dict[int, tuple[Array, Array]] = {}  # id of memory -> the memory, and where it goes
+        copies: list[Call] = []
+        movable = all(isinstance(note, partial) for note in self.notes)
         for gradient, array, home in zip(gradients, arrays, homes, strict=True):
             if home is None:
                 continue
             np.copyto(home, array)
-            own = isinstance(gradient, Live) and used[id(_owner(array))] == 1
-            moved = _moved(self.notes, array, home) if own else None
-            self.notes = moved or [*self.notes, partial(np.copyto, home, array)]
+            whole = _owner(array)
+            if movable and isinstance(gradient, Live) and used[id(whole)] == 1 and _fits(whole, array, home):
+                moves[id(whole)] = whole, home
+            else:
+                copies.append(partial(np.copyto, home, array))
+        self.notes = [*(_moved(self.notes, moves) if moves else self.notes), *copies]
         return homes
 
 
@@ -227,20 +234,22 @@ def _owner(array: Array) -> Array:
     return _owner(array.base) if isinstance(array.base, np.ndarray) else array
 
 
-def _moved(notes: list[Any], array: Array, home: Array) -> list[Any] | None:
-    """The notes with `home` in place of the memory of `array`, which saves a copy; None where that cannot be."""
-    whole = _owner(array)
-    if whole.size != home.size or whole.dtype != home.dtype or not all(isinstance(n, partial) for n in notes):
-        return None
-    if not (whole.flags.carray and array.flags.carray):
-        return None
+def _fits(whole: Array, array: Array, home: Array) -> bool:
+    """Whether `home` can stand in place of `whole`, of which `array` is a view."""
+    same = whole.size == home.size and whole.dtype == home.dtype
+    return same and whole.flags.carray and array.flags.carray
+
+
+def _moved(notes: list[Any], moves: dict[int, tuple[Array, Array]]) -> list[Any]:
+    """The notes with other memory in place of some, which saves a copy."""
 
     def moved(x: Any) -> Any:
         if isinstance(x, partial):
             return partial(x.func, *map(moved, x.args), **{name: moved(y) for name, y in x.keywords.items()})
         if type(x) in (tuple, list):
             return type(x)(map(moved, x))
-        if isinstance(x, np.ndarray) and _owner(x) is whole:
+        if isinstance(x, np.ndarray) and id(_owner(x)) in moves:
+            whole, home = moves[id(_owner(x))]
             return np.ndarray(x.shape, x.dtype, home, x.ctypes.data - whole.ctypes.data, x.strides)
         return x
 

@@ -1,12 +1,12 @@
 """Adam: momentum for the direction, the recent size of the gradient for the scale."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Unpack
 
 import numpy as np
 
-from minidl.backend import Array, Pair, implementation
+from minidl.backend import Array, Pair, implementation, prepared
 from minidl.optimizers.arguments import SharedArguments
 from minidl.optimizers.arithmetic import decayed, in_blocks, limited
 from minidl.optimizers.base import Optimizer
@@ -132,6 +132,21 @@ class Adam(Optimizer):
             return amsgrad(w, g, *slots, **options)
         run: Any = implementation("adam", Pair(adam), (w, g, *slots), options).forward
         return run(w, g, *slots, **options)
+
+    def updates(self, w: Array, g: Array, slots: tuple[Array, ...]) -> Callable[[Step], tuple[Array, ...]]:
+        if self.amsgrad or type(self).update is not Adam.update or "update" in vars(self):
+            return super().updates(w, g, slots)
+        rule: Any = implementation("adam", Pair(adam), (w, g, *slots), {}).forward
+        constants = {"beta_1": self.beta_1, "beta_2": self.beta_2, "epsilon": self.epsilon}
+        again = prepared(rule, w, g, *slots, **constants)
+        if again is None:
+            return super().updates(w, g, slots)
+
+        def update(step: Step) -> tuple[Array, ...]:
+            again(step.learning_rate, step.number, step.weight_decay)
+            return w, *slots
+
+        return update
 
     def get_config(self) -> dict[str, Any]:
         return {

@@ -74,6 +74,10 @@ class Optimizer(Settings, ABC):
                 rule takes care of it (`decays_in_rule`).
         """
 
+    def updates(self, w: Array, g: Array, slots: tuple[Array, ...]) -> Callable[[Step], tuple[Array, ...]]:
+        """`update` for many steps on the same arrays."""
+        return lambda step: self.update(w, g, slots, step)
+
     # --- variables and state --------------------------------------------------------------------------------
 
     def build(self, variables: Iterable[Variable]) -> None:
@@ -248,11 +252,12 @@ class Optimizer(Settings, ABC):
         if own or len(groups) != 1 or decays or any(clips) or special:
             return self.step
         w, g, slots = groups[0].values, groups[0].gradients, self._taken().groups[0]
+        update = self.updates(w, g, slots)
 
         def step() -> None:
             number = int(self._iterations) + 1
             rates = Step(number, self.learning_rate, self.weight_decay or 0.0)
-            for old, after in zip((w, *slots), self.update(w, g, slots, rates), strict=True):
+            for old, after in zip((w, *slots), update(rates), strict=True):
                 if after is not old:
                     np.copyto(old, after, casting="unsafe")
             self._iterations.data[...] = number

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from small_models import same, state
 
-from minidl import graph, losses, optimizers
+from minidl import backend, graph, losses, optimizers
 from minidl import layers as L
 from minidl.callbacks import Callback
 from minidl.models import Model, Sequential
@@ -28,6 +28,12 @@ SERIES = st.one_of(
     ),
 )  # fmt: skip
 ENDS = st.sampled_from([lambda: L.LSTM(3), lambda: L.GRU(3), L.GlobalMaxPooling1D, L.GlobalAveragePooling1D])
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _kernels():
+    """From now on small calls may be chained, whatever has run before."""
+    backend.available()
 
 
 class Watcher(Callback):

@@ -43,6 +43,7 @@ RESPONSIBLE: list[tuple[str, list[str]]] = [
     _kernels("recurrent.*|sequence|cells|curves", "lstm or gru or rnn"),
     (r"kernels/.*/cpu/tile\.py", [_PLAIN, "tests/kernels/test_tile.py", "tests/kernels/test_parity.py"]),
     (r"kernels/.*/cpu/exponential\.py", [_PLAIN, "tests/kernels/test_tile.py", f"{_KERNELS} -k sigmoid or softmax or lstm"]),
+    (r"kernels/.*/cpu/(chain|lines)\.py", ["tests/kernels/test_chain.py", "tests/models/test_replay.py"]),
     (r"kernels/.*/cpu/product\.py", [_PLAIN, f"{_KERNELS} -k dense"]),
     (r"kernels/", [_PLAIN, _KERNELS]),
     (r"minidl/(graph|tensor|tracing|backend)\.py",

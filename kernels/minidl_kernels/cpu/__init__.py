@@ -19,9 +19,10 @@ from minidl_kernels.cpu import (
     series,
 )  # fmt: skip
 from minidl_kernels.cpu.cache import Waiting
+from minidl_kernels.cpu.chain import chained
 from minidl_kernels.cpu.noting import noted_in
 
-__all__ = ["COMPILED", "KERNELS", "Waiting", "compiler", "noted_in"]
+__all__ = ["COMPILED", "KERNELS", "Waiting", "chained", "compiler", "noted_in"]
 
 # With NUMBA_DISABLE_JIT=1 the loops run in Python: to step through them, not for use.
 COMPILED = not numba.config.DISABLE_JIT

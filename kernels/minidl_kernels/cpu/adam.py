@@ -6,6 +6,7 @@ A g too large to be squared counts as the largest power of two that is not; an i
 """
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from minidl_kernels.contract import Kernel
 from minidl_kernels.cpu.arrays import floats
 from minidl_kernels.cpu.atomic import take
 from minidl_kernels.cpu.cache import compiled
-from minidl_kernels.cpu.pool import run, shares
+from minidl_kernels.cpu.pool import prepared, run, shares
 
 __all__ = ["KERNELS"]
 
@@ -24,7 +25,7 @@ _TOP = {np.dtype(t): 2.0 ** (np.finfo(t).maxexp // 2 - 1) for t in (np.float32, 
 @compiled
 def _adam(counter, parts, w, g, m, v, settings):
     """Settings: `decay` is what weight decay takes of each weight, `top` the largest g that may be squared, `new` 1 − β."""
-    decay, top, rate, epsilon = settings[0], settings[1], settings[2], settings[3]
+    decay, rate, top, epsilon = settings[0], settings[1], settings[2], settings[3]
     beta_1, beta_2, new_1, new_2 = settings[4], settings[5], settings[6], settings[7]
     infinity, nan, zero = w.dtype.type(np.inf), w.dtype.type(np.nan), w.dtype.type(0)
     while True:
@@ -56,12 +57,38 @@ def adam(
     weight_decay: float,
 ) -> tuple[Any, Any, Any]:
     """Changes w, m and v themselves, and returns them."""
-    rate = learning_rate * math.sqrt(1 - beta_2**step) / (1 - beta_1**step)
-    top = _TOP[w.dtype]
-    settings = (weight_decay * learning_rate, top, rate, epsilon, beta_1, beta_2, 1 - beta_1, 1 - beta_2)
-    flat = (w, g, m, v) if w.ndim == 1 else [x.reshape(-1) for x in (w, g, m, v)]
-    run(_adam, shares(w.size), *flat, np.array(settings, w.dtype))
+    settings = _settings(w.dtype, beta_1, beta_2, epsilon)
+    settings[:2] = weight_decay * learning_rate, _rate(learning_rate, beta_1, beta_2, step)
+    run(_adam, shares(w.size), *_flat(w, g, m, v), settings)
     return w, m, v
+
+
+def adam_again(
+    w: Any, g: Any, m: Any, v: Any, *, beta_1: float, beta_2: float, epsilon: float
+) -> Callable[[float, int, float], None]:
+    """The same for many steps on these arrays: a function of learning rate, step and weight decay."""
+    settings = _settings(w.dtype, beta_1, beta_2, epsilon)
+    update = prepared(_adam, shares(w.size), *_flat(w, g, m, v), settings)
+
+    def again(learning_rate: float, step: int, weight_decay: float) -> None:
+        settings[0] = weight_decay * learning_rate
+        settings[1] = _rate(learning_rate, beta_1, beta_2, step)
+        update()
+
+    return again
+
+
+def _settings(dtype: Any, beta_1: float, beta_2: float, epsilon: float) -> Any:
+    """What the loop is told; the first two are to be filled in."""
+    return np.array([0, 0, _TOP[dtype], epsilon, beta_1, beta_2, 1 - beta_1, 1 - beta_2], dtype)
+
+
+def _rate(learning_rate: float, beta_1: float, beta_2: float, step: int) -> float:
+    return learning_rate * math.sqrt(1 - beta_2**step) / (1 - beta_1**step)
+
+
+def _flat(*arrays: Any) -> Any:
+    return arrays if arrays[0].ndim == 1 else [x.reshape(-1) for x in arrays]
 
 
 def _supports(w: Any, g: Any, m: Any, v: Any, **options: float) -> bool:
@@ -73,4 +100,4 @@ def _supports(w: Any, g: Any, m: Any, v: Any, **options: float) -> bool:
     )
 
 
-KERNELS = {"adam": Kernel(adam, None, _supports)}
+KERNELS = {"adam": Kernel(adam, None, _supports, again=adam_again)}

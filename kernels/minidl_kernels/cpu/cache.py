@@ -17,6 +17,7 @@ So here:
 """
 
 import contextlib
+import gc
 import hashlib
 import os
 import pickle
@@ -26,7 +27,7 @@ import tempfile
 import threading
 import warnings
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -78,7 +79,19 @@ def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
     dispatcher = njit(**OPTIONS)(function)
     if hasattr(dispatcher, "_cache"):  # with NUMBA_DISABLE_JIT=1 it is the plain function
         dispatcher._cache = _Cache(function)
+        dispatcher.compile = partial(_undisturbed, dispatcher.compile)
     return dispatcher
+
+
+def _undisturbed(compile_for: Callable[[Any], Any], signature: Any) -> Any:
+    """The compiler makes millions of objects. To look among them for garbage takes Python a tenth of the time."""
+    if not gc.isenabled():
+        return compile_for(signature)
+    gc.disable()
+    try:
+        return compile_for(signature)
+    finally:
+        gc.enable()
 
 
 @cache

@@ -15,6 +15,7 @@ from minidl_kernels.cpu import convolution_forward as forward
 from minidl_kernels.cpu import convolution_gradient as gradient
 from minidl_kernels.cpu.arrays import floats, gradient_of, ready
 from minidl_kernels.cpu.memory import empty, scratch
+from minidl_kernels.cpu.panels import Blocks, pack
 from minidl_kernels.cpu.pool import run, shares
 from minidl_kernels.cpu.tile import ROWS, columns
 
@@ -84,15 +85,22 @@ def _forward(
     padded, w = _padded(x, padding), ready(w)
     dtype, f = w.dtype, w.shape[3]
     g = _geometry(padded, w, strides, dilation, groups)
-    width, cells = columns(dtype.itemsize), w.size // f
-    panels = scratch("panels", cells * groups * _up(f // groups, width), dtype)
-    forward.pack(w.reshape(cells, f), panels, cells, f, groups, width)
+    panels = _panels(w, g)
     bias = np.zeros(f, dtype) if b is None else ready(b)
     y = empty((g.n, g.oh, g.ow, f), dtype)
     floor = dtype.type(0 if rectify else -np.inf)
     parts = -(-g.n * g.oh * g.ow // forward.PIXELS)
-    run(forward.windows, parts, padded.reshape(-1), panels, bias, y.reshape(-1), floor, g)
+    x_, y_ = padded.reshape(-1), y.reshape(-1)
+    run(forward.windows, parts, x_, panels, bias, y_, floor, *forward.segments(g), g)
     return y, _Cache(padded, w, b is not None, y if rectify else None, padding, g)
+
+
+def _panels(w: Any, g: forward.Geometry) -> Any:
+    """The weights as the forward pass reads them: for each group, panels of its filters, (cells, width)."""
+    f, cells, width = g.f // g.groups, w.size // g.f, columns(w.itemsize)
+    panels = scratch("panels", cells * g.groups * _up(f, width), w.dtype)
+    pack(w, panels, Blocks(g.groups, cells, f, 0, f, g.f, 1, 0, cells * _up(f, width), cells * width))
+    return panels
 
 
 def conv2d_backward(
@@ -100,8 +108,8 @@ def conv2d_backward(
 ) -> tuple[Any, Any, Any]:
     """dy (N, OH, OW, F) -> dx, dw, db; dx is None where `needs` has no use for it."""
     g, w, y = cache.geometry, cache.w, cache.y
-    dy = gradient_of(dy, (g.n, g.oh, g.ow, g.f), w.dtype).reshape(-1, g.f)
-    seen = dy if y is None else y.reshape(dy.shape)
+    dy = gradient_of(dy, (g.n, g.oh, g.ow, g.f), w.dtype).reshape(-1)
+    seen = dy if y is None else y.reshape(-1)
     dx, panels = np.empty((0,) * 4, w.dtype), w.reshape(-1)
     if needs[0]:
         dx, panels = _for_input_gradient(w, cache.padding, g)
@@ -113,10 +121,13 @@ def conv2d_backward(
 
 def _for_input_gradient(w: Any, padding: Padding, g: forward.Geometry) -> tuple[Any, Any]:
     """An array for dx, and the weights in the order in which that pass reads them."""
-    kh, kw, c, f = w.shape
-    width = columns(w.itemsize)
-    panels = scratch("panels", g.groups * _up(c, width) * kh * kw * (f // g.groups), w.dtype)
-    gradient.pack_transposed(w.reshape(kh * kw, c, f), panels, g.groups, width)
+    kh, kw, c, _ = w.shape
+    places, f, width = kh * kw, g.f // g.groups, columns(w.itemsize)
+    size = _up(c, width) * places * f
+    panels = scratch("panels", g.groups * size, w.dtype)
+    for group in range(g.groups):  # for each panel of channels and each place of the window: (F/G, width)
+        blocks = Blocks(places, f, c, group * f, c * g.f, 1, g.f, group * size, f * width, places * f * width)
+        pack(w, panels, blocks)
     (top, bottom), (left, right) = padding
     return empty((g.n, g.h - top - bottom, g.w - left - right, g.c), w.dtype), panels
 
@@ -124,11 +135,14 @@ def _for_input_gradient(w: Any, padding: Padding, g: forward.Geometry) -> tuple[
 def _together(dy: Any, seen: Any, panels: Any, dx: Any, cache: _Cache) -> tuple[Any, Any]:
     """dw and the sums for db, and dx if it has any size: image by image."""
     padded, w, _, y, ((top, _), (left, _)), g = cache
-    parts = min(g.n, SHARES)
+    parts, width = min(g.n, SHARES), columns(w.itemsize)
     dws, sums = empty((parts, *w.shape), w.dtype), np.empty((parts, g.f))
+    dz_size = parts * _up(g.oh * g.ow * g.f + width, width)  # a tile reads whole vectors
+    own_size = parts * g.h * g.w * width if dx.size else 0
+    dz, own = scratch("dz", dz_size, w.dtype)[:dz_size], scratch("own", own_size, w.dtype)[:own_size]
     run(
         gradient.gradients, parts, padded.reshape(-1), dy, seen, y is not None, panels, dx, dx.size > 0,
-        dws.reshape(-1), sums, top, left, w.dtype.type(-np.inf), g,
+        dws.reshape(-1), sums.reshape(-1), dz, own, top, left, w.dtype.type(-np.inf), gradient.tables(g), g,
     )  # fmt: skip
     return dws.sum(axis=0), sums
 
@@ -137,15 +151,15 @@ def _in_turn(dy: Any, seen: Any, panels: Any, dx: Any, cache: _Cache) -> tuple[A
     """The same, one pass over all images after the other."""
     padded, w, _, y, ((top, _), (left, _)), g = cache
     no_floor, width = w.dtype.type(-np.inf), columns(w.itemsize)
-    parts = min(32, -(-len(dy) // 128))
+    parts, tables = min(32, -(-(dy.size // g.f) // 128)), gradient.tables(g)
     dz, sums = scratch("dz", dy.size + width, w.dtype), np.empty((parts, g.f))  # a tile may read past the end
-    run(gradient.rectify, parts, dy, seen, y is not None, dz[: dy.size].reshape(dy.shape), sums)
+    run(gradient.rectify, parts, dy, seen, y is not None, dz, sums.reshape(-1), g.f)
     dw = empty(w.shape, w.dtype)
     parts = min(-(-(w.size // g.f) // ROWS), 32)
-    run(gradient.weight_gradient, parts, padded.reshape(-1), dz, dw.reshape(-1), no_floor, g)
+    run(gradient.weight_gradient, parts, padded.reshape(-1), dz, dw.reshape(-1), no_floor, tables, g)
     if dx.size:
         parts = g.n * g.groups * -(-w.shape[2] // width)
-        run(gradient.input_gradient, parts, dz, panels, dx, top, left, no_floor, g)
+        run(gradient.input_gradient, parts, dz, panels, dx, top, left, no_floor, tables, g)
     return dw, sums
 
 

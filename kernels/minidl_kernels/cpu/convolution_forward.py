@@ -6,18 +6,21 @@ A cell is a place (k, l) of the window and a channel. Arrays without axes of the
 arguments of a pass are those of `pool.run`: whoever is free takes the next part.
 """
 
-from typing import NamedTuple
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from minidl_kernels.cpu.atomic import take
 from minidl_kernels.cpu.cache import compiled
-from minidl_kernels.cpu.fragment import fragment
-from minidl_kernels.cpu.tile import ROWS, VECTOR_BYTES, tile
+from minidl_kernels.cpu.pieces import fill, less, room
+from minidl_kernels.cpu.tile import ROWS, VECTOR_BYTES
+from minidl_kernels.cpu.tiles import tiles
 
-__all__ = ["PIXELS", "Geometry", "pack", "pad", "windows"]
+__all__ = ["PIXELS", "PLACES", "Geometry", "pad", "segments", "windows"]
 
 PIXELS = 256  # in one go: enough to use a panel of weights often, few enough to stay near the processor
+PLACES = PIXELS + ROWS  # in the tables of where they begin
 
 
 class Geometry(NamedTuple):
@@ -55,46 +58,29 @@ def pad(counter, parts, x, padded, top, left):
                         padded[image, top + i, left + j, c] = x[image, i, j, c]
 
 
-@compiled
-def pack(w, packed, cells, f, groups, width):
-    """w (cells, F) -> panels: for each group and each `width` of its filters, (cells, width)."""
-    at = 0
-    for group in range(groups):
-        for first in range(0, f // groups, width):
-            n = min(width, f // groups - first)
-            for cell in range(cells):
-                for j in range(width):
-                    packed[at + j] = w[cell, group * (f // groups) + first + j] if j < n else 0
-                at += width
-
-
-@fragment
-def _segments(g):
-    """Where the cells of a window begin, in runs of cells that are neighbours in memory; their number."""
+@lru_cache(maxsize=64)
+def segments(g: Geometry) -> tuple[Any, int]:
+    """Where the cells of a window begin, in runs of cells that are neighbours in memory; and how long a run is."""
+    lines = np.arange(g.kh) * (g.rh * g.w * g.c)
     if g.groups == 1 and g.rw == 1:
-        return np.arange(g.kh) * (g.rh * g.w * g.c), g.kw * g.c
-    segments = np.empty(g.kh * g.kw, np.int64)
-    for k in range(g.kh):
-        for l in range(g.kw):  # noqa: E741 the letter of the equation
-            segments[k * g.kw + l] = (k * g.rh * g.w + l * g.rw) * g.c
-    return segments, g.c // g.groups
+        return lines, g.kw * g.c
+    return (lines[:, None] + np.arange(g.kw) * (g.rw * g.c)).reshape(-1), g.c // g.groups
 
 
 @compiled
-def windows(counter, parts, x, w, bias, y, floor, g):
-    """A part is PIXELS pixels of the output, of whatever images. `w` as packed by `pack`."""
+def windows(counter, parts, x, w, bias, y, floor, segments, n_k, g):
+    """A part is PIXELS pixels of the output, of whatever images. `w` in panels, for each group; `segments` as above."""
     width = 2 * VECTOR_BYTES // x.itemsize
     c, f = g.c // g.groups, g.f // g.groups
-    segments, n_k = _segments(g)
     cells, panels, pixels = len(segments) * n_k, (f + width - 1) // width, g.n * g.oh * g.ow
-    x_rows, y_rows = np.empty(PIXELS + ROWS, np.int64), np.empty(PIXELS + ROWS, np.int64)
-    bias_rows = np.zeros(PIXELS + ROWS, np.int64)
+    x_rows, y_rows, bias_rows = room(PLACES, segments), room(PLACES, segments), room(PLACES, segments)
+    fill(bias_rows, 0, PLACES, 0)
     while True:
         part = take(counter)
         if part >= parts:
             return
         first = part * PIXELS
-        count = min(PIXELS, pixels - first)
+        count = less(PIXELS, pixels - first)
         image, line, place = first // (g.oh * g.ow), first // g.ow % g.oh, first % g.ow
         for i in range(count):
             x_rows[i] = ((image * g.h + line * g.sh) * g.w + place * g.sw) * g.c
@@ -104,14 +90,11 @@ def windows(counter, parts, x, w, bias, y, floor, g):
                 place, line = 0, line + 1
                 if line == g.oh:
                     line, image = 0, image + 1
-        x_rows[count : count + ROWS] = x_rows[count - 1]
+        fill(x_rows, count, ROWS, x_rows[count - 1])
         for group in range(g.groups):
-            for panel in range(panels):
-                filters = group * f + panel * width
-                for at in range(0, count, ROWS):
-                    tile(
-                        y, y_rows, filters, min(ROWS, count - at), min(width, f - panel * width),
-                        x, x_rows, group * c, at, segments, len(segments), n_k, 1,
-                        w, (group * panels + panel) * cells * width, width,
-                        bias, bias_rows, filters, floor,
-                    )  # fmt: skip
+            tiles(
+                y, y_rows, group * f, 0, count, f,
+                x, x_rows, group * c, segments, len(segments), n_k, 1,
+                w, group * panels * cells * width, cells, width,
+                bias, bias_rows, group * f, 1, floor,
+            )  # fmt: skip

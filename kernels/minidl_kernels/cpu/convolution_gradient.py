@@ -8,175 +8,165 @@ They are done image by image in one pass, `gradients`, while what belongs to the
 other for all images, where that gives the threads more to share: for large weights, and for few images.
 """
 
+from functools import lru_cache
+from typing import Any, NamedTuple
+
 import numpy as np
 
 from minidl_kernels.cpu.atomic import take
 from minidl_kernels.cpu.cache import compiled
-from minidl_kernels.cpu.convolution_forward import PIXELS
+from minidl_kernels.cpu.convolution_forward import PIXELS, PLACES, Geometry
 from minidl_kernels.cpu.fragment import fragment
-from minidl_kernels.cpu.tile import ROWS, VECTOR_BYTES, tile
+from minidl_kernels.cpu.pieces import fill, less, room
+from minidl_kernels.cpu.tile import ROWS, VECTOR_BYTES
+from minidl_kernels.cpu.tiles import tiles
 
-__all__ = ["gradients", "input_gradient", "pack_transposed", "rectify", "weight_gradient"]
+__all__ = ["gradients", "input_gradient", "rectify", "tables", "weight_gradient"]
 
 TERMS = 512  # of a float32 sum in one go, before it is added to the total: keeps rounding small
 
 
-@compiled
-def pack_transposed(w, packed, groups, width):
-    """w (KH·KW, C/G, F) -> panels: for each group and each `width` of its channels, (KH·KW, F/G, width)."""
-    places, c, f = w.shape
-    at = 0
-    for group in range(groups):
-        for first in range(0, c, width):
-            n = min(width, c - first)
-            for place in range(places):
-                for i in range(f // groups):
-                    for j in range(width):
-                        packed[at + j] = w[place, first + j, group * (f // groups) + i] if j < n else 0
-                    at += width
-
-
 @fragment
-def _rectify(dy, y, dz, sums, rectified, first, last):
-    """dz, from its beginning, for the pixels first ... last − 1, and their sum, in float64, added to `sums`."""
-    f, zero = dy.shape[1], dy.dtype.type(0)
-    for pixel in range(last - first):
+def _rectify(dy, y, dz, dz_at, sums, sums_at, rectified, first, last, f):
+    """dz, from `dz_at` on, for the pixels first ... last − 1, and their sum, in float64, added to `sums`."""
+    zero = dy.dtype.type(0)
+    for pixel in range(first, last):
         for j in range(f):
-            d = dy[first + pixel, j]
+            place = np.uint64(pixel * f + j)  # an index without a sign
+            d = dy[place]
             if rectified:
-                d = d if y[first + pixel, j] > 0 else zero
-            dz[pixel, j] = d
-            sums[j] += d
+                d = d if y[place] > zero else zero
+            dz[np.uint64(dz_at + j)] = d
+            sums[np.uint64(sums_at + j)] += d
+        dz_at += f
 
 
-@fragment
-def _cell_rows(g):
-    """For `tile`: where each cell of the first window lies in x, and where its filters lie in w."""
+class Tables(NamedTuple):
+    """Where rows and segments begin, for `tile`. Nobody writes to them."""
+
+    x_rows: Any  # each cell of the first window in x
+    w_rows: Any  # and its filters in w
+    lines: Any  # segments: the lines of x whose pixels are added up in one go
+    one: Any  # the only segment, where there is but one
+
+
+@lru_cache(maxsize=64)
+def tables(g: Geometry) -> Tables:
+    """The tables of a convolution, the same ones each time."""
     c = g.c // g.groups
     cells = g.kh * g.kw * c
-    x_rows, w_rows = np.empty(cells + ROWS, np.int64), np.empty(cells + ROWS, np.int64)
-    for i in range(cells + ROWS):
-        cell = min(i, cells - 1)
-        x_rows[i] = (cell // c // g.kw * g.rh * g.w + cell // c % g.kw * g.rw) * g.c + cell % c
-        w_rows[i] = cell * g.f
-    return x_rows, w_rows
+    cell = np.minimum(np.arange(cells + ROWS), cells - 1)
+    x_rows = (cell // c // g.kw * g.rh * g.w + cell // c % g.kw * g.rw) * g.c + cell % c
+    lines = np.arange(max(1, min(g.oh, TERMS // g.ow))) * (g.sh * g.w * g.c)
+    return Tables(x_rows, cell * g.f, lines, np.zeros(1, np.int64))
 
 
 @fragment
-def _add_weight_gradient(x, image, dz, dz_at, dw, dw_at, begin, end, x_rows, w_rows, no_floor, g):
+def _add_weight_gradient(x, image, dz, dz_at, dw, dw_at, begin, end, tables, no_floor, g):
     """What one image adds to dw (cells, F), for the cells begin ... end − 1. Its dz begins at `dz_at`."""
-    width = 2 * VECTOR_BYTES // x.itemsize
     c, f = g.c // g.groups, g.f // g.groups
-    lines = max(1, min(g.oh, TERMS // g.ow))
-    segments = np.arange(lines) * (g.sh * g.w * g.c)
+    lines = len(tables.lines)
     for line in range(0, g.oh, lines):
-        for at in range(begin, end, ROWS):
-            for group in range(g.groups):
-                for first in range(0, f, width):
-                    filters = group * f + first
-                    tile(
-                        dw, w_rows, dw_at + filters, min(ROWS, end - at), min(width, f - first),
-                        x, x_rows, (image * g.h + line * g.sh) * g.w * g.c + group * c, at,
-                        segments, min(lines, g.oh - line), g.ow, g.sw * g.c,
-                        dz, dz_at + line * g.ow * g.f + filters, g.f,
-                        dw, w_rows, dw_at + filters, no_floor,
-                    )  # fmt: skip
+        for group in range(g.groups):
+            tiles(
+                dw, tables.w_rows, dw_at + group * f, begin, end, f,
+                x, tables.x_rows, (image * g.h + line * g.sh) * g.w * g.c + group * c,
+                tables.lines, less(lines, g.oh - line), g.ow, g.sw * g.c,
+                dz, dz_at + line * g.ow * g.f + group * f, 1, g.f,
+                dw, tables.w_rows, dw_at + group * f, 1, no_floor,
+            )  # fmt: skip
 
 
 @fragment
-def _input_gradient(image, dz, dz_at, group, panel, w, dx, own, top, left, no_floor, g):
-    """One panel of channels of one image, made in the array `own` and then copied to dx."""
+def _input_gradient(image, dz, dz_at, group, panel, w, dx, own, own_at, top, left, tables, no_floor, g):
+    """One panel of channels of one image, made in the array `own` from `own_at` on, and then copied to dx."""
     width = 2 * VECTOR_BYTES // dz.itemsize
     c, f = g.c // g.groups, g.f // g.groups
     panels, places, pixels = (c + width - 1) // width, g.kh * g.kw, g.oh * g.ow
-    z_rows, x_rows = np.empty(PIXELS + ROWS, np.int64), np.empty(PIXELS + ROWS, np.int64)
-    segments = np.zeros(1, np.int64)
-    own[:] = 0
+    z_rows, x_rows = room(PLACES, tables.one), room(PLACES, tables.one)
+    fill(own, own_at, g.h * g.w * width, 0)
     for first in range(0, pixels, PIXELS):
-        count = min(PIXELS, pixels - first)
+        count = less(PIXELS, pixels - first)
         for i in range(count + ROWS):
-            pixel = min(first + i, pixels - 1)
+            pixel = less(first + i, pixels - 1)
             z_rows[i] = pixel * g.f
             x_rows[i] = (pixel // g.ow * g.sh * g.w + pixel % g.ow * g.sw) * width
         for place in range(places):
-            shift = (place // g.kw * g.rh * g.w + place % g.kw * g.rw) * width
-            for at in range(0, count, ROWS):
-                tile(
-                    own, x_rows, shift, min(ROWS, count - at), width,
-                    dz, z_rows, dz_at + group * f, at, segments, 1, f, 1,
-                    w, ((group * panels + panel) * places + place) * f * width, width,
-                    own, x_rows, shift, no_floor,
-                )  # fmt: skip
-    channels, n = group * c + panel * width, min(width, c - panel * width)
+            shift = own_at + (place // g.kw * g.rh * g.w + place % g.kw * g.rw) * width
+            tiles(
+                own, x_rows, shift, 0, count, width,
+                dz, z_rows, dz_at + group * f, tables.one, 1, f, 1,
+                w, ((group * panels + panel) * places + place) * f * width, 0, width,
+                own, x_rows, shift, 0, no_floor,
+            )  # fmt: skip
+    channels, n = group * c + panel * width, less(width, c - panel * width)
     for i in range(dx.shape[1]):
         for j in range(dx.shape[2]):
-            source = ((i + top) * g.w + j + left) * width
+            source = own_at + ((i + top) * g.w + j + left) * width
             for channel in range(n):
                 dx[image, i, j, channels + channel] = own[source + channel]
 
 
 @compiled
-def gradients(counter, parts, x, dy, y, rectified, w, dx, wanted, dw, db, top, left, no_floor, g):
+def gradients(
+    counter, parts, x, dy, y, rectified, w, dx, wanted, dw, db, dz, own, top, left, no_floor, tables, g
+):
     """All gradients, image by image, while what one image needs is near. A part is a share of the images with
-    its own line of dw (parts, cells · F) and db (parts, F), to be added up. dx only if it is `wanted`."""
+    its own line of dw (parts, cells · F) and db (parts, F), to be added up. dx only if it is `wanted`.
+
+    It also has its own dz and `own` (parts, ·) for what belongs to one image."""
     width = 2 * VECTOR_BYTES // x.itemsize
     pixels, panels = g.oh * g.ow, (g.c // g.groups + width - 1) // width
-    x_rows, w_rows = _cell_rows(g)
-    cells = len(x_rows) - ROWS
-    dz = np.zeros(
-        pixels * g.f + width, x.dtype
-    )  # a tile reads whole vectors, past the last column if need be
-    own = np.empty(g.h * g.w * width if wanted else 0, x.dtype)
+    cells = len(tables.x_rows) - ROWS
     while True:
         part = take(counter)
         if part >= parts:
             return
-        db[part] = 0
-        dw[part * cells * g.f : (part + 1) * cells * g.f] = 0
+        fill(db, part * g.f, g.f, 0)
+        fill(dw, part * cells * g.f, cells * g.f, 0)
+        dz_at, own_at = part * (len(dz) // parts), part * (len(own) // parts)
         for image in range(part * g.n // parts, (part + 1) * g.n // parts):
-            lines = dz[: pixels * g.f].reshape(pixels, g.f)
-            _rectify(dy, y, lines, db[part], rectified, image * pixels, (image + 1) * pixels)
-            _add_weight_gradient(
-                x, image, dz, 0, dw, part * cells * g.f, 0, cells, x_rows, w_rows, no_floor, g
-            )
+            _rectify(dy, y, dz, dz_at, db, part * g.f, rectified, image * pixels, (image + 1) * pixels, g.f)
+            _add_weight_gradient(x, image, dz, dz_at, dw, part * cells * g.f, 0, cells, tables, no_floor, g)
             if wanted:
                 for group in range(g.groups):
                     for panel in range(panels):
-                        _input_gradient(image, dz, 0, group, panel, w, dx, own, top, left, no_floor, g)
+                        _input_gradient(
+                            image, dz, dz_at, group, panel, w, dx, own, own_at, top, left, tables, no_floor, g
+                        )
 
 
 @compiled
-def rectify(counter, parts, dy, y, rectified, dz, db):
+def rectify(counter, parts, dy, y, rectified, dz, db, f):
     """dz for all images, for the two passes below; a part has its own line of db."""
-    pixels = len(dy)
+    pixels = len(dy) // f
     while True:
         part = take(counter)
         if part >= parts:
             return
-        db[part] = 0
+        fill(db, part * f, f, 0)
         first, last = part * pixels // parts, (part + 1) * pixels // parts
-        _rectify(dy, y, dz[first:last], db[part], rectified, first, last)
+        _rectify(dy, y, dz, first * f, db, part * f, rectified, first, last, f)
 
 
 @compiled
-def weight_gradient(counter, parts, x, dz, dw, no_floor, g):
+def weight_gradient(counter, parts, x, dz, dw, no_floor, tables, g):
     """For large weights: a part is a share of the cells, over all images."""
-    x_rows, w_rows = _cell_rows(g)
-    cells = len(x_rows) - ROWS
-    tiles = (cells + ROWS - 1) // ROWS
+    cells = len(tables.x_rows) - ROWS
+    total = (cells + ROWS - 1) // ROWS
     while True:
         part = take(counter)
         if part >= parts:
             return
-        begin, end = part * tiles // parts * ROWS, min((part + 1) * tiles // parts * ROWS, cells)
-        dw[begin * g.f : end * g.f] = 0
+        begin, end = part * total // parts * ROWS, less((part + 1) * total // parts * ROWS, cells)
+        fill(dw, begin * g.f, (end - begin) * g.f, 0)
         for image in range(g.n):
             dz_at = image * g.oh * g.ow * g.f
-            _add_weight_gradient(x, image, dz, dz_at, dw, 0, begin, end, x_rows, w_rows, no_floor, g)
+            _add_weight_gradient(x, image, dz, dz_at, dw, 0, begin, end, tables, no_floor, g)
 
 
 @compiled
-def input_gradient(counter, parts, dz, w, dx, top, left, no_floor, g):
+def input_gradient(counter, parts, dz, w, dx, top, left, no_floor, tables, g):
     """For few images: a part is a panel of channels of one image."""
     width = 2 * VECTOR_BYTES // dz.itemsize
     panels = (g.c // g.groups + width - 1) // width
@@ -187,4 +177,4 @@ def input_gradient(counter, parts, dz, w, dx, top, left, no_floor, g):
             return
         image, group, panel = part // (g.groups * panels), part // panels % g.groups, part % panels
         dz_at = image * g.oh * g.ow * g.f
-        _input_gradient(image, dz, dz_at, group, panel, w, dx, own, top, left, no_floor, g)
+        _input_gradient(image, dz, dz_at, group, panel, w, dx, own, 0, top, left, tables, no_floor, g)

@@ -20,7 +20,9 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 
 import numpy as np
+from llvmlite import ir
 from numba.core import types
+from numba.extending import intrinsic
 
 from minidl_kernels.cpu.fragment import choice, fragment
 
@@ -61,6 +63,29 @@ _32 = _constants(np.float32, 12, 7, 5, -87, 10)
 _64 = _constants(np.float64, 40, 13, 10, -708, 20)
 
 
+@intrinsic
+def _floor(typing, x):
+    """The whole number below x, as a float."""
+
+    def emit(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        return builder.call(builder.module.declare_intrinsic("llvm.floor", [values[0].type]), values)
+
+    return x(x), emit
+
+
+@intrinsic
+def _two_to(typing, n):
+    """2ⁿ for a float n that is a whole number."""
+    bits, bias, digits = (32, 127, 23) if n == types.float32 else (64, 1023, 52)
+
+    def emit(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        integer = ir.IntType(bits)
+        exponent = builder.add(builder.fptosi(values[0], integer), ir.Constant(integer, bias))
+        return builder.bitcast(builder.shl(exponent, ir.Constant(integer, digits)), values[0].type)
+
+    return n(n), emit
+
+
 @fragment
 def _powers(coefficients, x):
     total = coefficients[0]
@@ -72,8 +97,8 @@ def _powers(coefficients, x):
 @fragment
 def _exp_32(x):
     safe = x if x > _32.smallest else _32.smallest  # −∞ and NaN are no integers
-    n = np.floor(safe * _32.inverse + np.float32(0.5))
-    scale = np.int32((np.int32(n) + 127) << 23).view(np.float32)
+    n = _floor(safe * _32.inverse + np.float32(0.5))
+    scale = _two_to(n)
     y = _powers(_32.exponential, safe - n * _32.high - n * _32.low) * scale
     return np.float32(0) if x < _32.smallest else y if x == x else x
 
@@ -81,8 +106,8 @@ def _exp_32(x):
 @fragment
 def _exp_64(x):
     safe = x if x > _64.smallest else _64.smallest
-    n = np.floor(safe * _64.inverse + 0.5)
-    scale = np.int64((np.int64(n) + 1023) << 52).view(np.float64)
+    n = _floor(safe * _64.inverse + 0.5)
+    scale = _two_to(n)
     y = _powers(_64.exponential, safe - n * _64.high - n * _64.low) * scale
     return 0.0 if x < _64.smallest else y if x == x else x
 
@@ -91,8 +116,8 @@ def _exp_64(x):
 def _tanh_32(x):
     size = -x if x < np.float32(0) else x
     twice = np.float32(-2) * (size if size < _32.flat else _32.flat)
-    n = np.floor(twice * _32.inverse + np.float32(0.5))
-    scale = np.int32((np.int32(n) + 127) << 23).view(np.float32)
+    n = _floor(twice * _32.inverse + np.float32(0.5))
+    scale = _two_to(n)
     r = twice - n * _32.high - n * _32.low
     m = r * _powers(_32.minus_1, r) * scale + (scale - np.float32(1))
     y = m / (m + np.float32(2))
@@ -103,8 +128,8 @@ def _tanh_32(x):
 def _tanh_64(x):
     size = -x if x < 0.0 else x
     twice = -2.0 * (size if size < _64.flat else _64.flat)
-    n = np.floor(twice * _64.inverse + 0.5)
-    scale = np.int64((np.int64(n) + 1023) << 52).view(np.float64)
+    n = _floor(twice * _64.inverse + 0.5)
+    scale = _two_to(n)
     r = twice - n * _64.high - n * _64.low
     m = r * _powers(_64.minus_1, r) * scale + (scale - 1.0)
     y = m / (m + 2.0)

@@ -16,6 +16,7 @@ from typing import Any
 from numba import njit
 from numba.core.codegen import JITCodeLibrary
 from numba.core.compiler import Compiler
+from numba.core.types import unliteral
 from numba.extending import overload
 
 from minidl_kernels.cpu.cache import OPTIONS
@@ -31,6 +32,11 @@ def fragment(function: Callable[..., Any]) -> Callable[..., Any]:
         def refuse(*arguments: Any, **named: Any) -> Any:
             raise TypeError(f"{function.__name__} is a fragment of a kernel: only compiled code can call it.")
 
+        # A number written in the code of the caller is a number like others: no code of its own for 0, 1 and 2.
+        def template(kinds: Any, named: Any) -> Any:
+            return of_types(tuple(map(unliteral, kinds)), {n: unliteral(kind) for n, kind in named.items()})
+
+        of_types, dispatcher.get_call_template = dispatcher.get_call_template, template
         # Python is never told of what was compiled: there would be nothing behind the address.
         dispatcher.add_overload = lambda made: dispatcher.overloads.update({tuple(made.signature.args): made})
         dispatcher._compile_for_args = refuse

@@ -22,7 +22,7 @@ from typing import Any
 
 from numba import typeof
 
-__all__ = ["do", "note", "note_work", "noted_in"]
+__all__ = ["direct", "do", "note", "note_work", "noted_in", "work"]
 
 Calls = list[Callable[[], Any]]
 
@@ -47,7 +47,7 @@ def noted_in(calls: Calls) -> Iterator[None]:
 def note(function: Callable[..., Any], *arguments: Any) -> None:
     """Note a call, if anybody asks for notes."""
     if _here.calls is not None:
-        _here.calls.append(partial(_direct(function, arguments), *arguments))
+        _here.calls.append(partial(direct(function, arguments), *arguments))
 
 
 def do(function: Callable[..., Any], *arguments: Any) -> None:
@@ -59,7 +59,12 @@ def do(function: Callable[..., Any], *arguments: Any) -> None:
 def note_work(function: Callable[..., Any], counter: Any, *arguments: Any) -> None:
     """Note work that this thread does alone (`pool.run`), taking its parts by a counter that begins at 0."""
     if _here.calls is not None:
-        _here.calls.append(partial(_work, _direct(function, (counter, *arguments)), counter, *arguments))
+        _here.calls.append(work(function, counter, *arguments))
+
+
+def work(function: Callable[..., Any], counter: Any, *arguments: Any) -> Callable[[], None]:
+    """Such work as a call that can be made many times."""
+    return partial(_work, direct(function, (counter, *arguments)), counter, *arguments)
 
 
 def _work(function: Callable[..., Any], counter: Any, *arguments: Any) -> None:
@@ -67,7 +72,9 @@ def _work(function: Callable[..., Any], counter: Any, *arguments: Any) -> None:
     function(counter, *arguments)
 
 
-def _direct(function: Any, arguments: tuple[Any, ...]) -> Callable[..., Any]:
+def direct(function: Any, arguments: tuple[Any, ...]) -> Callable[..., Any]:
     """A compiled function without the look at the types of its arguments, which takes up to 4 µs; others as they are."""
-    find = getattr(function, "get_overload", None)
-    return function if find is None else find(tuple(map(typeof, arguments)))  # type: ignore[no-any-return]
+    if not hasattr(function, "get_overload"):
+        return function  # type: ignore[no-any-return]
+    types = tuple(map(typeof, arguments))
+    return function.get_overload(types) if types in function.overloads else function.compile(types)  # type: ignore[no-any-return]

@@ -19,16 +19,17 @@ import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from queue import SimpleQueue
 from typing import Any
 
 import numpy as np
 from numba import config
 
-from minidl_kernels.cpu.noting import note, note_work
+from minidl_kernels.cpu.noting import note, note_work, work
 from minidl_kernels.threads import choose, chosen, usual
 
-__all__ = ["limited_to", "run", "shares", "threads"]
+__all__ = ["limited_to", "prepared", "run", "shares", "threads"]
 
 SHARE = 32768  # numbers: a pass over fewer takes less time than to call a helper
 
@@ -143,3 +144,10 @@ def run(function: Callable[..., None], parts: int, *arguments: Any) -> None:
     finally:
         job.close()
     note(run, function, parts, *arguments)
+
+
+def prepared(function: Callable[..., None], parts: int, *arguments: Any) -> Callable[[], None]:
+    """`run` for many calls on the same arguments."""
+    if parts > 1:
+        return partial(run, function, parts, *arguments)
+    return work(function, np.zeros(1, np.int64), parts, *arguments)

@@ -18,6 +18,7 @@ from minidl_kernels.cpu.atomic import take
 from minidl_kernels.cpu.cache import compiled
 from minidl_kernels.cpu.fragment import fragment
 from minidl_kernels.cpu.memory import empty
+from minidl_kernels.cpu.pieces import less
 from minidl_kernels.cpu.pool import run, shares
 
 __all__ = ["KERNELS"]
@@ -48,7 +49,16 @@ class _Cache(NamedTuple):
 @fragment
 def _inside(first, size, n):
     """Of a window of `size` cells that begins at `first`, the cells that lie within 0 ... n - 1."""
-    return max(0, -first), min(size, n - first)
+    return -first if first < 0 else 0, less(size, n - first)
+
+
+@fragment
+def _clear(dx, image):
+    """dx[image] = 0"""
+    for i in range(dx.shape[1]):
+        for j in range(dx.shape[2]):
+            for c in range(dx.shape[3]):
+                dx[image, i, j, c] = 0
 
 
 @compiled
@@ -119,7 +129,7 @@ def _max_backward(counter, parts, dy, winner, dx, g):
             return
         for image in range(part * n // parts, (part + 1) * n // parts):
             if not covered:
-                dx[image] = 0
+                _clear(dx, image)
             for i in range(oh):
                 k_begin, k_end = _inside(i * g.sh - g.top, g.kh, dx.shape[1])
                 for j in range(ow):
@@ -151,7 +161,8 @@ def _mean(counter, parts, x, y, g):
             k_begin, k_end = _inside(i * g.sh - g.top, g.kh, x.shape[1])
             for j in range(ow):
                 l_begin, l_end = _inside(j * g.sw - g.left, g.kw, x.shape[2])
-                y[image, i, j] = 0
+                for c in range(channels):
+                    y[image, i, j, c] = 0
                 for k in range(k_begin, k_end):
                     for l in range(l_begin, l_end):  # noqa: E741
                         line, place = i * g.sh + k - g.top, j * g.sw + l - g.left
@@ -171,7 +182,7 @@ def _mean_backward(counter, parts, dy, dx, g):
         if part >= parts:
             return
         for image in range(part * n // parts, (part + 1) * n // parts):
-            dx[image] = 0
+            _clear(dx, image)
             for i in range(oh):
                 k_begin, k_end = _inside(i * g.sh - g.top, g.kh, dx.shape[1])
                 for j in range(ow):

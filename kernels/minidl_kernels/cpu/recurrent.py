@@ -104,7 +104,7 @@ def _forward(
     dtype, cell = x.dtype, kind(CURVES[curve], CURVES[gate])
     s = _sizes(kind, x.shape, len(u), dtype.itemsize)
     packed = scratch("panels", s.gates * s.k * _up(s.up, columns(dtype.itemsize)), dtype)
-    do(pack, w, np.zeros(s.gates * s.u, dtype) if b is None else b, u, packed, s)
+    pack(w, np.zeros(s.gates * s.u, dtype) if b is None else b, u, packed, s)
     parts = s.slices if s.n * s.t * s.k * s.gates * s.up > ALONE else 1
     steps, size = s.slices * s.t if kept else parts, s.rows * s.up
     a, tape = empty((steps * s.rows * s.k,), dtype), empty((steps, cells.BLOCKS[kind], size), dtype)
@@ -121,23 +121,23 @@ def _forward(
     return y, c_last, cache
 
 
-def _backward(dy: Any, d_last: Any, cache: _Cache, wanted: bool) -> tuple[Any, ...]:
-    """dx, dh0, dc0, and d(W; b; U) as (K, blocks, U)."""
+def _backward(dy: Any, d_last: Any, cache: _Cache, needs: tuple[bool, ...]) -> tuple[Any, ...]:
+    """dx and dh0 where `needs` begins with True for them, dc0, and d(W; b; U) as (K, blocks, U)."""
     cell, w, u, _, a, tape, mask, sequences, s, parts = cache
     dtype = w.dtype
     dy = gradient_of(dy, (s.n, s.t, s.u) if sequences else (s.n, s.u), dtype)
     packed_u = scratch("panels", _up(s.u, columns(dtype.itemsize)) * u.shape[1], dtype)
-    do(pack_transposed, u, packed_u)
+    pack_transposed(u, packed_u)
     packed_w, dx = packed_u, np.empty(0, dtype)
-    if wanted:
+    if needs[0]:
         packed_w, dx = scratch("panels of w", s.inputs * u.shape[1], dtype), empty((s.n, s.t, s.i), dtype)
-        do(pack_transposed, w, packed_w)
+        pack_transposed(w, packed_w)
     weights, size = s.k * s.gates * s.up, s.rows * s.up
     shares = min(parts, max(2, min(SHARES, LARGEST_SHARES // (weights * dtype.itemsize))))
     dws, sums = empty((shares, weights), dtype), np.empty((shares, s.gates * s.up))
     dz, room = empty((shares, s.gates, s.steps, size), dtype), np.zeros((shares, 5, size), dtype)
     own = np.zeros((shares, max(size, s.rows * s.inputs)), dtype)
-    dh0 = empty((s.n, s.u), dtype)
+    dh0 = empty((s.n, s.u) if needs[1] else (0,), dtype)
     dc0 = empty((s.n, s.u) if isinstance(cell, cells.LSTM) else (0,), dtype)
     run(
         recurrent_loops.backward, shares, cell, dy.reshape(-1), sequences, d_last.reshape(-1), a, tape, mask,
@@ -147,7 +147,7 @@ def _backward(dy: Any, d_last: Any, cache: _Cache, wanted: bool) -> tuple[Any, .
     dw, sum_of_dz = _added_up(dws), _added_up(sums)
     dw = dw.reshape(s.k, s.gates, s.up)
     do(np.copyto, dw[s.i].reshape(-1), sum_of_dz, "same_kind")
-    return dx if wanted else None, dh0, dc0, dw[:, :, : s.u]
+    return dx if needs[0] else None, dh0 if needs[1] else None, dc0, dw[:, :, : s.u]
 
 
 def _added_up(shares: Any) -> Any:
@@ -185,7 +185,7 @@ def _simple_rnn_forward(
 
 def simple_rnn_backward(dy: Any, cache: _Cache, needs: tuple[bool, ...] = (True,) * 5) -> tuple[Any, ...]:
     """dy like y -> dx, dh0, dw, du, db."""
-    dx, dh0, _, d = _backward(dy, cache.u, cache, needs[0])
+    dx, dh0, _, d = _backward(dy, cache.u, cache, needs)
     i = cache.sizes.i
     db = _weights(d, slice(i, i + 1)).reshape(-1) if cache.biased else None
     return dx, dh0, _weights(d, slice(i)), _weights(d, slice(i + 1, None)), db
@@ -209,7 +209,7 @@ def lstm_backward(
     """dy like y, dc_T -> dx, dh0, dc0, dw, du, db."""
     dy, dc = gradients
     s = cache.sizes
-    dx, dh0, dc0, d = _backward(dy, gradient_of(dc, (s.n, s.u), cache.w.dtype), cache, needs[0])
+    dx, dh0, dc0, d = _backward(dy, gradient_of(dc, (s.n, s.u), cache.w.dtype), cache, needs)
     db = _weights(d, slice(s.i, s.i + 1)).reshape(-1) if cache.biased else None
     return dx, dh0, dc0, _weights(d, slice(s.i)), _weights(d, slice(s.i + 1, None)), db
 
@@ -233,7 +233,7 @@ def _gru_forward(
 
 def gru_backward(dy: Any, cache: _Cache, needs: tuple[bool, ...] = (True,) * 5) -> tuple[Any, ...]:
     """dy like y -> dx, dh0, dw, du, db (2, 3U)."""
-    dx, dh0, _, d = _backward(dy, cache.u, cache, needs[0])
+    dx, dh0, _, d = _backward(dy, cache.u, cache, needs)
     i = cache.sizes.i
     of_input, of_state = [0, 1, 3], [0, 1, 2]
     db = _weights(d, slice(i, i + 1), of_input + of_state).reshape(2, -1) if cache.biased else None

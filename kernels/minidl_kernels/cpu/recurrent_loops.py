@@ -85,9 +85,9 @@ def forward(
         for piece in range(part * s.slices // parts, (part + 1) * s.slices // parts):
             first = piece * s.rows
             used = min(s.rows, s.n - first)
-            copy_rows(h0, first * s.u, s.u, h, s.zero, s.up, used, s.u)
+            copy_rows(h0, first * s.u, s.u, h, 0, s.up, used, s.u)
             if c0.size:
-                copy_rows(c0, first * s.u, s.u, c, s.zero, s.up, used, s.u)
+                copy_rows(c0, first * s.u, s.u, c, 0, s.up, used, s.u)
             for t in range(s.t):
                 step = piece * s.t + t if kept else part
                 look(x, h, first, used, t, a, step * s.rows * s.k, s)
@@ -99,11 +99,11 @@ def forward(
                     _held(mask, first, used, t, h_before, h, s)
                     _held(mask, first, used, t, c_before, c, s)
                 if sequences:
-                    copy_rows(h, s.zero, s.up, y, (first * s.t + t) * s.u, s.t * s.u, used, s.u)
+                    copy_rows(h, 0, s.up, y, (first * s.t + t) * s.u, s.t * s.u, used, s.u)
             if not sequences:
-                copy_rows(h, s.zero, s.up, y, first * s.u, s.u, used, s.u)
+                copy_rows(h, 0, s.up, y, first * s.u, s.u, used, s.u)
             if c0.size:
-                copy_rows(c, s.zero, s.up, c_last, first * s.u, s.u, used, s.u)
+                copy_rows(c, 0, s.up, c_last, first * s.u, s.u, used, s.u)
 
 
 @fragment
@@ -125,7 +125,7 @@ def backward(
     A part has a place of its own in `room` (parts, 5, S·up), in `own`, and in dz, which is there twice as well: flat
     for each part, and as `slopes` (parts, gates, steps, S·up).
 
-    dx has nothing in it where nobody wants it, dc0 where there is no c.
+    dx and dh0 have nothing in them where nobody wants them, dc0 where there is no c.
     """
     weights = s.k * s.gates * s.up
     while True:
@@ -141,10 +141,10 @@ def backward(
             used = min(s.rows, s.n - first)
             dh[:] = 0
             if not sequences:
-                copy_rows(dy, first * s.u, s.u, dh, s.zero, s.up, used, s.u)
+                copy_rows(dy, first * s.u, s.u, dh, 0, s.up, used, s.u)
             if dc0.size:
                 dc[:] = 0
-                copy_rows(d_last, first * s.u, s.u, dc, s.zero, s.up, used, s.u)
+                copy_rows(d_last, first * s.u, s.u, dc, 0, s.up, used, s.u)
             for t in range(s.t - 1, -1, -1):
                 step, place = piece * s.t + t, t % s.steps
                 if sequences:
@@ -157,7 +157,8 @@ def backward(
                 if mask is not None:
                     _returned(mask, first, used, t, past_h, carry, s)
                     _returned(mask, first, used, t, past_c, dc, s)
-                back_to_state(dz_, place, packed_u, carry, dh, used, no_floor, table, s)
+                if t or dh0.size:
+                    back_to_state(dz_, place, packed_u, carry, dh, used, no_floor, table, s)
                 if dx.size:
                     back_to_inputs(dz_, place, packed_w, own_, first, used, t, dx, no_floor, table, s)
                 if place == 0:
@@ -168,6 +169,7 @@ def backward(
                     _bank(
                         dw, part * weights + s.i * s.gates * s.up, sums, part * s.gates * s.up, s.gates * s.up
                     )
-            copy_rows(dh, s.zero, s.up, dh0, first * s.u, s.u, used, s.u)
+            if dh0.size:
+                copy_rows(dh, 0, s.up, dh0, first * s.u, s.u, used, s.u)
             if dc0.size:
-                copy_rows(dc, s.zero, s.up, dc0, first * s.u, s.u, used, s.u)
+                copy_rows(dc, 0, s.up, dc0, first * s.u, s.u, used, s.u)

@@ -25,9 +25,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from minidl_kernels.cpu.cache import compiled
 from minidl_kernels.cpu.fragment import fragment
-from minidl_kernels.cpu.tile import ROWS, VECTOR_BYTES, columns, tile
+from minidl_kernels.cpu.panels import Blocks
+from minidl_kernels.cpu.panels import pack as arrange
+from minidl_kernels.cpu.pieces import fill
+from minidl_kernels.cpu.tile import ROWS, VECTOR_BYTES, columns
+from minidl_kernels.cpu.tiles import tiles
 
 __all__ = [
     "Sizes", "Tables", "add_weight_gradient", "back_to_inputs", "back_to_state", "copy_rows", "gates", "look", "pack",
@@ -50,8 +53,6 @@ class Sizes(NamedTuple):
     steps: int  # that come together before their weight gradient is taken
     gates: int  # blocks of columns
     apart: bool  # a GRU's last two
-    zero: int = 0  # written 0 and 1, numbers would have the compiler make a function of its own for each
-    one: int = 1
 
 
 class Tables(NamedTuple):
@@ -93,42 +94,26 @@ def _sees(block, s):
     return 0, s.k
 
 
-@compiled
-def pack(w, b, u, packed, s):
+def pack(w: Any, b: Any, u: Any, panels: Any, s: Sizes) -> None:
     """w (I, ·), b (blocks · U,), u (U, ·) -> for each block and each panel of its columns: (K, width)."""
-    width = 2 * VECTOR_BYTES // w.itemsize
-    last = w.shape[1] // s.u - 1
-    at = 0
-    for block in range(s.gates):
-        column = min(block, last) * s.u
-        for left in range(0, s.up, width):
-            n = min(width, s.u - left)
-            for cell in range(s.k):
-                if cell < s.i:
-                    line = w[cell, column + left : column + left + n]
-                elif cell == s.i:
-                    line = b[block * s.u + left : block * s.u + left + n]
-                else:
-                    line = u[cell - s.i - 1, column + left : column + left + n]
-                panel = packed[at : at + width]
-                panel[n:] = 0
-                for j in range(n):
-                    panel[j] = line[j]
-                at += width
+    width = columns(w.itemsize)
+    step, n = s.k * width, w.shape[1]
+    apart = -(-s.up // width) * step
+    weights = n // s.u
+    one = Blocks(weights, s.i, s.u, 0, s.u, n, 1, 0, apart, step)
+    for source, row, rows in ((w, 0, s.i), (u, s.i + 1, s.u)):
+        own = one._replace(rows=rows, to=row * width)
+        arrange(source, panels, own)
+        if weights < s.gates:
+            last = own._replace(blocks=1, at=(weights - 1) * s.u, to=own.to + weights * apart)
+            arrange(source, panels, last)
+    arrange(b, panels, one._replace(blocks=s.gates, rows=1, to=s.i * width))
 
 
-@compiled
-def pack_transposed(w, packed):
+def pack_transposed(w: Any, panels: Any) -> None:
     """w (R, G·U) -> for each panel of its rows: (G·U, width)."""
-    width = 2 * VECTOR_BYTES // w.itemsize
     rows, n = w.shape
-    for left in range(0, rows, width):
-        panel = packed[left * n : (left + width) * n].reshape(n, width)
-        wide = min(width, rows - left)
-        for k in range(n):
-            for j in range(wide):
-                panel[k, j] = w[left + j, k]
-            panel[k, wide:] = 0
+    arrange(w, panels, Blocks(1, n, rows, 0, 0, 1, n, 0, 0, n * columns(w.itemsize)))
 
 
 @fragment
@@ -145,28 +130,10 @@ def copy_rows(source, from_, from_step, target, to, to_step, rows, n):
 def look(x, h, first, used, t, a, a_at, s):
     """a (S, K) of step t: x_t, 1 and h (S, up) for the used samples of a slice, zeros for the others."""
     copy_rows(x, (first * s.t + t) * s.i, s.t * s.i, a, a_at, s.k, used, s.i)
-    copy_rows(h, s.zero, s.up, a, a_at + s.i + 1, s.k, used, s.u)
+    copy_rows(h, 0, s.up, a, a_at + s.i + 1, s.k, used, s.u)
     for row in range(used):
         a[a_at + row * s.k + s.i] = 1
-    a[a_at + used * s.k : a_at + s.rows * s.k] = 0
-
-
-@fragment
-def _product(
-    out, out_rows, out_at, begin, end, n, a, a_rows, a_at, segments, n_segments, n_k, a_step, b, b_at, b_move, b_step,
-    plus, plus_rows, plus_at, plus_move, no_floor,
-):  # fmt: skip
-    """All tiles of the rows begin ... end − 1 and the columns 0 ... n − 1. From a column to the next, b begins
-    `b_move` later, and plus `plus_move`."""
-    width = 2 * VECTOR_BYTES // a.itemsize
-    for left in range(0, n, width):
-        for at in range(begin, end, ROWS):
-            tile(
-                out, out_rows, out_at + left, min(ROWS, end - at), min(width, n - left),
-                a, a_rows, a_at, at, segments, n_segments, n_k, a_step,
-                b, b_at + left * b_move, b_step,
-                plus, plus_rows, plus_at + left * plus_move, no_floor,
-            )  # fmt: skip
+    fill(a, a_at + used * s.k, (s.rows - used) * s.k, 0)
 
 
 @fragment
@@ -176,11 +143,11 @@ def gates(a, a_at, packed, tape, tape_at, used, no_floor, tables, s):
     panels = (s.up + width - 1) // width
     for block in range(s.gates):
         first, n = _sees(block, s)
-        _product(
-            tape, tables.units, tape_at + block * s.rows * s.up, s.zero, used, s.up,
-            a, tables.a, a_at + first, tables.none, s.one, n, s.one,
+        tiles(
+            tape, tables.units, tape_at + block * s.rows * s.up, 0, used, s.up,
+            a, tables.a, a_at + first, tables.none, 1, n, 1,
             packed, (block * panels * s.k + first) * width, s.k, width,
-            tables.zeros, tables.none, s.zero, s.zero, no_floor,
+            tables.zeros, tables.none, 0, 0, no_floor,
         )  # fmt: skip
 
 
@@ -188,11 +155,11 @@ def gates(a, a_at, packed, tape, tape_at, used, no_floor, tables, s):
 def back_to_state(dz, place, packed, plus, dh, used, no_floor, tables, s):
     """dh (S, up) = plus + dz·Uᵀ of the step at `place` in dz (blocks, steps, S, up)."""
     n_gates = len(tables.input_gates)
-    _product(
-        dh, tables.units, s.zero, s.zero, used, s.up,
-        dz, tables.units, place * s.rows * s.up, tables.gates, n_gates, s.u, s.one,
-        packed, s.zero, n_gates * s.u, 2 * VECTOR_BYTES // dz.itemsize,
-        plus, tables.units, s.zero, s.one, no_floor,
+    tiles(
+        dh, tables.units, 0, 0, used, s.up,
+        dz, tables.units, place * s.rows * s.up, tables.gates, n_gates, s.u, 1,
+        packed, 0, n_gates * s.u, 2 * VECTOR_BYTES // dz.itemsize,
+        plus, tables.units, 0, 1, no_floor,
     )  # fmt: skip
 
 
@@ -201,13 +168,13 @@ def back_to_inputs(dz, place, packed, own, first, used, t, dx, no_floor, tables,
     """dx of step t, by way of `own` (S, I in whole panels)."""
     n_gates, width = len(tables.input_gates), 2 * VECTOR_BYTES // dz.itemsize
     lanes = width // 2
-    _product(
-        own, tables.inputs, s.zero, s.zero, used, (s.i + lanes - 1) // lanes * lanes,
-        dz, tables.units, place * s.rows * s.up, tables.input_gates, n_gates, s.u, s.one,
-        packed, s.zero, n_gates * s.u, width,
-        tables.zeros, tables.none, s.zero, s.zero, no_floor,
+    tiles(
+        own, tables.inputs, 0, 0, used, (s.i + lanes - 1) // lanes * lanes,
+        dz, tables.units, place * s.rows * s.up, tables.input_gates, n_gates, s.u, 1,
+        packed, 0, n_gates * s.u, width,
+        tables.zeros, tables.none, 0, 0, no_floor,
     )  # fmt: skip
-    copy_rows(own, s.zero, s.inputs, dx, (first * s.t + t) * s.i, s.t * s.i, used, s.i)
+    copy_rows(own, 0, s.inputs, dx, (first * s.t + t) * s.i, s.t * s.i, used, s.i)
 
 
 @fragment
@@ -216,9 +183,9 @@ def add_weight_gradient(a, a_at, dz, steps, dw, dw_at, no_floor, tables, s):
     for block in range(s.gates):
         first, n = _sees(block, s)
         place = dw_at + block * s.up
-        _product(
+        tiles(
             dw, tables.weights, place, first, first + n, s.up,
-            a, tables.cells, a_at, tables.none, s.one, steps * s.rows, s.k,
-            dz, block * s.steps * s.rows * s.up, s.one, s.up,
-            dw, tables.weights, place, s.one, no_floor,
+            a, tables.cells, a_at, tables.none, 1, steps * s.rows, s.k,
+            dz, block * s.steps * s.rows * s.up, 1, s.up,
+            dw, tables.weights, place, 1, no_floor,
         )  # fmt: skip
