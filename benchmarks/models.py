@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-__all__ = ["MODELS", "Timed", "data"]
+__all__ = ["MODELS", "SENSORS", "Timed", "data"]
 
 
 class Timed(NamedTuple):

@@ -3,14 +3,17 @@
     python benchmarks/train_step.py
     python benchmarks/train_step.py --model lstm gru --engines minidl torch --json result.json
     python benchmarks/train_step.py --threads 1
+    python benchmarks/train_step.py --device gpu
 
 Every engine runs in a process of its own, and they take turns: A B C A B C ..., so that a busy minute of the machine
 hits all of them. An engine that is not installed is left out. `benchmarks/README.md` says how to read the result.
+On a GPU the peer is PyTorch, eager and as a CUDA graph, and all is in `gpu_steps.py`.
 """
 
 import argparse
 import json
 import statistics
+from pathlib import Path
 from typing import Any
 
 from engines import NAMES, PEERS, answer, ask, least, machine, made, parsed
@@ -85,6 +88,17 @@ def measured(
     return everything
 
 
+def on_gpu(batch_sizes: list[int] | None, file: str | None) -> None:
+    """The table for a GPU."""
+    import gpu_steps
+
+    rows = gpu_steps.run(batch_sizes=batch_sizes)
+    if file:
+        Path(file).write_text(
+            json.dumps({"about": gpu_steps.about(), "rows": rows}, indent=1), encoding="utf-8"
+        )
+
+
 def main() -> None:
     """Read the arguments, let the engines take turns, print a table for each model."""
     models = "".join(f"\n  {name:<17}{model.about}" for name, model in MODELS.items())
@@ -96,7 +110,12 @@ def main() -> None:
     parser.add_argument("--batch-size", type=int, nargs="+", help="by default those of the model")
     parser.add_argument("--steps", type=int, help="in an epoch; by default those of the model")
     parser.add_argument("--json", metavar="FILE", help="also write all times there")
+    parser.add_argument(
+        "--device", choices=["cpu", "gpu"], default="cpu", help="gpu: models of its own, see gpu_steps.py"
+    )
     options = parsed(parser, MODELS)
+    if options.device == "gpu":
+        return on_gpu(options.batch_size, options.json)
     speed = 0.0
     print("One training step: forward, backward, Adam; float32")
     print(f"{machine()}; {options.rounds} rounds of {EPOCHS} epochs")

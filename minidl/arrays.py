@@ -21,11 +21,15 @@ def array_of(value: Any) -> Array:
     >>> array_of([1.0, 2.0])
     array([1., 2.], dtype=float32)
     """
-    if isinstance(value, np.ma.MaskedArray):
+    if type(value) is np.ndarray or on_gpu(value):
+        array: Array = value
+    elif isinstance(value, np.ma.MaskedArray):
         raise TypeError(say("A tensor holds numbers, got a masked array. Pass x.filled(...)."))
-    array: Array = value if type(value) is np.ndarray or on_gpu(value) else np.asarray(value)
-    if array.dtype.kind not in "biufc":
-        raise TypeError(say(f"A tensor holds numbers, got {type(value).__name__} of dtype {array.dtype}."))
-    if array.dtype == np.float64 and array is not value and not isinstance(value, np.ndarray | np.generic):
+    else:
+        array = np.asarray(value)
+    dtype = array.dtype
+    if dtype.kind not in "biufc":
+        raise TypeError(say(f"A tensor holds numbers, got {type(value).__name__} of dtype {dtype}."))
+    if array is not value and dtype == np.float64 and not isinstance(value, np.ndarray | np.generic):
         return array.astype(config.floatx())
-    return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
+    return array if dtype.isnative else array.astype(dtype.newbyteorder("="))

@@ -204,15 +204,11 @@ def implementation(
     if name is None or use is _Use.NEVER:
         return reference
     if "cupy" in sys.modules and any(map(on_gpu, arrays)):  # a mixture was refused before
-        return _chosen(_gpu_kernels().get(name), reference, arrays, options, way_back)
-    if use is _Use.WORTHWHILE and sum([getattr(x, "size", 0) for x in arrays]) < WORTHWHILE:
+        kernel = _gpu_kernels().get(name)
+    elif use is _Use.WORTHWHILE and sum([getattr(x, "size", 0) for x in arrays]) < WORTHWHILE:
         return reference
-    return _chosen(_cpu_kernels()[0].get(name), reference, arrays, options, way_back)
-
-
-def _chosen(
-    kernel: Any, reference: Pair, arrays: Sequence[Any], options: Mapping[str, Any], way_back: bool
-) -> Pair:
+    else:
+        kernel = _cpu_kernels()[0].get(name)
     if kernel is None or not kernel.supports(*arrays, **options):
         return reference
     if not way_back and kernel.forward_only is not None:

@@ -225,7 +225,7 @@ def is_array(x: Any) -> bool:
     >>> is_array(np.zeros(2)), is_array([0.0, 0.0])
     (True, False)
     """
-    return isinstance(x, np.ndarray) or on_gpu(x)
+    return isinstance(x, np.ndarray) or ("cupy" in sys.modules and on_gpu(x))
 
 
 def home(x: Any) -> str:
@@ -327,4 +327,6 @@ def beside(x: Any, neighbour: Any) -> Any:
     >>> beside(np.zeros(2), np.ones(2))
     array([0., 0.])
     """
-    return to_device(x, home(neighbour)) if on_gpu(neighbour) and not on_gpu(x) else x
+    return (
+        to_device(x, home(neighbour)) if "cupy" in sys.modules and on_gpu(neighbour) and not on_gpu(x) else x
+    )

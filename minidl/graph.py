@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from minidl.backend import Array
-from minidl.device import kept, on_gpu, to_numpy
+from minidl.device import kept, to_numpy
 from minidl.messages import say
 
 __all__ = [
@@ -144,10 +144,8 @@ class Node:
                     "released. Compute the output again, or call backward(retain_graph=True) the first time."
                 )
             )
-        there = next((dy for dy in dys if dy is not None), None)
         given = tuple([
-            np.zeros(*output, like=there) if dy is None else dy
-            for dy, output in zip(dys, self.outputs, strict=True)
+            _nothing(output, dys) if dy is None else dy for dy, output in zip(dys, self.outputs, strict=True)
         ])  # fmt: skip
         if guard:
             given = tuple([_read_only(dy) for dy in given])
@@ -163,9 +161,14 @@ class Node:
         return dxs
 
 
+def _nothing(output: tuple[Any, Any], dys: Sequence[Any]) -> Array:
+    """The gradient 0 of an output (shape, dtype) that nothing came back to, beside those of the others."""
+    return np.zeros(*output, like=next(dy for dy in dys if dy is not None))
+
+
 def _read_only(array: Array) -> Array:
     view = kept(array).view()
-    if not on_gpu(view):  # CuPy has no such flag
+    if type(view) is np.ndarray:  # CuPy has no such flag
         view.flags.writeable = False
     return view
 
@@ -236,6 +239,8 @@ class RowGradient:
 
 def whole(gradient: Any) -> Any:
     """A gradient as an array: of a `RowGradient` the table."""
+    if type(gradient) is np.ndarray:
+        return gradient
     return gradient.table() if isinstance(gradient, RowGradient) else kept(gradient)
 
 
@@ -279,7 +284,7 @@ def walk(output: Any, gradient: Array, retain_graph: bool, guard: bool = False) 
                 waiting = arrived[node] = [None] * len(node.outputs)
                 heapq.heappush(youngest_first, (-node.age, node))
             before = waiting[tensor._index]
-            waiting[tensor._index] = g if before is None else kept(before + g)
+            waiting[tensor._index] = g if before is None else whole(before + g)
 
     send(output, gradient)
     while youngest_first:

@@ -126,7 +126,7 @@ class Tensor:
     __array_priority__ = 1000  # CuPy's operators leave `array * tensor` to the tensor for this
 
     def __init__(self, data: Any, requires_grad: bool = False):
-        self.data: Array = as_array(data)
+        self.data: Array = data.data if isinstance(data, Tensor) else array_of(data)
         if self.data is not data and not isinstance(data, Tensor | np.ndarray | np.generic):
             self.data = to_device(self.data)
         self.grad: Array | None = None

@@ -51,7 +51,7 @@ class Variable(Tensor):
         regularizer: Any = None,
         constraint: Any = None,
     ):
-        value = as_array(initial_value)
+        value = Tensor(initial_value).data  # numbers and lists on the current device, arrays where they are
         super().__init__(np.array(value, dtype=dtype or value.dtype, order="C", like=value))
         self.name = self.path = name
         self.regularizer = regularizer

@@ -144,3 +144,31 @@ assert minidl.config.get_threads() == 1
 def test_threads_that_change_it_and_a_forked_child():
     done = subprocess.run([sys.executable, "-c", FORK], capture_output=True, text=True, timeout=100)
     assert done.returncode == 0, done.stderr
+
+
+def test_precision_is_remembered_and_wrong_names_are_refused():
+    assert config.get_precision() == "float32"
+    config.set_precision("tf32")
+    try:
+        assert config.get_precision() == "tf32"
+        for wrong in ("TF32", "float16", None, 32, ["tf32"]):
+            with pytest.raises(
+                ValueError, match=r"set_precision expects value to be 'float32' or 'tf32', got"
+            ):
+                config.set_precision(wrong)
+        assert config.get_precision() == "tf32"
+    finally:
+        config.set_precision("float32")
+
+
+def test_precision_changes_nothing_on_the_cpu():
+    x, w = np.linspace(1, 2, 300, dtype="float32").reshape(30, 10), np.full((10, 3), 1.0001, "float32")
+    layer = minidl.layers.Dense(3, use_bias=False)
+    layer.build((30, 10))
+    layer.set_weights([w])
+    plain = layer(x).numpy()
+    config.set_precision("tf32")
+    try:
+        assert (layer(x).numpy() == plain).all()
+    finally:
+        config.set_precision("float32")

@@ -81,7 +81,12 @@ class Callback(KnownArguments):
 
 
 class History(Callback):
-    """What `fit` returns: `history` maps each loss and metric to its values by epoch, `epoch` numbers them."""
+    """What `fit` returns: `history` maps each loss and metric to its values by epoch, `epoch` numbers them.
+
+    `captured` is None on the CPU. On a GPU it is "yes" where steps were captured as one graph, or why they were not.
+    """
+
+    captured: str | None = None
 
     def __init__(self) -> None:
         self.history: dict[str, list[Any]] = {}

@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from minidl.device import device
 from minidl.doctor.data import check_data
 from minidl.doctor.ends import check_end
 from minidl.doctor.flow import Flow, flow, rows_of
@@ -64,7 +65,7 @@ def doctor(model: Any, x: Any, y: Any = None, *, sample: int = 512, steps: int =
         raise TypeError(say(f"doctor expects a model, got {type(model).__name__}. Call doctor(model, x, y)."))
     sample = whole_number("doctor", "sample", sample, 1)
     steps = whole_number("doctor", "steps", steps, 0)
-    with undisturbed():
+    with undisturbed(), device("cpu"):
         return _Examination(model).report(x, y, sample, steps)
 
 

@@ -21,6 +21,7 @@ from minidl.models import watching
 from minidl.models.data import Batch
 from minidl.models.model import Model
 from minidl.models.outputs import Output
+from minidl.models.placing import home_of, take_home
 from minidl.models.sources import source
 from minidl.random.streams import set_apart
 from minidl.tensor import Tensor, no_grad
@@ -82,11 +83,13 @@ def undisturbed() -> Iterator[None]:
 
 
 def copied(model: Model) -> Model:
-    """A copy with weights, optimizer and states of its own; not of the data of its latest `fit`."""
+    """A copy on the CPU with weights, optimizer and states of its own; not of the data of its latest `fit`."""
     left_out = {id(kept): None for kept in (model._run, getattr(model, "history", None)) if kept is not None}
     twin: Model = copy.deepcopy(model, left_out)
     for v in twin.weights:
         v.grad = None
+    if home_of(twin) != "cpu":
+        take_home(twin)
     return twin
 
 

@@ -1,7 +1,7 @@
 """What is checked: a function, a layer or a model, brought into float64 for as long as the check lasts.
 
 A float32 slope is right to three digits at best, so the check runs on float64 copies of the inputs and of the
-weights. Every weight gets its own array back afterwards, whatever happens in between. Randomness is held
+weights, on the CPU. Every weight gets its own array back afterwards, whatever happens in between. Randomness is held
 still: each run is a repetition of training step 0, so that dropout drops the same units every time.
 """
 
@@ -13,9 +13,11 @@ import numpy as np
 
 from minidl import random
 from minidl.backend import Array
+from minidl.device import device, on_gpu, to_numpy
 from minidl.gradcheck.report import GradcheckError
 from minidl.messages import say
 from minidl.tensor import Tensor, as_array, no_grad
+from minidl.utils.nested import mapped
 
 __all__ = ["Leaf", "Target", "prepared"]
 
@@ -91,6 +93,11 @@ def prepared(target: Any, inputs: Sequence[Any], training: bool) -> Iterator[Tar
         raise TypeError(
             say(f"gradcheck expects a function, layer or model to check, got {type(target).__name__}.")
         )
+    with device("cpu"):
+        yield from _prepared(target, [mapped(_on_host, x) for x in inputs], training)
+
+
+def _prepared(target: Any, inputs: Sequence[Any], training: bool) -> Iterator[Target]:
     leaves: list[Leaf] = []
     notes: list[str] = []
     if not hasattr(target, "trainable_weights"):
@@ -140,7 +147,7 @@ def _weights_in_float64(root: Any) -> Iterator[list[tuple[Any, Array]]]:
     arrays, types = [v.data for v in weights], [layer.dtype for layer in layers]
     try:
         for v in weights:
-            v.data = np.array(v.data, dtype=np.float64 if v.data.dtype.kind == "f" else None, order="C")
+            v.data = np.array(v.numpy(), dtype=np.float64 if v.data.dtype.kind == "f" else None, order="C")
         for layer in layers:
             layer.dtype = "float64"
         trained = {id(v) for v in root.trainable_weights}
@@ -162,6 +169,12 @@ def _layers_in(root: Any) -> list[Any]:
             found[id(layer)] = layer
             waiting.extend(getattr(layer, "_layers", ()))
     return list(found.values())
+
+
+def _on_host(x: Any) -> Any:
+    """An input that is on a GPU as an array of NumPy; anything else as it is."""
+    data = x.data if isinstance(x, Tensor) else x
+    return to_numpy(data) if on_gpu(data) else x
 
 
 def _arguments(inputs: Sequence[Any], leaves: list[Leaf], notes: list[str]) -> list[Any]:

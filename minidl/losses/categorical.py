@@ -18,6 +18,7 @@ import numpy as np
 from minidl import config
 from minidl.activations.inputs import float_tensor
 from minidl.backend import Array
+from minidl.device import on_gpu
 from minidl.losses.base import LossFunctionWrapper
 from minidl.losses.fused import SoftmaxCrossEntropy, SparseSoftmaxCrossEntropy
 from minidl.losses.inputs import (
@@ -153,7 +154,7 @@ def _normalised(loss: str, p: Tensor) -> Tensor:
     within(loss, "probabilities", p.data, mend, largest=np.inf)
     total = p.sum(axis=-1, keepdims=True)
     excess = np.real(total.data).ravel() - 1
-    if p.shape[-1] > 1 and (np.abs(excess) > _ROUNDED_SUM).any():
+    if p.shape[-1] > 1 and not on_gpu(excess) and (np.abs(excess) > _ROUNDED_SUM).any():
         # One digit of how far off, so that the batches of a training share a few texts: each is shown once.
         worst = 1 + float(f"{excess[np.nanargmax(np.abs(excess))]:.0e}")
         warn(

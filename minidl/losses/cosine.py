@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from minidl import config
+from minidl.device import on_gpu
 from minidl.losses.base import LossFunctionWrapper
 from minidl.losses.inputs import pair
 from minidl.tensor import Tensor
@@ -36,9 +37,12 @@ _SQUARED = 1e15  # beyond, a sum of squares may overflow in float32
 def _direction(x: Tensor, axis: int) -> Tensor:
     """x / max(‖x‖, ε)."""
     size = np.abs(np.real(x.data))
-    top = float(size.max()) if x.size else 0.0
-    if _SQUARED < top < np.inf:  # the direction is that of a smaller x
-        x = x / top
+    top = size.max() if x.size else np.zeros((), size.dtype)
+    too_large = (top > _SQUARED) & (top < np.inf)
+    if on_gpu(x.data):  # which would have to be waited for
+        x = x / np.where(too_large, top, 1).astype(x.dtype)
+    elif too_large:  # the direction is that of a smaller x
+        x = x / float(top)
     squares = np.square(x).sum(axis=axis, keepdims=True)
     return x / np.sqrt(np.maximum(squares, config.epsilon() ** 2))
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from minidl.device import on_gpu
 from minidl.losses.base import LossFunctionWrapper
 from minidl.losses.inputs import one_hot_pair, pair
 from minidl.tensor import Tensor
@@ -24,7 +25,10 @@ __all__ = ["CategoricalHinge", "Hinge", "SquaredHinge", "categorical_hinge", "hi
 def _margin(loss: str, y_true: Any, y_pred: Any) -> Tensor:
     """max(1 − y·p, 0). If all labels are 0 or 1, the zeros stand for −1."""
     y, p = pair(loss, y_true, y_pred)
-    if np.all((y.data == 0) | (y.data == 1)):
+    zeros_and_ones = np.all((y.data == 0) | (y.data == 1))
+    if on_gpu(y.data):  # which would have to be waited for
+        y = np.where(zeros_and_ones, 2.0 * y - 1.0, y)  # type: ignore[assignment]
+    elif zeros_and_ones:
         y = 2.0 * y - 1.0
     margin: Any = np.maximum(1.0 - y * p, 0.0)
     return margin

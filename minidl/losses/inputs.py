@@ -12,6 +12,7 @@ import numpy as np
 
 from minidl.activations.inputs import float_tensor
 from minidl.backend import Array
+from minidl.device import on_gpu
 from minidl.messages import say
 from minidl.primitives.constants import constant
 from minidl.tensor import Tensor, as_array
@@ -147,6 +148,7 @@ def class_labels(
     """Labels (...,) for predictions of `shape` (..., C), and which of them count.
 
     Ignored labels are replaced by 0, so that all of them are classes. `whose` says in messages what rows are counted.
+    On a GPU the values are not looked at, as in `within`: a label that is no class makes the loss NaN.
 
     Raises:
         ValueError: one-hot targets, another shape, or a label that is not one of 0..C−1.
@@ -167,11 +169,11 @@ def class_labels(
         )
     counts = np.ones_like(labels, bool, order="C") if ignored is None else labels != ignored
     labels = np.where(counts, labels, 0) if ignored is not None else labels
-    if labels.dtype.kind == "f":
+    if labels.dtype.kind == "f" and not on_gpu(labels):
         _refuse(loss, labels, ~(np.isfinite(labels) & (labels == np.floor(labels))), classes, whose)
     elif labels.dtype.kind == "c":
         raise TypeError(say(f"{loss} expects whole numbers as labels, got complex numbers."))
-    if labels.size and (labels.min() < 0 or labels.max() >= classes):
+    if labels.size and not on_gpu(labels) and (labels.min() < 0 or labels.max() >= classes):
         _refuse(loss, labels, (labels < 0) | (labels >= classes), classes, whose)
     return labels.astype(np.intp, copy=False), counts
 
@@ -199,19 +201,26 @@ def within(
     mend: str,
     largest: float = 1,
     rounding: float = ROUNDING,
+    whose: str = " of this batch",
 ) -> None:
     """Raise a ValueError if one of `values` is below 0 or above `largest`. NaN passes, and shows in the loss.
+
+    On a GPU nothing is looked at: the host would have to wait in every step. There `fit` looks at the targets before
+    they move (`minidl.models.whole_data.check_values`).
 
     Args:
         loss, what, mend: for the message: who asks, what the values are, what to do about it.
         values: of any shape.
         largest: 1 for probabilities, ∞ for no bound.
         rounding: how far outside of the bounds a value may lie and still be taken for rounded.
+        whose: says in the message what rows are counted.
 
     >>> within("poisson", "rates", np.array([1.0, -2.0]), "End the model with softplus.", largest=np.inf)
     Traceback (most recent call last):
     ValueError: poisson expects rates >= 0, got -2 at row 1 of this batch. End the model with softplus.
     """
+    if on_gpu(values):
+        return
     values = np.real(values)
     low, high = -rounding, largest + rounding
     if values.size and (values.min() < low or values.max() > high):
@@ -219,7 +228,7 @@ def within(
         bounds = ">= 0" if largest == np.inf else f"from 0 to {largest}"
         shown = f"{values[index]:.4g}"  # the last digits may differ between kernel sets
         shown = shown if not low <= float(shown) <= high else f"{values[index]:.7g}"
-        raise ValueError(say(f"{loss} expects {what} {bounds}, got {shown} at {place(index)}. {mend}"))
+        raise ValueError(say(f"{loss} expects {what} {bounds}, got {shown} at {place(index, whose)}. {mend}"))
 
 
 def logits_behind(loss: str, kind: str, y_pred: Tensor, from_logits: bool) -> Tensor | None:

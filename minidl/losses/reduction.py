@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from minidl.backend import Array
+from minidl.device import on_gpu
 from minidl.losses.inputs import place
 from minidl.messages import say
 from minidl.tensor import Tensor, as_array
@@ -60,10 +61,10 @@ def total_weights(
     if mask is not None and shape:  # a loss that is one number has taken its own mean
         weights = _aligned("mask", mask, shape).astype(np.float64)
         if reduction in _MEANS:
-            weights *= weights.size / max(weights.sum(), 1)
+            weights *= weights.size / np.maximum(weights.sum(), 1)
     if sample_weight is not None:
         given = _aligned("sample_weight", sample_weight, shape)
-        if not np.isfinite(given.sum(dtype=np.float64)):
+        if not on_gpu(given) and not np.isfinite(given.sum(dtype=np.float64)):
             index = tuple(np.argwhere(~np.isfinite(given))[0])
             raise ValueError(
                 say(f"sample_weight expects finite numbers, got {given[index]} at {place(index)}.")
@@ -106,6 +107,9 @@ def reduced(losses: Tensor, weights: Array | None, reduction: str | None) -> Ten
     if reduction == "sum":
         return losses.sum()
     if reduction == "mean_with_sample_weight" and weights is not None:
-        count = float(np.broadcast_to(weights, losses.shape).sum(dtype=np.float64))
+        counted = np.broadcast_to(weights, losses.shape).sum(dtype=np.float64)
+        if on_gpu(counted):  # which would have to be waited for
+            return losses.sum() / np.where(counted == 0, np.inf, counted).astype(losses.dtype)
+        count = float(counted)
         return losses.sum() / count if count else losses.sum() * 0.0
     return losses.mean() if losses.size else losses.sum()

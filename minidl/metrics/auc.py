@@ -17,10 +17,11 @@ import numpy as np
 
 from minidl import config
 from minidl.backend import Array
+from minidl.device import beside
 from minidl.messages import say
-from minidl.metrics.base import Metric
+from minidl.metrics.base import Metric, add_up
 from minidl.metrics.counts import Counts, confusion_counts, questions, ratio
-from minidl.metrics.inputs import on_host, to_array
+from minidl.metrics.inputs import to_array
 from minidl.utils.checks import chosen, flag, number, shown, whole_number
 from minidl.utils.registry import lookup
 from minidl.variable import Variable
@@ -110,14 +111,14 @@ class AUC(Metric):
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Take in labels 0 or 1 and predictions of one shape; weights per sample or per element."""
-        y_true, y_pred, sample_weight = on_host(y_true, y_pred, sample_weight)
         labels, scores, weights = questions("AUC", y_true, y_pred, sample_weight, self.from_logits)
         if self.from_logits:
             scores = 0.5 + 0.5 * np.tanh(0.5 * scores)
         columns = scores.shape[-1] if self.multi_label and scores.ndim == 2 else 1
         self._check_columns(scores, columns)
         if self.label_weights is not None and not self.multi_label:
-            weights = np.broadcast_to(self.label_weights, scores.shape) * (1 if weights is None else weights)
+            columns_weigh = beside(self.label_weights, scores)
+            weights = np.broadcast_to(columns_weigh, scores.shape) * (1 if weights is None else weights)
         counts = confusion_counts(
             labels.reshape(-1, columns),
             scores.reshape(-1, columns),
@@ -126,8 +127,7 @@ class AUC(Metric):
         )
         if not self._state:
             self._build(columns)
-        for variable, count in zip(self._state, counts, strict=True):
-            variable.data += count
+        add_up(self._state, counts)
 
     def _check_columns(self, scores: Array, columns: int) -> None:
         if self.multi_label and scores.ndim != 2:
@@ -148,7 +148,7 @@ class AUC(Metric):
     def result(self) -> float:
         if not self._state:
             return 0.0
-        counts = Counts(*(v.data for v in self._state))
+        counts = Counts(*(v.numpy() for v in self._state))
         if self.curve == "PR" and self.summation_method == "interpolation":
             areas = _area_of_davis_and_goadrich(counts)
         else:

@@ -20,7 +20,8 @@ total loses digits.
 4.0
 """
 
-from collections.abc import Callable, Mapping
+import sys
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -138,10 +139,29 @@ class Metric(KnownArguments):
         return f"<{type(self).__name__} name={self.name}>"
 
 
-def _add(state: Variable, amount: Any) -> None:
-    """Add to a state, which from then on is where the amounts are: on a GPU nobody waits for it at every batch."""
-    state.data = beside(state.data, amount)
-    state.data += amount
+def brought_together(states: Sequence[Variable], amounts: Sequence[Any]) -> list[Any]:
+    """The amounts of a batch, and the states they change, at one place: on a GPU, where nobody waits at every batch.
+
+    >>> brought_together([Variable(0.0)], [2.0])
+    [2.0]
+    """
+    for state in states:
+        state.data = beside(state.data, amounts[0])
+    return [beside(a, states[0].data) if isinstance(a, np.ndarray) else a for a in amounts]
+
+
+def add_up(states: Sequence[Variable], amounts: Sequence[Any]) -> None:
+    """Add what a batch counts to the states.
+
+    >>> total = Variable(1.0)
+    >>> add_up([total], [2.0])
+    >>> float(total)
+    3.0
+    """
+    if "cupy" in sys.modules:
+        amounts = brought_together(states, amounts)
+    for state, amount in zip(states, amounts, strict=True):
+        state.data += amount
 
 
 class Sum(Metric):
@@ -164,7 +184,7 @@ class Sum(Metric):
         values = to_array(values)
         if sample_weight is not None:
             values = values * spread_weights(sample_weight, values.shape)
-        _add(self.total, values.sum(dtype=np.float64))
+        add_up([self.total], [values.sum(dtype=np.float64)])
 
     def result(self) -> float:
         return float(self.total.data)
@@ -212,8 +232,7 @@ class Mean(Metric):
             total = total / per_sample
             if sample_weight is not None:
                 count = count / per_sample
-        _add(self.total, total)
-        _add(self.count, count)
+        add_up([self.total, self.count], [total, count])
 
     def result(self) -> float:
         count = float(self.count.data)

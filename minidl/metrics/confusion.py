@@ -16,10 +16,10 @@ from typing import Any
 import numpy as np
 
 from minidl.backend import Array
+from minidl.device import beside
 from minidl.messages import say
-from minidl.metrics.base import Metric
+from minidl.metrics.base import Metric, add_up
 from minidl.metrics.counts import confusion_counts, questions, ratio, top_k_only
-from minidl.metrics.inputs import on_host
 from minidl.utils.checks import number, whole_number
 
 __all__ = ["FalseNegatives", "FalsePositives", "Precision", "Recall", "TrueNegatives", "TruePositives"]
@@ -68,7 +68,6 @@ class ConfusionMetric(Metric):
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Take in labels 0 or 1 and predictions of one shape; weights per sample or per element."""
-        y_true, y_pred, sample_weight = on_host(y_true, y_pred, sample_weight)
         owner = type(self).__name__
         logits = not any(self.thresholds) or self.thresholds[0] == -np.inf
         labels, scores, weights = questions(owner, y_true, y_pred, sample_weight, logits)
@@ -90,8 +89,8 @@ class ConfusionMetric(Metric):
             np.asarray(self.thresholds)[self._order],
             None if weights is None else weights.reshape(-1, 1),
         )
-        for variable, field in zip(self._state, self.counted, strict=True):
-            variable.data[self._order] += getattr(counts, field)[:, 0]
+        as_given = beside(np.argsort(self._order), counts.tp)
+        add_up(self._state, [getattr(counts, field)[as_given, 0] for field in self.counted])
 
     def _per_threshold(self, values: Array) -> float | Array:
         return float(values[0]) if len(values) == 1 else values
@@ -123,7 +122,7 @@ class Precision(ConfusionMetric):
     state_names = ("true_positives", "false_positives")
 
     def result(self) -> float | Array:
-        tp, fp = (v.data for v in self._state)
+        tp, fp = (v.numpy() for v in self._state)
         return self._per_threshold(ratio(tp, fp))
 
 
@@ -142,7 +141,7 @@ class Recall(ConfusionMetric):
     state_names = ("true_positives", "false_negatives")
 
     def result(self) -> float | Array:
-        tp, fn = (v.data for v in self._state)
+        tp, fn = (v.numpy() for v in self._state)
         return self._per_threshold(ratio(tp, fn))
 
 
@@ -158,7 +157,7 @@ class _OutcomeCount(ConfusionMetric):
         super().__init__(thresholds, name=name, dtype=dtype)
 
     def result(self) -> float | Array:
-        return self._per_threshold(self._state[0].data.copy())
+        return self._per_threshold(self._state[0].numpy().copy())
 
     def get_config(self) -> dict[str, Any]:
         config = super().get_config()

@@ -12,9 +12,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from minidl.backend import Array
+from minidl.device import beside, on_gpu
 from minidl.metrics.inputs import aligned, check_unit_interval, spread_weights
 
 __all__ = ["Counts", "confusion_counts", "questions", "ratio", "top_k_only"]
+
+
+_COMPARED = 2**24  # numbers in an array of comparisons
 
 
 class Counts(NamedTuple):
@@ -41,6 +45,8 @@ def confusion_counts(labels: Array, scores: Array, thresholds: Array, weights: A
     >>> confusion_counts(np.array([[True], [False]]), np.array([[0.9], [0.6]]), np.array([0.5, 0.7]), None).fp
     array([[1.], [0.]])
     """
+    if on_gpu(scores):
+        return _compared(labels, scores, thresholds, weights)
     T, L = len(thresholds), scores.shape[1]
     scores = np.where(np.isnan(scores), -np.inf, scores)
     bucket = np.searchsorted(thresholds.astype(scores.dtype), scores) + np.arange(L) * (T + 1)
@@ -55,10 +61,26 @@ def confusion_counts(labels: Array, scores: Array, thresholds: Array, weights: A
     return Counts(tp, fp, negative[0] - fp, positive[0] - tp)
 
 
+def _compared(labels: Array, scores: Array, thresholds: Array, weights: Array | None) -> Counts:
+    """The same, every score against every threshold: O(N·T), which a GPU is made for, in an order that is always the same."""
+    positive = labels * (1.0 if weights is None else weights)
+    negative = ~labels * (1.0 if weights is None else weights)
+    bounds = beside(thresholds.astype(scores.dtype), scores)[:, None, None]
+    piece = max(_COMPARED // (len(thresholds) * scores.shape[1]), 1)
+    tp: Any = 0.0
+    fp: Any = 0.0
+    for start in range(0, len(scores), piece):
+        part = slice(start, start + piece)
+        yes = scores[part] > bounds  # (T, N, L)
+        tp = tp + np.where(yes, positive[part], 0.0).sum(axis=1)
+        fp = fp + np.where(yes, negative[part], 0.0).sum(axis=1)
+    return Counts(tp, fp, negative.sum(axis=0) - fp, positive.sum(axis=0) - tp)
+
+
 def top_k_only(scores: Array, k: int) -> Array:
     """`scores` with all but the k largest of each row set to −inf; of equal ones the first are kept."""
     order = np.argsort(-scores, axis=-1, kind="stable")
-    kept = np.full(scores.shape, -np.inf, scores.dtype)
+    kept = np.full_like(scores, -np.inf)
     best = order[..., :k]
     np.put_along_axis(kept, best, np.take_along_axis(scores, best, axis=-1), axis=-1)
     return kept

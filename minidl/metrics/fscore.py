@@ -13,8 +13,8 @@ import numpy as np
 
 from minidl.backend import Array
 from minidl.messages import say
-from minidl.metrics.base import Metric
-from minidl.metrics.inputs import float_pair, on_host, spread_weights
+from minidl.metrics.base import Metric, add_up
+from minidl.metrics.inputs import float_pair, spread_weights
 from minidl.utils.checks import number
 from minidl.variable import Variable
 
@@ -66,7 +66,6 @@ class FBetaScore(Metric):
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Take in targets and predictions (N, C), and weights (N,) or (N, C)."""
-        y_true, y_pred, sample_weight = on_host(y_true, y_pred, sample_weight)
         owner = type(self).__name__
         y, p = float_pair(owner, y_true, y_pred)
         if p.ndim != 2:
@@ -86,18 +85,17 @@ class FBetaScore(Metric):
             )
         else:
             yes = (p >= p.max(axis=1, keepdims=True)) & (np.abs(p) > 1e-9)
-        weights = spread_weights(1.0 if sample_weight is None else sample_weight, p.shape)
+        weights: Any = 1.0 if sample_weight is None else spread_weights(sample_weight, p.shape)
         counts = [np.sum(weights * hit, axis=0) for hit in (yes * y, yes * (1 - y), ~yes * y)]
         if not self._state:
             names = ("true_positives", "false_positives", "false_negatives")
             self._state = tuple(self.add_variable(p.shape[1:], name=name) for name in names)
-        for variable, count in zip(self._state, counts, strict=True):
-            variable.data += count
+        add_up(self._state, counts)
 
     def result(self) -> float | Array:
         if not self._state:
             return 0.0
-        tp, fp, fn = (v.data for v in self._state)
+        tp, fp, fn = (v.numpy() for v in self._state)
         if self.average == "micro":
             return float(self._score(tp.sum(), fp.sum(), fn.sum()))
         scores = self._score(tp, fp, fn)

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from minidl.backend import Array
-from minidl.device import on_gpu, to_numpy
+from minidl.device import on_gpu
 from minidl.messages import say
 from minidl.tensor import Tensor
 
@@ -22,7 +22,6 @@ __all__ = [
     "aligned",
     "check_unit_interval",
     "float_pair",
-    "on_host",
     "one_column_per_class",
     "spread_weights",
     "to_array",
@@ -54,18 +53,6 @@ def to_array(value: Any) -> Array:
             say(f"A metric compares real numbers, got {type(value).__name__} of dtype {array.dtype}.")
         )
     return array
-
-
-def on_host(*values: Any) -> list[Any]:
-    """The same values, arrays of a GPU as NumPy arrays: for metrics that sort and count as no GPU does.
-
-    >>> on_host([1.0], None)
-    [[1.0], None]
-    """
-    return [
-        to_numpy(x) if on_gpu(x := value.data if isinstance(value, Tensor) else value) else value
-        for value in values
-    ]
 
 
 def aligned(owner: str, y_true: Any, y_pred: Any) -> tuple[Array, Array]:
@@ -138,7 +125,7 @@ def spread_weights(sample_weight: Any, shape: tuple[int, ...]) -> Array:
     [[1.0, 1.0, 1.0], [0.0, 0.0, 0.0]]
     """
     weights = to_array(sample_weight).astype(np.float64, copy=False)
-    if not np.isfinite(weights.sum()) and not np.isfinite(weights).all():
+    if not on_gpu(weights) and not np.isfinite(weights.sum()) and not np.isfinite(weights).all():
         index = tuple(np.argwhere(~np.isfinite(weights))[0].tolist())
         raise ValueError(say(f"sample_weight expects finite numbers, got {weights[index]} at index {index}."))
     if weights.shape == shape:
@@ -160,10 +147,12 @@ def spread_weights(sample_weight: Any, shape: tuple[int, ...]) -> Array:
 def check_unit_interval(owner: str, argument: str, values: Array, hint: str) -> None:
     """Refuse numbers outside [0, 1], with room for rounding. NaN passes: a diverged model is told elsewhere.
 
+    On a GPU they are not looked at, for which the host would have to wait at every batch.
+
     Raises:
         ValueError: naming the value that is furthest out.
     """
-    if values.size:
+    if values.size and not on_gpu(values):
         low, high = values.min(), values.max()
         if low < -1e-6 or high > 1 + 1e-6:
             worst = high if high - 1 > -low else low

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from minidl.backend import Array
+from minidl.device import on_gpu
 from minidl.metrics.base import MeanMetricWrapper
 from minidl.metrics.inputs import float_pair
 
@@ -21,7 +22,10 @@ __all__ = ["CategoricalHinge", "Hinge", "SquaredHinge"]
 def hinge(y_true: Any, y_pred: Any) -> Array:
     """max(1 − y·p, 0) for each element."""
     y, p = float_pair("hinge", y_true, y_pred)
-    if ((y == 0) | (y == 1)).all():
+    zeros_and_ones = ((y == 0) | (y == 1)).all()
+    if on_gpu(y):  # which would have to be waited for
+        y = np.where(zeros_and_ones, 2 * y - 1, y)
+    elif zeros_and_ones:
         y = 2 * y - 1
     return np.maximum(1 - y * p, 0)
 

@@ -57,7 +57,7 @@ class _BestAtBound(ConfusionMetric):
         super().__init__(thresholds.tolist(), class_id=class_id, name=name, dtype=dtype)
 
     def result(self) -> float:
-        counts = Counts(*(v.data for v in self._state))
+        counts = Counts(*(v.numpy() for v in self._state))
         ratios = Ratios(
             recall=ratio(counts.tp, counts.fn),
             specificity=ratio(counts.tn, counts.fp),

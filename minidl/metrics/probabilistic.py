@@ -16,6 +16,7 @@ import numpy as np
 
 from minidl import config
 from minidl.backend import Array
+from minidl.device import on_gpu
 from minidl.messages import say
 from minidl.metrics.base import Mean, MeanMetricWrapper
 from minidl.metrics.inputs import float_pair, one_column_per_class, spread_weights, to_array
@@ -87,7 +88,7 @@ def kl_divergence(y_true: Any, y_pred: Any) -> Array:
 def poisson(y_true: Any, y_pred: Any) -> Array:
     """p − y·log(p + epsilon) for each element."""
     y, p = float_pair("poisson", y_true, y_pred)
-    if (p < 0).any():
+    if not on_gpu(p) and (p < 0).any():
         raise ValueError(
             say(f"poisson expects predicted rates >= 0, got {p.min():g}. End the model with softplus or exp.")
         )

@@ -18,8 +18,8 @@ import numpy as np
 
 from minidl.backend import Array
 from minidl.messages import say
-from minidl.metrics.base import Metric
-from minidl.metrics.inputs import float_pair, on_host, spread_weights
+from minidl.metrics.base import Metric, brought_together
+from minidl.metrics.inputs import float_pair, spread_weights
 from minidl.utils.checks import whole_number
 from minidl.utils.warned import warn
 from minidl.variable import Variable
@@ -75,7 +75,6 @@ class R2Score(Metric):
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Take in targets and predictions (N, F), and weights (N,) or (N, F)."""
-        y_true, y_pred, sample_weight = on_host(y_true, y_pred, sample_weight)
         y, p = float_pair("R2Score", y_true, y_pred)
         if y.ndim != 2:
             raise ValueError(
@@ -90,7 +89,7 @@ class R2Score(Metric):
                     f"R2Score has counted {self._sums[0].size} outputs so far, got y_true of shape {y.shape}."
                 )
             )
-        weights = spread_weights(1.0 if sample_weight is None else sample_weight, y.shape)
+        weights = np.ones_like(y) if sample_weight is None else spread_weights(sample_weight, y.shape)
         with np.errstate(over="ignore", invalid="ignore"):
             count_b, errors = weights.sum(axis=0), np.sum(weights * (y - p) ** 2, axis=0)
             mean_b = np.sum(weights * y, axis=0) / np.where(count_b == 0, 1, count_b)
@@ -98,6 +97,9 @@ class R2Score(Metric):
         if not self._sums:
             names = ("count", "mean", "squares", "residual")
             self._sums = tuple(self.add_variable(y.shape[1:], name=name) for name in names)
+        count_b, mean_b, squares_b, errors = brought_together(
+            self._sums, [count_b, mean_b, squares_b, errors]
+        )
         count, mean, squares, residual = (v.data for v in self._sums)
         both, d = count + count_b, mean_b - mean
         share = count_b / np.where(both == 0, 1, both)
@@ -110,7 +112,7 @@ class R2Score(Metric):
     def result(self) -> float | Array:
         if not self._sums or not self.num_samples.data:
             return 0.0
-        count, mean, total, residual = (v.data for v in self._sums)
+        count, mean, total, residual = (v.numpy() for v in self._sums)
         constant = total <= count * (4 * np.finfo(np.float64).eps * mean) ** 2  # nothing left but rounding
         scores = np.where(constant, residual == 0, 1 - residual / np.where(constant, 1, total))
         if self.class_aggregation == "variance_weighted_average" and total.any():

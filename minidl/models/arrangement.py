@@ -10,12 +10,15 @@ form it has, and whether a list holds several inputs or the samples of one follo
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from minidl.device import to_numpy
 from minidl.messages import say
 from minidl.models.data import Batch, checked, checked_array, one_batch, unlisted
 from minidl.models.outputs import Output, by_output
+from minidl.models.placing import home_of
+from minidl.models.whole_data import check_values
 from minidl.symbolic import is_shape, shapes_of
 from minidl.utils.checks import did_you_mean
-from minidl.utils.nested import alongside
+from minidl.utils.nested import alongside, mapped
 
 __all__ = ["Arrangement", "names_of_inputs", "names_of_outputs"]
 
@@ -30,6 +33,7 @@ class Arrangement:
 
     def __init__(self, model: Any, outputs: Sequence[Output] | None = None):
         self.owner = model.name
+        self._on_gpu = None if home_of(model) == "cpu" else model
         self.inputs = names_of_inputs(model)
         self.structure = getattr(model, "input", None)  # the Inputs, in the form that x may have too
         self.ends = getattr(model, "output", None)  # the outputs, in the form that y may have too
@@ -49,6 +53,17 @@ class Arrangement:
         Raises:
             TypeError, ValueError: they are no numbers, too few or too many, or of different lengths.
         """
+        batch = self._batch(x, y, sample_weight)
+        self._look_at(batch)
+        return batch
+
+    def _look_at(self, batch: Batch) -> None:
+        """What goes to a GPU is looked at before it moves: there the host would have to wait in each step."""
+        if self._on_gpu is not None:
+            here = Batch(*(mapped(lambda a: None if a is None else to_numpy(a), part) for part in batch))
+            check_values(self._on_gpu, here, bounds=True)
+
+    def _batch(self, x: Any, y: Any, sample_weight: Any) -> Batch:
         several_inputs = self._has_several_inputs(x, y)
         x = self._by_input(x) if several_inputs else self._named(x)
         several_outputs = self._has_several_outputs(y, _first(x) if several_inputs else _alone(x))
@@ -73,9 +88,11 @@ class Arrangement:
     def only_x(self, x: Any) -> Any:
         """The inputs alone; there may be no samples at all."""
         several = self._has_several_inputs(x, None)
-        return _arrays(
+        x = _arrays(
             "x", self._by_input(x) if several else unlisted(self.expected, self._named(x))[0], several
         )
+        self._look_at(Batch(x))
+        return x
 
     # --- inputs ---------------------------------------------------------------------------------------------
 

@@ -1,12 +1,12 @@
 """The loops around the training step: fit, evaluate and predict, over epochs and batches, and for one batch."""
 
 from collections.abc import Callable, Collection
+from contextlib import closing
 from typing import Any
 
 from minidl import random
 from minidl.callbacks.base import CallbackList, History
 from minidl.device import to_numpy
-from minidl.graph import Applied
 from minidl.messages import say
 from minidl.models.arguments import optional_count, validation_epochs, validation_source
 from minidl.models.arrangement import Arrangement
@@ -19,9 +19,10 @@ from minidl.models.progress import Progress
 from minidl.models.resuming import Resume, Run
 from minidl.models.scores import Scores
 from minidl.models.sources import ArraySource, Source, source
+from minidl.models.steps import Steps
 from minidl.models.together import together
 from minidl.models.training import Trainer
-from minidl.models.whole_data import check_class_weight, check_whole, compare_classes, sure_targets, try_out
+from minidl.models.whole_data import check_class_weight, check_whole, compare_classes, try_out
 from minidl.utils.checks import flag, whole_number
 from minidl.utils.nested import as_list, mapped
 
@@ -77,7 +78,8 @@ class Loops(Trainer):
             validation_freq: validate every so many epochs, or in the epochs listed (counted from 1).
 
         Returns:
-            History: `.history` maps "loss", metrics and "val_..." to their values by epoch.
+            History: `.history` maps "loss", metrics and "val_..." to their values by epoch. `.captured` says whether a
+            GPU was given the steps as one graph (see `minidl.models.captured`), or why not.
 
         Raises:
             ValueError, TypeError: data or arguments do not fit; the model is as before.
@@ -117,7 +119,8 @@ class Loops(Trainer):
             check_class_weight(
                 self, data.data if isinstance(data, ArraySource) else data.peek(), class_weight
             )
-        there = settle(self, data, held_out)
+        steps = Steps(self, data, class_weight)
+        settle(self, data, held_out)
         scores: Scores = self.scores
         history = History()
         hooks = CallbackList(
@@ -131,32 +134,21 @@ class Loops(Trainer):
         self._alarm = Alarm(run)
         self._resume = None
         hooks.call("on_train_begin", {})
-        undisturbed = isinstance(data, ArraySource) and not watch_begin and not watch_end
+        steps.watch(watch_begin or watch_end)
         logs: dict[str, Any] = {}
-        replay = None
         scores.reset()
         if self._resume is not None:
             self._go_on(run, self._resume)
-        try:
+        with closing(progress), steps:
             for epoch in range(run.epoch, epochs):
                 progress.epoch_begin(epoch)
                 if not run.done:
                     hooks.call("on_epoch_begin", epoch, {})
-                if callbacks:  # which may have changed anything
-                    replay = None
-                tape: list[Applied] | None = None
-                if undisturbed and replay is None and self._repeats:
-                    tape = [] if sure_targets(self._objective.only_loss, data) else None
+                steps.begin(anew=bool(callbacks))  # callbacks may have changed anything
                 for i, batch in run.batches(int(self.optimizer.iterations)):
                     if watch_begin:
                         hooks.call("on_train_batch_begin", i, {})
-                    batch = moved(batch, there)
-                    if class_weight is not None:
-                        batch = class_weights(batch, class_weight)
-                    if replay is not None and replay.fits(batch):
-                        self._repeat_step(batch, replay)
-                    else:
-                        replay, tape = self._train_step(batch, tape) or replay, None
+                    steps.step(batch)
                     run.done = i + 1
                     progress.step(i + 1, scores.values)
                     if watch_end:
@@ -174,9 +166,8 @@ class Loops(Trainer):
                 if self.stop_training:
                     break
                 scores.reset()
+            history.captured = steps.captured
             hooks.call("on_train_end", logs)
-        finally:
-            progress.close()
         return history
 
     # --- to go on in the middle of a run (see `minidl.models.resuming`) ---------------------------------------

@@ -4,11 +4,13 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from minidl import random
+from minidl.device import device, on_gpu
 from minidl.layers.base import Layer
 from minidl.layers.known import KNOWN
 from minidl.messages import say
 from minidl.models.ends import also_functional, has_ends
 from minidl.models.loops import Loops
+from minidl.models.placing import brought, home_of
 from minidl.models.savable import Savable
 from minidl.models.shown import Shown
 from minidl.utils.checks import did_you_mean, whole_number
@@ -69,6 +71,9 @@ class Model(Loops, Savable, Shown, Layer):
 
     def __call__(self, inputs: Any, *args: Any, **kwargs: Any) -> Any:
         try:
+            if not on_gpu(inputs) and (there := home_of(self)) != "cpu":
+                with device(there):
+                    return super().__call__(brought(inputs, there), *args, **kwargs)
             return super().__call__(inputs, *args, **kwargs)
         except BaseException:
             # A first call that failed half-way has left layers without weights: the next one builds again.

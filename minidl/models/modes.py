@@ -29,9 +29,10 @@ def modes_restored(call: Call) -> Call:
         running, training = context.mode.context, context.mode.training
         gradients, tape, step = graph.mode.grad_enabled, graph.mode.tape, streams.current_step()
         try:
-            with device(
-                home_of(args[0]) if args else current_device()
-            ):  # where a layer inside makes new arrays
+            there = home_of(args[0]) if args else current_device()
+            if there == current_device() == "cpu":
+                return call(*args, **kwargs)
+            with device(there):  # where a layer inside makes new arrays
                 return call(*args, **kwargs)
         except TypeError:
             check_given(call, args, kwargs)

@@ -10,12 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from minidl.device import current_device, home, is_array, on_gpu, to_device, to_numpy
+from minidl.device import current_device, home, is_array, to_device, to_numpy
+from minidl.layers.holder import all_layers
 from minidl.models.data import Batch
 from minidl.models.sources import ArraySource
 from minidl.utils.nested import flatten, mapped, packed
 
-__all__ = ["home_of", "joined", "measured", "moved", "settle"]
+__all__ = ["brought", "home_of", "joined", "measured", "moved", "resident", "settle", "take_home"]
 
 _RESIDENT = 2**31  # bytes that stay on a GPU throughout; more than that goes there batch by batch
 
@@ -26,6 +27,28 @@ def home_of(model: Any) -> str:
         return "cpu"
     weights = model.weights
     return home(weights[0].data) if weights else current_device()
+
+
+def brought(inputs: Any, name: str) -> Any:
+    """What a model on `name` is called with: arrays of NumPy go there, tensors stay where they are."""
+    return mapped(lambda x: to_device(x, name) if isinstance(x, np.ndarray) else x, inputs)
+
+
+def take_home(model: Any) -> None:
+    """Move a model from a GPU to the host: weights, the state of its optimizer, its metrics and its recurrent layers."""
+    optimizer = model.optimizer
+    slots = [v.numpy() for v in optimizer.variables] if optimizer is not None else []
+    for variable in [*model.weights, *(v for metric in model.metrics for v in metric.variables)]:
+        variable.data, variable.grad, variable._grad_home = variable.numpy(), None, None
+    if optimizer is not None and optimizer.built:
+        trained = optimizer.flat.variables
+        optimizer.reset()
+        optimizer.build(trained)
+        for variable, array in zip(optimizer.variables, slots, strict=True):
+            variable.assign(array)
+    for layer in all_layers(model):
+        if hasattr(layer, "set_state"):
+            layer.set_state(layer.get_state())
 
 
 def moved(batch: Batch, name: str) -> Batch:
@@ -48,6 +71,12 @@ def settle(model: Any, *sources: Any) -> str:
     return name
 
 
+def resident(source: ArraySource, name: str) -> bool:
+    """Whether all arrays of a source are on the device `name`."""
+    arrays = [x for part in source.data for x in flatten(part) if x is not None]
+    return all(home(x) == name for x in arrays)
+
+
 def joined(outputs: list[Any]) -> Any:
     """What a model made of one batch after the other, in one: an array of NumPy, or a list or dict of them.
 
@@ -62,4 +91,4 @@ def joined(outputs: list[Any]) -> Any:
 
 def measured(loss: Any) -> Any:
     """The number in a loss. On a GPU it stays there, so that nobody waits for it: an array without axes."""
-    return loss.data if on_gpu(loss.data) else float(loss)
+    return float(loss) if type(loss.data) is np.ndarray else loss.data

@@ -19,12 +19,13 @@ again. Between two epochs a callback may change anything, so then a new tape beg
 step goes through the layers.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from minidl.backend import Array
+from minidl.device import is_array, kept, on_gpu
 from minidl.graph import Applied, fitted
 from minidl.layers.base import Layer
 from minidl.layers.core.operation import Operation
@@ -38,7 +39,7 @@ from minidl.tensor import Tensor
 from minidl.utils.nested import flatten
 from minidl.variable import Variable
 
-__all__ = ["Replay", "is_own", "repeats", "replay_of"]
+__all__ = ["Replay", "is_own", "repeats"]
 
 
 _ON_TAPE = {  # functions of minidl.ops that leave all they do on the tape; a comparison, say, does not
@@ -120,7 +121,8 @@ class Replay:
         self.ops = [op for op in ops if needed.intersection(op.outputs)]
         self.draws = any(not op.inputs for op in self.ops)  # random numbers, which belong to the step
         arrays = [array for applied in tape for array in (*applied.arrays, *applied.outputs)]
-        self.is_small = sum([getattr(array, "size", 1) for array in arrays]) <= LARGEST
+        small = sum([getattr(array, "size", 1) for array in arrays]) <= LARGEST
+        self.is_small = small and not any(map(on_gpu, self.data))
         self.routine: Routine | None = None
         if not set(range(len(self.data))) <= {place for op in ops for place in op.inputs}:
             raise LookupError(say("an input or y came in by another way"))
@@ -129,7 +131,7 @@ class Replay:
     def _op(self, applied: Applied, constants: bool) -> _Op:
         if applied.forward is None:
             raise LookupError(say("something was done that is not on the tape"))
-        if any(isinstance(option, np.ndarray) for option in flatten(list(applied.options.values()))):
+        if any(map(is_array, flatten(list(applied.options.values())))):
             raise LookupError(say("an option holds numbers"))
         pairs = zip(applied.inputs, applied.arrays, strict=True)
         inputs = [self._place(x, array, constants) for x, array in pairs]
@@ -148,7 +150,7 @@ class Replay:
         for place, given in enumerate(self.data):
             if array is given:
                 return place
-        if isinstance(array, np.ndarray) and not constants:
+        if is_array(array) and not constants:
             raise LookupError(say("the loss has made something of y"))
         self.values.append(array)
         return len(self.values) - 1
@@ -171,15 +173,27 @@ class Replay:
         routine = self._routine(arrays, step) if self.is_small else None
         if routine is not None:
             return None if routine.y_pred is None else routine.y_pred.copy(), routine.loss
-        values, caches = self.values.copy(), []
+        return self.through(arrays)
+
+    def through(self, arrays: Sequence[Array], drawn: Mapping[int, Array] | None = None) -> tuple[Any, Array]:
+        """Forward and backward, op by op: output and loss.
+
+        Args:
+            arrays: the data.
+            drawn: what ops without inputs would draw, by place, where it is there already.
+        """
+        values, caches, drawn = self.values.copy(), [], drawn or {}
         values[: len(arrays)] = arrays
         for place, weight in self.weights:
             values[place] = weight.data
         for forward, options, inputs, outputs, several, _, _ in self.ops:
-            result, cache = forward(*[values[i] for i in inputs], **options)
+            if outputs[0] in drawn:
+                result, cache = drawn[outputs[0]], None
+            else:
+                result, cache = forward(*[values[i] for i in inputs], **options)
             caches.append(cache)
             for place, y in zip(outputs, result if several else (result,), strict=True):
-                values[place] = np.asarray(y)
+                values[place] = y if type(y) is np.ndarray else kept(y)
         gradients = self._gradients(values, caches)
         for place, weight in self.weights:
             if gradients[place] is not None:
@@ -224,18 +238,8 @@ class Replay:
             for i, place in wanted:
                 if dxs[i] is not None:
                     dx, before = fitted(dxs[i], values[place]), gradients[place]
-                    gradients[place] = dx if before is None else np.asarray(before + dx)
+                    gradients[place] = dx if before is None else kept(before + dx)
         return gradients
-
-
-def replay_of(
-    tape: list[Applied], batch: Batch, y_pred: Tensor | None, loss: Tensor, model_ops: int
-) -> Replay | None:
-    """The Replay of a step, or None where it may be different next time."""
-    try:
-        return Replay(tape, batch, y_pred, loss, model_ops)
-    except LookupError:
-        return None
 
 
 def _arrays(batch: Batch) -> list[Any]:
@@ -247,8 +251,8 @@ def _arrays(batch: Batch) -> list[Any]:
 def _shapes(batch: Batch) -> Any:
     """What a batch must agree in to be run the same way; None where that cannot be."""
     x, y, sample_weight = batch
-    if not isinstance(y, np.ndarray) or sample_weight is not None:
+    if not is_array(y) or sample_weight is not None:
         return None
     if isinstance(x, list):
         return [(array.shape, array.dtype) for array in (*x, y)]
-    return (x.shape, x.dtype, y.shape, y.dtype) if isinstance(x, np.ndarray) else None
+    return (x.shape, x.dtype, y.shape, y.dtype) if is_array(x) else None

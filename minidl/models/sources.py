@@ -6,7 +6,7 @@ does. It can also go on in the middle of an epoch, where an earlier run has stop
 
 import itertools
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 from minidl.backend import Array
 from minidl.device import beside, is_array
@@ -17,7 +17,7 @@ from minidl.utils.nested import flatten, mapped
 from minidl.utils.py_dataset import PyDataset
 from minidl.utils.warned import warn
 
-__all__ = ["ArraySource", "GeneratorSource", "SequenceSource", "Source", "source"]
+__all__ = ["ArraySource", "GeneratorSource", "Rows", "SequenceSource", "Source", "source"]
 
 _ENDLESS = (itertools.cycle, itertools.count)
 _MANY = 100_000  # batches of an epoch that may have no end
@@ -87,6 +87,13 @@ class _Numbered(Source):
             yield at, self._order
 
 
+class Rows(NamedTuple):
+    """A batch that nobody has gathered yet: the samples at the places `part` of `order`, or of the data where that is None."""
+
+    part: slice
+    order: Any
+
+
 class ArraySource(_Numbered):
     """Arrays cut into batches; the last one may be smaller. Samples are shuffled.
 
@@ -94,7 +101,11 @@ class ArraySource(_Numbered):
         data: all samples.
         batch_size: samples in a batch.
         shuffler, steps: see above.
+
+    `gathers` is False where an epoch is to be one of `Rows`: a captured step takes its samples itself.
     """
+
+    gathers = True
 
     def __init__(
         self, data: Batch, batch_size: int, shuffler: SeedGenerator | None = None, steps: int | None = None
@@ -109,25 +120,28 @@ class ArraySource(_Numbered):
         """The shape of a sample of everything in the data: two sources of one form fit the same models."""
         return [mapped(lambda a: None if a is None else a.shape[1:], part) for part in self.data]
 
-    def epoch(self, number: int | None = None, done: int = 0) -> Iterator[Batch]:
+    def epoch(self, number: int | None = None, done: int = 0) -> Iterator[Any]:
         drawn = there = None
         for i, order in self._numbers(number, done):
             if order is not drawn:  # one copy to the device for each new order
                 drawn, there = order, self._beside_data(order)
             order = there
-            yield self._rows(slice(i * self.batch_size, (i + 1) * self.batch_size), order)
+            rows = Rows(slice(i * self.batch_size, (i + 1) * self.batch_size), order)
+            yield self.gathered(rows) if self.gathers else rows
 
     def _beside_data(self, order: Array | None) -> Any:
         first = flatten(self.data.x)[0]
         return None if order is None else beside(order, first)
 
-    def _rows(self, part: slice, order: Array | None) -> Batch:
+    def gathered(self, rows: Rows) -> Batch:
+        """The samples of a batch."""
+        part, order = rows
         if not self._plain:
             return Batch(*(mapped(lambda a: _picked(a, part, order), arrays) for arrays in self.data))
         return Batch(*[_picked(array, part, order) for array in self.data])
 
     def peek(self) -> Batch:
-        return self._rows(slice(self.batch_size), None)
+        return self.gathered(Rows(slice(self.batch_size), None))
 
 
 def _picked(array: Array | None, part: slice, order: Array | None) -> Array | None:

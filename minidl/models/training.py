@@ -7,7 +7,8 @@ A step is short enough to read in full (`Trainer._train_step`):
     backward    gradients of all weights, into one flat array
     update      the optimizer's rule, once over all weights
 
-Where all batches do the same, `fit` takes this down once and replays it (`minidl.models.replay`).
+Where all batches do the same, `fit` takes this down once and replays it (`minidl.models.replay`, on a GPU
+`minidl.models.captured`).
 
 Everything before the update can fail, and then nothing has changed. The update itself is not interrupted:
 Ctrl-C waits until it is done. So whatever happens, the model is that of the last finished step.
@@ -29,7 +30,7 @@ from minidl.models.data import Batch
 from minidl.models.not_finite import Alarm
 from minidl.models.objective import Objective, check_tensors
 from minidl.models.placing import home_of, measured, moved
-from minidl.models.replay import Replay, repeats, replay_of
+from minidl.models.replay import Replay, repeats
 from minidl.models.scores import Scores
 from minidl.tensor import Tensor, no_grad
 from minidl.utils.checks import chosen
@@ -161,8 +162,8 @@ class Trainer:
         scores.update(measured(loss), y, y_pred, sample_weight, losses)
 
     @quiet
-    def _train_step(self, batch: Batch, tape: list[Applied] | None = None) -> Replay | None:
-        """One step. If `tape` is a list, what is applied is taken down there, and made into a Replay if it can be."""
+    def _train_step(self, batch: Batch, tape: list[Applied] | None = None) -> Replay | LookupError | None:
+        """One step. If `tape` is a list, what is applied is taken down there, and made into a Replay, or why not."""
         optimizer, chosen, objective = self.optimizer, self._chosen, self._objective
         optimizer.flat.clear_gradients()
         with CallContext() as context, random.training_step(int(optimizer.iterations)):
@@ -200,7 +201,10 @@ class Trainer:
         chosen.forget_gradients()
         if tape is None:
             return None
-        return replay_of(tape, batch, y_pred if self.scores.given else None, loss, model_ops)
+        try:
+            return Replay(tape, batch, y_pred if self.scores.given else None, loss, model_ops)
+        except LookupError as error:
+            return error
 
     @np.errstate(all="ignore")  # as in a step of the optimizer
     def _repeat_step(self, batch: Batch, replay: Replay) -> None:
@@ -221,7 +225,6 @@ class Trainer:
         loss: Any = self._objective.only_loss
         return (
             type(loss).__module__.startswith("minidl.")
-            and home_of(self) == "cpu"
             and loss.repeats
             and repeats(self)
             and "compute_loss" not in vars(self)

@@ -13,8 +13,14 @@ from minidl.backend import Array
 from minidl.layers.context import CallContext
 from minidl.layers.core.embedding import Embedding
 from minidl.layers.holder import all_layers
-from minidl.losses import BinaryCrossentropy, CategoricalCrossentropy, SparseCategoricalCrossentropy
-from minidl.losses.inputs import class_labels
+from minidl.losses import (
+    BinaryCrossentropy,
+    CategoricalCrossentropy,
+    KLDivergence,
+    Poisson,
+    SparseCategoricalCrossentropy,
+)
+from minidl.losses.inputs import class_labels, within
 from minidl.messages import say
 from minidl.models.data import Batch, rows_of
 from minidl.models.placing import home_of, moved
@@ -23,8 +29,16 @@ from minidl.tensor import no_grad
 from minidl.utils.nested import flatten
 from minidl.utils.warned import warn
 
-__all__ = ["check_class_weight", "check_whole", "compare_classes", "sure_targets", "try_out"]
+__all__ = [
+    "check_class_weight", "check_values", "check_whole", "compare_classes", "sure_targets", "try_out",
+]  # fmt: skip
 
+_BOUNDS = {  # of targets, from 0 on, and the mend
+    BinaryCrossentropy: (1, "For labels -1 and 1 use (y + 1) / 2; for several classes sparse_categorical_crossentropy."),
+    CategoricalCrossentropy: (1, "One-hot targets are 0 and 1: to_categorical(y) makes them of labels."),
+    KLDivergence: (np.inf, "Both are probabilities: end the model with activation='softmax'."),
+    Poisson: (np.inf, "They count something: use 'mse' for other numbers."),
+}  # fmt: skip
 _CLASSES = (BinaryCrossentropy, CategoricalCrossentropy, SparseCategoricalCrossentropy)
 
 
@@ -35,11 +49,25 @@ def check_whole(model: Any, source: Any) -> None:
         model: it is built.
         source: of the batches; only arrays are looked at.
     """
-    if not isinstance(source, ArraySource):
-        return
-    data, outputs = source.data, model._objective.outputs or []
-    ends = flatten(getattr(model, "output", None)) if hasattr(model, "output") else []
+    if isinstance(source, ArraySource):
+        check_values(model, source.data)
+
+
+def check_values(model: Any, data: Batch, bounds: bool = False) -> None:
+    """Raise ValueError for the first label or id in `data` that the model cannot take.
+
+    Args:
+        model: where it is not built or compiled, as much is looked at as is known.
+        data: arrays of samples and targets.
+        bounds: whether to look for targets out of their bounds too, as each step on the CPU does.
+    """
+    outputs = (model._objective.outputs if model._objective is not None else None) or []
     targets = data.y if isinstance(data.y, list) else [data.y]
+    for output, y in zip(outputs, targets, strict=False):
+        if bounds and y is not None and type(output.loss) in _BOUNDS:
+            largest, mend = _BOUNDS[type(output.loss)]
+            within(output.loss.name, "targets", y, mend, largest, whose="")
+    ends = flatten(getattr(model, "output", None)) if hasattr(model, "output") else []
     if len(outputs) == len(ends) == len(targets):
         for output, end, y in zip(outputs, ends, targets, strict=True):
             _check_labels(output.loss, end, y)

@@ -61,6 +61,8 @@ class Adadelta(Optimizer):
     array([0.8], dtype=float32)
     """
 
+    captured_rate = np.float32
+
     def __init__(
         self,
         learning_rate: float | LearningRateSchedule = 0.001,

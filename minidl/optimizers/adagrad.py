@@ -49,6 +49,8 @@ class Adagrad(Optimizer):
     array([0.92], dtype=float32)
     """
 
+    captured_rate = np.float32
+
     def __init__(
         self,
         learning_rate: float | LearningRateSchedule = 0.001,

@@ -118,6 +118,7 @@ class Adam(Optimizer):
         self.amsgrad = self._flag("amsgrad", amsgrad)
 
     decays_in_rule = True  # so that a kernel does all in one pass
+    captured_rate = np.float64  # which has the number of the step from the GPU too
 
     def slots(self) -> Sequence[Mapping[str, float]]:
         averages = {"momentum": 0.0, "velocity": 0.0}

@@ -12,7 +12,7 @@ they were.
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -55,6 +55,9 @@ class Optimizer(Settings, ABC):
     """
 
     _state: State | None = None  # with the variables; None before `build`
+
+    captured_rate: ClassVar[Any] = None
+    """The type in which `update` takes a learning rate that lies on a GPU; None if the number of the step must be known."""
 
     # --- the rule -------------------------------------------------------------------------------------------
 
@@ -236,6 +239,22 @@ class Optimizer(Settings, ABC):
             if after is not old:
                 np.copyto(old, after, casting="unsafe")  # nothing is left here that could fail
         self._iterations.data[...] = step.number
+
+    def step_on_device(self, number: Array, rate: Array) -> None:
+        """The same where all that changes lies on a GPU: for a step that is captured (`minidl.models.captured`).
+
+        Args:
+            number: of this step, int32 (1,).
+            rate: its learning rate, float64 (1,).
+        """
+        flat, slots_of = self.flat, self._taken().groups
+        step: Any = Step(number, rate.astype(self.captured_rate, copy=False), self.weight_decay or 0.0)  # type: ignore[arg-type]
+        gradients = clipped_gradients(self, flat.groups)
+        for group, g, slots in zip(flat.groups, gradients, slots_of, strict=True):
+            new = new_values(self.update, self, group, g, slots, step, in_place=True)
+            for old, after in zip((group.values, *slots), new, strict=True):
+                if after is not old:
+                    np.copyto(old, after, casting="unsafe")
 
     def steps(self) -> Callable[[], None]:
         """`step` for many in a row, between which only gradients change, and none comes or goes.

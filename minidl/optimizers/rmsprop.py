@@ -5,7 +5,8 @@ from typing import Any, Unpack
 
 import numpy as np
 
-from minidl.backend import Array
+from minidl.backend import Array, Pair, implementation
+from minidl.device import on_gpu
 from minidl.optimizers.arguments import SharedArguments
 from minidl.optimizers.arithmetic import in_blocks, limited
 from minidl.optimizers.base import Optimizer
@@ -72,6 +73,8 @@ class RMSprop(Optimizer):
     array([0.8, 0.8], dtype=float32)
     """
 
+    captured_rate = np.float32
+
     def __init__(
         self,
         learning_rate: float | LearningRateSchedule = 0.001,
@@ -95,10 +98,13 @@ class RMSprop(Optimizer):
         v, *optional = slots
         m = optional.pop(0) if self.momentum else None
         mean = optional.pop(0) if self.centered else None
-        new = rmsprop(
-            w, g, v, m, mean, learning_rate=step.learning_rate, rho=self.rho, momentum=self.momentum,
-            epsilon=self.epsilon,
-        )  # fmt: skip
+        options: dict[str, Any] = {
+            "learning_rate": step.learning_rate, "rho": self.rho, "momentum": self.momentum, "epsilon": self.epsilon,
+        }  # fmt: skip
+        run: Any = rmsprop
+        if on_gpu(w):  # where all of it is one launch
+            run = implementation("rmsprop", Pair(rmsprop), (w, g, v, m, mean), options).forward
+        new = run(w, g, v, m, mean, **options)
         return tuple(array for array in new if array is not None)
 
     def get_config(self) -> dict[str, Any]:

@@ -50,7 +50,7 @@ class Settings(Configurable):
             None if weight_decay is None else self._number("weight_decay", weight_decay, minimum=0)
         )
         self.name = unique_name(owner) if name is None else text(owner, "name", name)
-        self._iterations = Variable(0, trainable=False, dtype="int64", name="iteration")
+        self._iterations = Variable(np.int64(0), trainable=False, dtype="int64", name="iteration")
         self._rate = self._as_rate(learning_rate)
         self._spared_variables: list[Variable] = []
         self._spared_names: list[str] = []

@@ -3,7 +3,10 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Unpack
 
-from minidl.backend import Array
+import numpy as np
+
+from minidl.backend import Array, Pair, implementation
+from minidl.device import on_gpu
 from minidl.optimizers.arguments import SharedArguments
 from minidl.optimizers.arithmetic import in_blocks
 from minidl.optimizers.base import Optimizer
@@ -67,6 +70,8 @@ class SGD(Optimizer):
     [-0.25]
     """
 
+    captured_rate = np.float32
+
     def __init__(
         self,
         learning_rate: float | LearningRateSchedule = 0.01,
@@ -82,11 +87,13 @@ class SGD(Optimizer):
         return [{"momentum": 0.0}] if self.momentum else []
 
     def update(self, w: Array, g: Array, slots: tuple[Array, ...], step: Step) -> tuple[Array, ...]:
-        if not slots:
-            return sgd(w, g, learning_rate=step.learning_rate)
-        return sgd_momentum(
-            w, g, *slots, learning_rate=step.learning_rate, momentum=self.momentum, nesterov=self.nesterov
-        )
+        options: dict[str, Any] = {"learning_rate": step.learning_rate}
+        if slots:
+            options |= {"momentum": self.momentum, "nesterov": self.nesterov}
+        run: Any = sgd_momentum if slots else sgd
+        if on_gpu(w):  # where all of it is one launch
+            run = implementation(run.__name__, Pair(run), (w, g, *slots), options).forward
+        return run(w, g, *slots, **options)
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "momentum": self.momentum, "nesterov": self.nesterov}

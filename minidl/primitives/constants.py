@@ -23,6 +23,7 @@ def constant(function: Callable[..., Array], *arrays: Any, **options: Any) -> Te
         function: of arrays; whatever else it depends on is looked up anew when it is called again.
         arrays, options: what it is given.
 
+    >>> import numpy as np
     >>> constant(np.sign, np.array([-2.0, 3.0])).numpy()
     array([-1.,  1.])
     """

@@ -4,6 +4,7 @@ The gradient is cut where the forward joined. An element that was laid down seve
 gets the sum of what arrives at its copies.
 """
 
+import operator
 from collections.abc import Sequence
 from typing import Any
 
@@ -132,7 +133,7 @@ def repeat(x: Any, repeats: Any, axis: int | None = None) -> Tensor:
     shape = list(np.shape(x))
     if np.ndim(repeats):
         return take(x, np.repeat(np.arange(shape[axis]), repeats), axis)
-    repeats = int(repeats)
+    repeats = operator.index(repeats)
     copies = broadcast_to(expand_dims(x, axis + 1), [*shape[: axis + 1], repeats, *shape[axis + 1 :]])
     return reshape(copies, [*shape[:axis], shape[axis] * repeats, *shape[axis + 1 :]])
 

@@ -29,7 +29,7 @@ def optimizer_place(optimizer: Any) -> Place:
     variables = optimizer.variables
     if isinstance(optimizer, Nadam) and optimizer.built:  # Keras keeps a product that follows from the step
         product = momentum_product(int(optimizer.iterations), optimizer.beta_1)
-        variables.append(Variable(product, trainable=False, dtype="float32", name="u_product"))
+        variables.append(Variable(np.float64(product), trainable=False, dtype="float32", name="u_product"))
     return Place("optimizer", optimizer, variables)
 
 

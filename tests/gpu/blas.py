@@ -3,8 +3,9 @@
 import ctypes
 
 import numpy as np
+from gpu import streams
 
-INVALID_VALUE = 7
+INVALID_VALUE, WRONG_STREAM = 7, 14
 WORKSPACE_ALIGNMENT = 256
 
 
@@ -18,6 +19,8 @@ class Cublas:
         raise AttributeError(f"the stand-in for cuBLAS has no {name}")
 
     def cublasCreate_v2(self, handle):
+        if streams.capturing() is not None:
+            return 3  # it allocates
         self.calls.append("create")
         handle._obj.value = 1
         self.mode, self.stream, self.workspace = 0, 0, 0
@@ -41,6 +44,16 @@ class Cublas:
     def cublasSgemm_v2(self, handle, op_a, op_b, m, n, k, alpha, a, step_a, b, step_b, beta, c, step_c):
         """C <- alpha op(A) op(B) + beta C, all three column by column."""
         self.calls.append("sgemm")
+        if self.stream != streams.current().ptr:
+            return WRONG_STREAM
+        numbers = (
+            op_a, op_b, m, n, k, alpha._obj.value, a.value, step_a, b.value, step_b, beta._obj.value, c.value, step_c,
+        )  # fmt: skip
+        if streams.note(lambda: self._sgemm(handle, *numbers)):
+            return 0
+        return self._sgemm(handle, *numbers)
+
+    def _sgemm(self, handle, op_a, op_b, m, n, k, alpha, a, step_a, b, step_b, beta, c, step_c):
         if handle.value != 1 or not self.workspace:
             return 1
         shapes = [(k, m) if op_a else (m, k), (n, k) if op_b else (k, n), (m, n)]
@@ -52,14 +65,14 @@ class Cublas:
         a, b, c = (_matrix(p, s, step) for p, s, step in zip((a, b, c), shapes, steps, strict=True))
         if self.mode == 3:
             a, b = _rounded(a), _rounded(b)
-        product = alpha._obj.value * (a.T if op_a else a) @ (b.T if op_b else b)
-        c[...] = product if beta._obj.value == 0 else product + beta._obj.value * c
+        product = alpha * (a.T if op_a else a) @ (b.T if op_b else b)
+        c[...] = product if beta == 0 else product + beta * c
         return 0
 
 
 def _matrix(pointer, shape, step):
     rows, columns = shape
-    numbers = (ctypes.c_float * (step * (columns - 1) + rows)).from_address(pointer.value)
+    numbers = (ctypes.c_float * (step * (columns - 1) + rows)).from_address(pointer)
     return np.lib.stride_tricks.as_strided(np.frombuffer(numbers, np.float32), shape, (4, 4 * step))
 
 

@@ -10,6 +10,7 @@ from minidl_kernels.gpu import launch, product
 def _forget_what_was_compiled():
     launch._functions.clear()
     launch._module.cache_clear()
+    launch.most_shared.cache_clear()
     product._handles.of_device.clear()
 
 

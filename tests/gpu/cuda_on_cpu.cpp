@@ -5,8 +5,10 @@
 #include <sys/mman.h>
 #include <ucontext.h>
 
+#include <algorithm>
 #include <numeric>
 #include <random>
+#include <string>
 #include <vector>
 
 // The loader's marks: where this library begins and ends in memory, and its section with all __shared__ variables.
@@ -249,6 +251,18 @@ void touch(const void* address, int bytes, bool writes, bool atomic) {
     if (i == arguments.size()) give_up(writes ? "writes memory that is nobody's" : "reads memory that is nobody's");
     look(arguments[i], "argument " + std::to_string(arguments[i].number), at, bytes, writes, atomic, false);
   }
+}
+
+const char* sentence(const Word* words, int count) {
+  static std::string all;
+  all.clear();
+  for (const Word* word = words; word < words + count; ++word) {
+    if (word->pointer) all += word->constant ? "r " : "w ";
+    all += word->kind == 'b' ? "bool" : word->kind == 'f' ? "float" : word->kind == 'i' ? "int" : "uint";
+    if (word->kind != 'b') all += std::to_string(8 * word->bytes);
+    all += ",";
+  }
+  return all.c_str();
 }
 
 static Region region(int number, uintptr_t begin, size_t bytes, size_t guard, int unit, bool constant) {

@@ -21,13 +21,11 @@
 //
 // Here is what kernels are compiled with; the fibers and the watch over memory are in cuda_on_cpu.cpp, compiled once.
 #pragma once
-#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <cstring>
-#include <string>
-#include <tuple>
 #include <type_traits>
+#include <utility>
 
 struct dim3 { unsigned x, y, z; };
 struct alignas(8) float2 { float x, y; };
@@ -45,6 +43,9 @@ struct Thread {
   float fragment[6];  // and in mma_tf32
 };
 
+// What a kernel takes: "r float32" is said of a const float*, "w int32" of an int*, "float64" of a double.
+struct Word { bool pointer, constant; char kind; int bytes; };
+
 constexpr int warp_size = 32;
 
 #pragma GCC visibility push(hidden)
@@ -55,6 +56,7 @@ Thread& lane_of_warp(int lane);
 void wait(State barrier, int line);
 void touch(const void* address, int bytes, bool writes, bool atomic);  // in race mode, an access to come
 [[noreturn]] void give_up(const char* what);  // the complaint of this thread
+const char* sentence(const Word* words, int count);
 const char* run_grid(void (*body)(), const unsigned* sizes, size_t shared_bytes, unsigned order);
 #pragma GCC visibility pop
 
@@ -97,51 +99,47 @@ static inline void mma_tf32(float* d, const float* a, const float* b, int line) 
 }
 
 // --- 2. for Python: what a kernel takes, and its launch ------------------------------------------------------------------
+//
+// Every fault planted is one more source to compile, so this part has few templates, and little in each.
 
-// "r float32" for a const float*, "w int32" for an int*, "float64" for a double.
-template <class T> static std::string word() {
-  using Element = std::remove_cv_t<std::remove_pointer_t<T>>;
-  std::string name = "bool";
-  if constexpr (std::is_class_v<Element>) name = "float32";  // float2, float4
-  else if constexpr (!std::is_same_v<Element, bool>)
-    name = (std::is_floating_point_v<Element> ? "float" : std::is_signed_v<Element> ? "int" : "uint") +
-           std::to_string(8 * sizeof(Element));
-  if constexpr (!std::is_pointer_v<T>) return name;
-  return (std::is_const_v<std::remove_pointer_t<T>> ? "r " : "w ") + name;
+template <class T> constexpr Word word() {
+  using Pointed = std::remove_pointer_t<T>;
+  using Element = std::remove_cv_t<Pointed>;
+  constexpr bool vector = std::is_class_v<Element>;  // float2, float4
+  constexpr char kind = vector || std::is_floating_point_v<Element> ? 'f' : std::is_same_v<Element, bool> ? 'b' :
+                        std::is_signed_v<Element> ? 'i' : 'u';
+  return {std::is_pointer_v<T>, std::is_const_v<Pointed>, kind, vector ? 4 : (int)sizeof(Element)};
 }
 
-template <class... A> static std::string words(void (*)(A...)) { return ((word<A>() + ",") + ... + ""); }
+template <class... A> static const char* takes(void (*)(A...)) {
+  static constexpr Word words[] = {word<A>()...};
+  return sentence(words, sizeof...(A));
+}
+
+// The addresses of the arguments. Static, as is all that a fiber reads besides its own variables.
+static void** given;
 
 template <auto kernel, class... A, size_t... I>
-static const char* start(void (*)(A...), void** given, const unsigned* sizes, size_t shared, unsigned order, std::index_sequence<I...>) {
-  // static, as is all that a fiber reads besides its own variables; and so is this function: the loader would have one such
-  // variable for all libraries otherwise
-  static std::tuple<A...> values;
-  values = std::tuple<A...>(*(A*)given[I]...);
-  return run_grid([] { std::apply(kernel, values); }, sizes, shared, order);
+static __attribute__((no_sanitize("thread"))) void call(void (*)(A...), std::index_sequence<I...>) {
+  kernel(*(A*)given[I]...);
 }
 
-template <auto kernel, class... A>
-static const char* start(void (*k)(A...), void** given, const unsigned* sizes, size_t shared, unsigned order) {
-  return start<kernel>(k, given, sizes, shared, order, std::index_sequence_for<A...>());
-}
+template <auto kernel, class... A> static void call(void (*k)(A...)) { call<kernel>(k, std::index_sequence_for<A...>()); }
 
 }  // namespace cuda_on_cpu
 
 // Python puts one behind the source for each kernel in it; `bound` is that of __launch_bounds__.
 #define CUDA_ON_CPU_EXPORT(kernel, bound)                                                                              \
-  extern "C" const char* kernel##_takes() {                                                                          \
-    static const std::string all = cuda_on_cpu::words(kernel);                                                       \
-    return all.c_str();                                                                                              \
-  }                                                                                                                  \
+  extern "C" const char* kernel##_takes() { return cuda_on_cpu::takes(kernel); }                                      \
   extern "C" int kernel##_bound() { return bound; }                                                                  \
   extern "C" const char* kernel##_start(void** given, const unsigned* sizes, size_t shared, unsigned order) {         \
-    return cuda_on_cpu::start<kernel>(kernel, given, sizes, shared, order);                                           \
+    cuda_on_cpu::given = given;                                                                                       \
+    return cuda_on_cpu::run_grid([] { cuda_on_cpu::call<kernel>(kernel); }, sizes, shared, order);                    \
   }
 
 // --- 3. the words of CUDA -------------------------------------------------------------------------------------------
 
-#define __global__
+#define __global__ __attribute__((noinline))  // one copy is enough
 #define __host__
 #define __device__ static
 #define __forceinline__ inline
@@ -164,8 +162,9 @@ static const char* start(void (*k)(A...), void** given, const unsigned* sizes, s
   cuda_on_cpu::from_lane(v, cuda_on_cpu::lane() - (int)(by), cuda_on_cpu::lane(), mask, __LINE__)
 #define mma_tf32(d, a, b) cuda_on_cpu::mma_tf32(d, a, b, __LINE__)
 
-using std::max;
-using std::min;
+// Of a number and a NaN both give the number, as fminf and fmaxf do.
+template <class T> static inline T min(T a, T b) { return b < a || a != a ? b : a; }
+template <class T> static inline T max(T a, T b) { return a < b || a != a ? b : a; }
 
 static inline float4 make_float4(float x, float y, float z, float w) { return {x, y, z, w}; }
 static inline float2 make_float2(float x, float y) { return {x, y}; }

@@ -9,9 +9,42 @@ from kernel_cases import CASES as WIDE_CASES
 from kernel_cases import Case, _sequence, cases
 from strategies import normal
 
+from minidl.optimizers.adam import adam
+from minidl.optimizers.rmsprop import rmsprop
+from minidl.optimizers.sgd import sgd, sgd_momentum
+
 NARROW = st.sampled_from([1, 2, 3, 5, 31, 33])
 
-CASES = cases(NARROW) | {"adam": WIDE_CASES["adam"]}
+
+@st.composite
+def _descent(draw, slots, **options):
+    arrays = normal(draw(st.integers(0, 99)), *[(draw(st.integers(1, 100)),)] * 5)
+    v, mean = np.abs(arrays[2]), arrays[4] / 2
+    given = {"m": arrays[3], "v": v, "mean": mean, "none": None}
+    drawn = {name: draw(st.sampled_from(values)) for name, values in options.items()}
+    return Case(
+        (*arrays[:2], *(given[slot] for slot in slots)),
+        {"learning_rate": draw(st.sampled_from([0.001, 1.0]))} | drawn,
+    )
+
+
+_momenta = {"momentum": [0.5, 0.9], "nesterov": [False, True]}
+_spreads = {"rho": [0.0, 0.9], "momentum": [0.5, 0.9], "epsilon": [1e-7, 0.1]}
+CASES = cases(NARROW) | {
+    "adam": WIDE_CASES["adam"],
+    "sgd": _descent([]),
+    "sgd_momentum": _descent(["m"], **_momenta),
+    "rmsprop": st.one_of(*(
+        _descent(["v", m, mean], **_spreads) for m in ("m", "none") for mean in ("mean", "none")
+    )),
+}  # fmt: skip
+
+RULES = {
+    "adam": adam,
+    "sgd": sgd,
+    "sgd_momentum": sgd_momentum,
+    "rmsprop": rmsprop,
+}  # kernels that work in place
 
 _rule = {
     "learning_rate": 0.01,
@@ -54,9 +87,24 @@ def _recurrent(gates, seed):
     return [Case(found[0].arrays, usual), *found]
 
 
+_five = normal(42, *[(700,)] * 5)
+
 # For each op one fixed case at least, of a usual size; and others, where small ones do not lead everywhere.
 SIZES = {
     "adam": [Case((*normal(2, (700,), (700,), (700,)), np.abs(normal(3, (700,))[0])), _rule)],
+    "sgd": [Case(normal(40, (700,), (700,)), {"learning_rate": 0.1})],
+    "sgd_momentum": [
+        Case(normal(41, *[(700,)] * 3), {"learning_rate": 0.1, "momentum": 0.9, "nesterov": nesterov})
+        for nesterov in (False, True)
+    ],
+    "rmsprop": [
+        Case(
+            (*_five[:2], np.abs(_five[2]), m, mean),
+            {"learning_rate": 0.1, "rho": 0.9, "momentum": 0.5, "epsilon": 1e-3},
+        )
+        for m in (None, _five[3])
+        for mean in (None, _five[4])
+    ],
     "average_pool1d": [Case(normal(28, (2, 9, 3)), {"pool": (3,), "strides": (2,), "padding": ((1, 1),)})],
     "average_pool2d": [Case(normal(30, (2, 7, 6, 5)), _pool)],  # two blocks of threads
     "batch_normalization": [  # rows in three chunks, the last of two rows; features in two blocks
@@ -197,7 +245,7 @@ FAULTS = [
     Fault("elementwise", "(negative ? 0.0f : z[i])", "z[i]"),
     Fault("elementwise", "(sigmoid_of(z[i]) - t[i])", "(sigmoid_of(z[i]) + t[i])"),
     Fault("embedding", "(int)id * width", "(int)id"),
-    Fault("embedding", "if (column == 0) taken[i] = id", "taken[i] = id"),
+    Fault("embedding", "k - i * width", "k - i"),
     Fault("embedding", "if (column < width)\n", ""),
     Fault("embedding", "k < last; k += 8", "k <= last; k += 8"),
     Fault("embedding", "starts[row] + threadIdx.y", "starts[row]"),
@@ -281,5 +329,14 @@ FAULTS = [
     Fault("adam", "w[i] - w[i] * decay", "w[i] - decay"),
     Fault("adam", "sqrtf(v[i]) + epsilon", "sqrtf(v[i])"),
     Fault("adam", "now[1] = ", "now[2] = "),
+    Fault("descent", "w[i] - rate * g[i]", "w[i] - g[i]"),
+    Fault("descent", "if (now) rate = now[0];\n  FOR_EACH(i, size) w", "FOR_EACH(i, size) w"),
+    Fault("descent", "m[i] = next", "m[i] = down"),
+    Fault("descent", "nesterov ?", "!nesterov ?"),
+    Fault("descent", "fresh * (d * d)", "fresh * d"),
+    Fault("descent", "spread -= middle * middle", "spread -= middle"),
+    Fault("descent", "if (spread < 0.0f) spread = 0.0f;", ""),
+    Fault("descent", "momentum * m[i] + increment", "m[i] + increment"),
+    Fault("descent", "sqrtf(spread + epsilon)", "sqrtf(spread)"),
     Fault("adam", "rate = now[0], decay = now[1]", "rate = now[0], decay = now[0]"),
 ]

@@ -6,6 +6,7 @@ installed CuPy 14 has), `where=` in a ufunc, arrays of objects. Results without 
 What CuPy takes but copies to the device on the quiet, such as a NumPy array as an index, is refused here too.
 
 Ways in and out are `asarray` and `get`/`asnumpy`, as in CuPy. Whatever makes the host wait for a GPU is counted: `waits`.
+While a stream is captured (`streams`), what computes is recorded, and what waits, copies or calls cuBLAS is refused.
 """
 
 import builtins
@@ -15,6 +16,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
+from gpu import streams
 
 __all__ = ["counted_waits", "cupy_module", "ndarray"]
 
@@ -27,6 +29,11 @@ UFUNCS = {name for kind, name, *_ in _NAMES if kind == "ufunc"}
 FUNCTIONS = {name: parameters for kind, name, *parameters in _NAMES if kind == "function"}
 METHODS = {name: parameters for kind, name, *parameters in _NAMES if kind == "method"}
 SCALARS = (bool, int, float, complex, np.generic)
+# While a stream is captured: cuBLAS and cuSOLVER are behind these,
+LIBRARIES = {"matmul", "dot", "tensordot", "einsum", "inner", "outer", "vdot", "linalg"}
+# and these wait for the stream.
+THRUST = {"sort", "argsort", "lexsort", "unique", "partition", "argpartition"}
+IN_PLACE = {"fill", "put", "sort", "partition"}
 FACTS = {"ndim", "shape", "size", "result_type", "can_cast", "iscomplexobj", "isscalar", "may_share_memory"}
 
 waits = [0]  # how often the host had to wait for the device so far
@@ -41,7 +48,45 @@ def counted_waits():
 
 
 def _wait():
+    streams.refuse("a call that waits")
     waits[0] += 1
+
+
+def _refuse_libraries(name):
+    if streams.capturing() is None:
+        return
+    if name.partition(".")[0] in LIBRARIES:
+        raise NotImplementedError("calling cuBLAS API during stream capture is currently unsupported")
+    if name in THRUST:
+        streams.refuse(name)
+
+
+def _computed(run, *sources):
+    """The result of `run`; while a stream is captured it comes when the graph is launched, unless it is a view."""
+    if streams.capturing() is None:
+        return _outside(run(), *sources)
+    with np.errstate(all="ignore"):
+        made = _outside(run(), *sources)
+    later = [
+        (i, array._host)
+        for i, array in enumerate(_leaves([made]))
+        if isinstance(array, ndarray) and array.base is None and not any(array is s for s in sources)
+    ]
+    for _, memory in later:
+        memory.view().reshape(-1, order="A")[:] = _rubbish(memory.dtype)
+    if later:
+
+        def fill():
+            results = list(_leaves([run()]))
+            for i, memory in later:
+                memory[...] = results[i]
+
+        streams.note(fill)
+    return made
+
+
+def _rubbish(dtype):
+    return np.frombuffer(bytes([streams.RUBBISH]) * dtype.itemsize, dtype)[0]
 
 
 def _inside(value):
@@ -66,15 +111,13 @@ def _outside(value, *sources):
             else type(value)(_outside(v, *sources) for v in value)
         )
     if isinstance(value, np.ndarray | np.generic):
-        made = ndarray._of(np.asarray(value))
+        host = np.asarray(value)
         for source in sources:
-            if (
-                isinstance(source, ndarray)
-                and made._host.base is not None
-                and _root(made._host) is _root(source._host)
-            ):
+            if isinstance(source, ndarray) and _root(host) is _root(source._host):
+                made = ndarray._at(host)
                 made.base = source if source.base is None else source.base
-        return made
+                return made
+        return ndarray._of(host)
     return value
 
 
@@ -105,6 +148,7 @@ def _leaves(values):
 
 def _call(name, args, kwargs):
     """cupy.<name>(*args, **kwargs)."""
+    _refuse_libraries(name)
     if name in UFUNCS:
         return _ufunc(name, args, kwargs)
     _check_keywords(name, FUNCTIONS[name], args, kwargs)
@@ -117,15 +161,19 @@ def _call(name, args, kwargs):
     function = np
     for part in name.split("."):
         function = getattr(function, part)
-    made = function(*_inside(tuple(args)), **{k: _inside(v) for k, v in kwargs.items()})
-    if out is not None:
-        return out
-    if name in FACTS:
+    given, options = _inside(tuple(args)), {k: _inside(v) for k, v in kwargs.items()}
+
+    def run():
+        made = function(*given, **options)
+        made = np.bool_(made) if isinstance(made, bool) and name not in FACTS else made
+        _refuse_objects(made)
         return made
-    if isinstance(made, bool):
-        made = np.bool_(made)
-    _refuse_objects(made)
-    return _outside(made, *sources)
+
+    if out is not None or name in ("copyto", "put_along_axis", "put", "fill_diagonal"):
+        if not streams.note(run):
+            run()
+        return out
+    return run() if name in FACTS else _computed(run, *sources)
 
 
 def _refuse_objects(made):
@@ -147,8 +195,13 @@ def _ufunc(name, args, kwargs):
         raise TypeError(f"return arrays must be of ArrayType, got {type(out)}")
     options = {k: v for k, v in kwargs.items() if k != "out"}
     given = [_inside(v) for v in args]
-    made = getattr(np, name)(*given, **({} if out is None else {"out": out._host}), **options)
-    return out if out is not None else _outside(made, *args)
+    if out is None:
+        return _computed(lambda: getattr(np, name)(*given, **options), *args)
+    target = out._host
+    run = lambda: getattr(np, name)(*given, out=target, **options)  # noqa: E731
+    if not streams.note(run):
+        run()
+    return out
 
 
 class ndarray:  # the name that CuPy gives it
@@ -160,15 +213,22 @@ class ndarray:  # the name that CuPy gives it
     def __init__(self, shape, dtype=float, memptr=None, strides=None, order="C"):
         if memptr is not None or strides is not None:
             raise NotImplementedError("the stand-in makes no arrays at given places")
-        self._host, self.base = (
-            np.full(shape, 113, dtype, order),
-            None,
-        )  # not 0: whoever forgets to fill it, notices
+        self.base = None  # what nobody fills is not 0: whoever forgets it, notices
+        self._host = streams.placed(self, np.full(shape, 113, dtype, order))
 
     @classmethod
     def _of(cls, host):
-        made = cls.__new__(cls)
+        """An array of its own, with these numbers."""
         _refuse_objects(host)
+        made = cls.__new__(cls)
+        made.base = None
+        made._host = streams.placed(made, host)
+        return made
+
+    @classmethod
+    def _at(cls, host):
+        """An array in memory that belongs to another, or to nobody any more."""
+        made = cls.__new__(cls)
         made._host, made.base = host, None
         return made
 
@@ -212,6 +272,7 @@ class ndarray:  # the name that CuPy gives it
     def set(self, arr, stream=None):
         if not isinstance(arr, np.ndarray) or arr.dtype != self.dtype or arr.shape != self.shape:
             raise TypeError("only an array of the host of the same shape and type can be set")
+        streams.refuse("a copy from the host")
         self._host[...] = arr
 
     def item(self, *args):
@@ -280,16 +341,17 @@ class ndarray:  # the name that CuPy gives it
         return _inside(index)
 
     def __getitem__(self, index):
-        plain = self._index(index)
-        found = self._host[plain]
-        if not isinstance(found, np.ndarray):
-            found = self._host[(*plain, ...) if isinstance(plain, tuple) else (plain, ...)]
-        return _outside(found, self)
+        plain, host = self._index(index), self._host
+        if not isinstance(host[plain], np.ndarray):
+            plain = (*plain, ...) if isinstance(plain, tuple) else (plain, ...)
+        return _computed(lambda: host[plain], self)
 
     def __setitem__(self, index, value):
         if not isinstance(value, (ndarray, *SCALARS)):
             raise TypeError(f"Unsupported type {type(value)}")
-        self._host[self._index(index)] = _inside(value)
+        host, plain, numbers = self._host, self._index(index), _inside(value)
+        if not streams.note(lambda: host.__setitem__(plain, numbers)):
+            host[plain] = numbers
 
     def __len__(self):
         return len(self._host)
@@ -319,8 +381,14 @@ class ndarray:  # the name that CuPy gives it
                 for k, v in kwargs.items()
                 if not (v is None and k in ("copy", "casting", "kind"))
             }
-            made = getattr(self._host, name)(*map(_inside, args), **kwargs)
-            return out if out is not None else _outside(made, self)
+            _refuse_libraries(name)
+            host, given = self._host, [_inside(a) for a in args]
+            run = lambda: getattr(host, name)(*given, **kwargs)  # noqa: E731
+            if out is None and name not in IN_PLACE:
+                return _computed(run, self)
+            if not streams.note(run):
+                run()
+            return out
 
         return method
 
@@ -395,9 +463,10 @@ class Device:
 def asarray(a, dtype=None, order=None, *, copy=None, blocking=False):
     """The only way in."""
     if isinstance(a, ndarray):
-        return a if dtype in (None, a.dtype) and not copy else ndarray._of(a._host.astype(dtype or a.dtype))
+        return a if dtype in (None, a.dtype) and not copy else a.astype(dtype or a.dtype)
     if isinstance(a, tuple | list) and any(isinstance(v, ndarray) for v in _leaves(a)):
         return ndarray._of(np.array(_inside(a), dtype))
+    streams.refuse("a copy from the host")
     return ndarray._of(np.array(a, dtype, order=order or "C"))
 
 
@@ -443,7 +512,10 @@ def cupy_module(driver=13000, toolkit=13000, count=1):
     ):
         setattr(module, name, getattr(np, name))
     module.ndarray, module.asarray, module.array, module.asnumpy = ndarray, asarray, array, asnumpy
-    module.cuda = SimpleNamespace(Device=Device, runtime=_runtime(driver, toolkit, count))
+    module.cuda = SimpleNamespace(
+        Device=Device, runtime=_runtime(driver, toolkit, count), Stream=streams.Stream, MemoryPool=streams.MemoryPool,
+        get_current_stream=streams.current, using_allocator=streams.using_allocator,
+    )  # fmt: skip
     module.__version__, module.is_standin = "14.2.0", True
     return module
 

@@ -303,14 +303,15 @@ def test_the_tensor_core_product(cupy, mode):
 
 
 def test_small_words(cupy):
-    x = zeros(cupy, 8)
+    x = zeros(cupy, 10)
     run(
         cupy,
         """x[0] = rsqrtf(4.0f); x[1] = __int_as_float(__float_as_int(3.0f)); x[2] = __umulhi(1u << 31, 6u); x[3] = min(3, 4);
-        x[4] = INFINITY; x[5] = max(1.0f, 2.0f); x[6] = __ldg(x + 1); x[7] = __uint_as_float(__float_as_uint(7.0f));""",
+        x[4] = INFINITY; x[5] = max(1.0f, 2.0f); x[6] = __ldg(x + 1); x[7] = __uint_as_float(__float_as_uint(7.0f));
+        x[8] = max(NAN, 1.0f); x[9] = min(2.0f, NAN);""",
         x, np.int32(1), block=(1,),
     )  # fmt: skip
-    np.testing.assert_array_equal(x.get(), [0.5, 3, 3, 3, np.inf, 2, 3, 7])
+    np.testing.assert_array_equal(x.get(), [0.5, 3, 3, 3, np.inf, 2, 3, 7, 1, 2])
 
 
 def test_a_source_that_does_not_compile_says_why(cupy):

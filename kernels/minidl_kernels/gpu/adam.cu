@@ -25,7 +25,7 @@ extern "C" __global__ void adam(
 
 // now <- {rate, decay} for step number step[0]. One thread, in float64: 1 - beta_2 in float32 has four digits.
 extern "C" __global__ void adam_now(
-    const float* __restrict__ learning_rate, const int* __restrict__ step, float* __restrict__ now,
+    const double* __restrict__ learning_rate, const int* __restrict__ step, float* __restrict__ now,
     double beta_1, double beta_2, double weight_decay) {
   const double t = step[0], rate = learning_rate[0];
   now[0] = (float)(rate * sqrt(1.0 - pow(beta_2, t)) / (1.0 - pow(beta_1, t)));

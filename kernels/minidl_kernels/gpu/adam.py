@@ -31,7 +31,7 @@ def adam(
 ) -> tuple[Any, Any, Any]:
     """Changes w, m and v themselves, and returns them.
 
-    `learning_rate` is a number and `step` too, or both are arrays on the device, of one float32 and one int32.
+    `learning_rate` is a number and `step` too, or both are arrays on the device, of one float64 and one int32.
     """
     now, rate, decay = None, 0.0, 0.0
     if isinstance(step, xp().ndarray):

@@ -1,7 +1,7 @@
 // Batch normalization of a matrix x[rows, features]: y = gamma (x - mean) / sqrt(variance + epsilon) + beta.
 //
 // Three launches forward, and three of the same form backward:
-//   1. sums over chunks of rows. A block of 32 x 8 threads takes 32 features (y) and `chunk` rows (x), as in sums.cu: a
+//   1. sums over chunks of rows. A block of 32 x 8 threads takes 32 features (y of the grid) and `chunk` rows (x): a
 //      warp reads 32 neighbours. Two sums at a time, in float64, written as sums[2, chunks, features].
 //   2. a block of the same form adds the chunks of 32 features up, and makes what step 3 needs of each feature.
 //   3. a thread for each number. Two or three numbers of memory traffic each, and that is all its time.
@@ -68,7 +68,8 @@ extern "C" __global__ void __launch_bounds__(256) statistics(
   const int f = blockIdx.y * 32 + threadIdx.x;
   double both[2];
   if (!sum_chunks(part, sums, chunks, features, f, both)) return;
-  const double shift = both[0] / rows, spread = max(both[1] / rows - shift * shift, 0.0);
+  const double shift = both[0] / rows, rounded = both[1] / rows - shift * shift;
+  const double spread = rounded < 0.0 ? 0.0 : rounded;  // NaN stays, which max would take for 0
   moments[f] = x[f] + shift;
   moments[features + f] = sqrt(spread + epsilon);
   mean[f] = (float)(x[f] + shift);

@@ -37,9 +37,9 @@ def softmax_cross_entropy_backward(dy: Any, cache: Any) -> tuple[Any, None]:
 
 
 def sparse_softmax_cross_entropy_forward(logits: Any, labels: Any) -> tuple[Any, Any]:
-    """z (..., C), whole labels (...) -> L (...). A negative label counts from the end, as an index does.
+    """z (..., C), whole labels (...) -> L (...).
 
-    A label that is not one of the C classes gives NaN, in the loss and in the gradient of its row.
+    A label that is not one of the C classes, as a negative one, gives NaN, in the loss and in the gradient of its row.
     """
     z, labels = ready(logits), ready(labels.astype(np.int64, copy=False))
     p, loss = xp().empty(z.shape, np.float32), xp().empty(z.shape[:-1], np.float32)

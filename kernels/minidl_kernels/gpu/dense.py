@@ -4,7 +4,7 @@ from typing import Any
 
 from minidl_kernels.contract import Kernel
 from minidl_kernels.gpu.arrays import floats, gradient_of, ready
-from minidl_kernels.gpu.launch import each
+from minidl_kernels.gpu.launch import LARGEST, each
 from minidl_kernels.gpu.product import product
 from minidl_kernels.gpu.sums import column_sums
 
@@ -18,6 +18,7 @@ def _supports(x: Any, w: Any, b: Any) -> bool:
         and x.ndim >= 1
         and x.shape[-1] == w.shape[0]
         and (b is None or b.shape == w.shape[1:])
+        and x.size // len(w) * w.shape[1] <= LARGEST
     )
 
 

@@ -1,16 +1,14 @@
 // Rows of a table table[words, width], and the gradients of those that were taken.
 
-// y[i] = the row of ids[i], a thread for each number of y. A negative id counts from the end; `taken` is the row's number.
-// An id that is not in the table cannot be refused here: its row is NaN, and shows in the loss.
+// y[i] = the row of ids[i], a thread for each number of y. An id that is not in the table cannot be refused here: its row is
+// NaN, and shows in the loss.
 extern "C" __global__ void look_up(
-    const long long* __restrict__ ids, const float* __restrict__ table, float* __restrict__ y, long long* __restrict__ taken,
+    const long long* __restrict__ ids, const float* __restrict__ table, float* __restrict__ y,
     int words, int width, int size) {
   FOR_EACH(k, size) {
     const int i = k / width, column = k - i * width;
-    const long long id = ids[i] < 0 ? ids[i] + words : ids[i];
-    const bool known = id >= 0 && id < words;
-    y[k] = known ? table[(int)id * width + column] : NAN;
-    if (column == 0) taken[i] = id;
+    const long long id = ids[i];
+    y[k] = id >= 0 && id < words ? table[(int)id * width + column] : NAN;
   }
 }
 

@@ -16,12 +16,12 @@ __all__ = ["KERNELS"]
 
 
 def embedding_forward(ids: Any, table: Any) -> tuple[Any, Any]:
-    """ids (...), table (V, D) -> y (..., D). A negative id counts from the end, one that is not in the table gives NaN."""
+    """ids (...), table (V, D) -> y (..., D). An id that is not in the table, as a negative one, gives NaN."""
     ids, table = ready(ids.astype(np.int64, copy=False)), ready(table)
     words, width = table.shape
-    y, taken = xp().empty((*ids.shape, width), np.float32), xp().empty(ids.size, np.int64)
-    each("embedding", "look_up", y.size, ids, table, y, taken, words, width, y.size)
-    return y, (taken, y.shape)
+    y = xp().empty((*ids.shape, width), np.float32)
+    each("embedding", "look_up", y.size, ids, table, y, words, width, y.size)
+    return y, (ids.reshape(-1), y.shape)
 
 
 def embedding_backward(dy: Any, cache: Any) -> tuple[None, tuple[Any, Any]]:

@@ -54,7 +54,7 @@ extern "C" __global__ void layer_norm_backward(
 }
 
 // sums[chunks, 2, n]: of dy x^ and of dy over the rows of a chunk, dgamma and dbeta when the chunks are added. A block of
-// 32 x 8 threads takes 32 neighbouring columns (y) and `chunk` rows (x), each warp every eighth row.
+// 32 x 8 threads takes 32 neighbouring columns (y of the grid) and `chunk` rows (x), each warp every eighth row.
 extern "C" __global__ void layer_norm_parameters(
     const float* __restrict__ dy, const float* __restrict__ x, const double* __restrict__ mean,
     const double* __restrict__ factor, double* __restrict__ sums, int rows, int n, int chunk) {

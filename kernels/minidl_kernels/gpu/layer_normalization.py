@@ -12,11 +12,11 @@ from minidl_kernels.contract import Kernel
 from minidl_kernels.gpu.arrays import floats, gradient_of, ready
 from minidl_kernels.gpu.launch import launch, xp
 from minidl_kernels.gpu.rows import each_row
-from minidl_kernels.gpu.sums import CHUNK
+from minidl_kernels.gpu.sums import chunk_of, sum_of_sums
 
 __all__ = ["KERNELS"]
 
-MOST_COLUMNS = 2**20  # of a row: a grid has at most 2¹⁶ − 1 blocks in y, of 32 sums each
+MOST_COLUMNS = 2**20  # of a row: a grid has at most 2¹⁶ − 1 blocks in y, of 32 columns each
 
 
 class _Cache(NamedTuple):
@@ -51,11 +51,12 @@ def layer_norm_backward(dy: Any, cache: _Cache) -> tuple[Any, Any, Any]:
     each_row("layer_normalization", "layer_norm_backward", rows, n, dy, x, gamma, mean, factor, dx)
     if gamma is None and not shifted:
         return dx, None, None
-    chunks = -(-rows // CHUNK)
+    chunk = chunk_of(rows)
+    chunks = -(-rows // chunk)
     parts, sums = xp().empty((chunks, 2 * n), np.float64), xp().empty(2 * n, np.float32)
-    columns = (dy, x, mean, factor, parts, rows, n, CHUNK)
+    columns = (dy, x, mean, factor, parts, rows, n, chunk)
     launch("layer_normalization", "layer_norm_parameters", (chunks, -(-n // 32)), (32, 8), *columns)
-    launch("sums", "sums_of_sums", (1, -(-2 * n // 32)), (32, 8), parts, sums, chunks, 2 * n, chunks)
+    sum_of_sums(parts, sums)
     d_gamma, d_beta = sums[:n].reshape(features), sums[n:].reshape(features)
     return dx, d_gamma if gamma is not None else None, d_beta if shifted else None
 

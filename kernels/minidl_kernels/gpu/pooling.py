@@ -6,7 +6,7 @@ import numpy as np
 
 from minidl_kernels.contract import Kernel
 from minidl_kernels.gpu.arrays import floats, gradient_of, ready
-from minidl_kernels.gpu.launch import each, xp
+from minidl_kernels.gpu.launch import LARGEST, each, xp
 
 __all__ = ["KERNELS"]
 
@@ -24,15 +24,17 @@ class _Cache(NamedTuple):
 def _supports(x: Any, *, pool: Size, strides: Size, padding: Padding) -> bool:
     """Images; a window of 256 cells at most that fits, and is never wholly in the border."""
     (top, bottom), (left, right) = padding
+    if not floats(x) or x.ndim != 4:
+        return False
+    n, h, w, c = x.shape
     return (
-        floats(x)
-        and x.ndim == 4
-        and pool[0] * pool[1] <= 256
+        pool[0] * pool[1] <= 256
         and min(*pool, *strides) >= 1
         and 0 <= min(top, bottom) <= max(top, bottom) < pool[0]
         and 0 <= min(left, right) <= max(left, right) < pool[1]
-        and x.shape[1] + top + bottom >= pool[0]
-        and x.shape[2] + left + right >= pool[1]
+        and h + top + bottom >= pool[0]
+        and w + left + right >= pool[1]
+        and n * (h + top + bottom) * (w + left + right) * c <= LARGEST
     )
 
 

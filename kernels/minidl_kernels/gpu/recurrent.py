@@ -16,7 +16,7 @@ import numpy as np
 
 from minidl_kernels.contract import Kernel
 from minidl_kernels.gpu.arrays import floats, gradient_of, ready
-from minidl_kernels.gpu.launch import LARGEST, launch, xp
+from minidl_kernels.gpu.launch import LARGEST, launch, most_shared, xp
 from minidl_kernels.gpu.product import product
 from minidl_kernels.gpu.sums import column_sums
 
@@ -79,14 +79,20 @@ def _fits(
     )
 
 
-def _launch(kernel: str, gates: int, batch: int, units: int, *args: Any) -> None:
-    """A launch through all of time: a sample for each multiprocessor, or two."""
+def _shared(build: dict[str, int]) -> tuple[int, int]:
+    """Bytes of shared memory: for the weights that no register holds, and for what the threads tell each other."""
+    terms = build["GATES"] * build["WIDTH"]
+    rest = max(0, terms // 16 - build["HELD"])
+    return rest * 16 * 4 * build["WIDTH"], 2 * build["ROWS"] * -(-terms // 64) * 64 * 4
+
+
+def _launch(kernel: str, gates: int, batch: int, units: int, first: Any, *args: Any) -> None:
+    """A launch through all of time: a sample for each multiprocessor, or two if there are more and they have the room."""
     width = next(width for width in WIDTHS if width >= units)
-    rows = 1 if batch <= MULTIPROCESSORS else 2
-    build = _build(gates, width, rows)
-    rest = max(0, gates * width // 16 - build["HELD"])
-    grid, block = (-(-batch // rows),), (4 * width,)
-    launch("recurrent", kernel, grid, block, *args, shared=rest * 16 * 4 * width, **build)
+    one, two = _build(gates, width, 1), _build(gates, width, 2)
+    build = one if batch <= MULTIPROCESSORS or sum(_shared(two)) > most_shared(first.device.id) else two
+    grid, block = (-(-batch // build["ROWS"]),), (4 * width,)
+    launch("recurrent", kernel, grid, block, first, *args, shared=_shared(build)[0], **build)
 
 
 def _launch_step(kernel: str, gates: int, batch: int, units: int, *args: Any) -> None:

@@ -77,10 +77,9 @@ extern "C" __global__ void softmax_cross_entropy_backward(
   }
 }
 
-// The class that a label means: a negative one counts from the end. One that is no class of the table cannot be refused
-// here, and to look for it before would make the host wait; it gives -1, and its row NaN.
+// A label that is no class cannot be refused here, and to look for it before would make the host wait: it becomes -1, and
+// its row NaN.
 __device__ __forceinline__ int class_of(long long label, int classes) {
-  if (label < 0) label += classes;
   return label >= 0 && label < classes ? (int)label : -1;
 }
 

@@ -1,6 +1,6 @@
 // The sums of the columns of a matrix x[rows, columns], which lies row by row: the gradient of a bias, and statistics.
 //
-// A block of 32 x 8 threads takes 32 neighbouring columns (y) and `chunk` rows (x). Its eight rows of threads take every
+// A block of 32 x 8 threads takes 32 neighbouring columns (x of the grid) and `chunk` rows (y). Its eight rows of threads take every
 // eighth row each, so a warp reads 32 numbers side by side, and add in float64; then the eight sums of a column are added
 // in their order. A tall matrix is summed in two launches, first in chunks of rows, then over the chunks. The order of
 // additions depends on the shape alone: the same numbers give the same bits.
@@ -8,8 +8,8 @@
 template <class From, class To>
 __device__ __forceinline__ void sum_columns(
     double (&part)[8][32], const From* __restrict__ x, To* __restrict__ sums, int rows, int columns, int chunk) {
-  const int column = blockIdx.y * 32 + threadIdx.x;
-  const int first = blockIdx.x * chunk, last = min(first + chunk, rows);
+  const int column = blockIdx.x * 32 + threadIdx.x;
+  const int first = blockIdx.y * chunk, last = min(first + chunk, rows);
   double sum = 0.0;
   if (column < columns)
     for (int row = first + threadIdx.y; row < last; row += 8) sum += x[row * columns + column];
@@ -17,7 +17,7 @@ __device__ __forceinline__ void sum_columns(
   __syncthreads();
   if (threadIdx.y == 0 && column < columns) {
     for (int y = 1; y < 8; ++y) sum += part[y][threadIdx.x];
-    sums[blockIdx.x * columns + column] = (To)sum;
+    sums[blockIdx.y * columns + column] = (To)sum;
   }
 }
 

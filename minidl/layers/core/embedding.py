@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from minidl.backend import Array
+from minidl.device import on_gpu
 from minidl.layers.arguments import keep_weight_arguments
 from minidl.layers.base import Layer
 from minidl.layers.checks import InputSpec, flag
@@ -64,7 +65,7 @@ class Embedding(Layer):
     Weights: embeddings (V, D).
 
     Raises:
-        ValueError: in a call, an id that is not in the table, or no whole number.
+        ValueError: in a call, an id that is not in the table, or no whole number. On a GPU its row is NaN.
 
     >>> layer = Embedding(10, 4, mask_zero=True)
     >>> y = layer([[7, 2, 0]])
@@ -110,8 +111,13 @@ class Embedding(Layer):
         return EmbeddingFunction.apply(self._ids(inputs.data), self.embeddings)
 
     def _ids(self, given: Array) -> Array:
-        """The ids as whole numbers; floats are taken if they are whole, as data often comes in one type."""
+        """The ids as whole numbers; floats are taken if they are whole, as data often comes in one type.
+
+        On a GPU they are not looked at, for which the host would have to wait: `fit` does so before they move.
+        """
         ids = given
+        if on_gpu(ids):
+            return ids.astype(np.int64, copy=False)
         if given.dtype.kind not in "iu":
             with np.errstate(invalid="ignore"):
                 ids = given.astype(np.int64)

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from minidl.backend import Array
-from minidl.device import beside, is_array
+from minidl.device import beside, is_array, on_gpu
 from minidl.layers.base import Layer
 from minidl.layers.checks import InputSpec, flag, last_size
 from minidl.layers.context import latest, update
@@ -193,7 +193,8 @@ class RNN(Layer):
         if given is None and self.stateful:
             return [Tensor(latest(variable)) for variable in self._kept_states(n, x.data)]
         if given is None:
-            return [Tensor(beside(s.data, x.data)) for s in first_states(self.cell, n, self.dtype)]
+            first = first_states(self.cell, n, self.dtype)
+            return [Tensor(beside(s.data, x.data)) for s in first] if on_gpu(x.data) else first
         wanted = [(n, size) for size in self.state_sizes]
         try:
             states = [

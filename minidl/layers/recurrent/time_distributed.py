@@ -35,6 +35,7 @@ class TimeDistributed(Layer):
     Raises:
         ValueError: it is no layer.
 
+    >>> import numpy as np
     >>> from minidl.layers import Conv2D
     >>> layer = TimeDistributed(Conv2D(64, 3))
     >>> layer(np.zeros((2, 4, 50, 8, 1))).shape, layer.count_params()
