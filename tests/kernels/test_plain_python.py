@@ -37,6 +37,14 @@ def check(name, case):
             if got is not None:
                 np.testing.assert_allclose(got, wanted, rtol=1e-9, atol=1e-11, err_msg=name)
 
+from minidl_kernels.cpu import exponential
+
+for number, digits in ((np.float32, 1e-6), (np.float64, 1e-14)):
+    x = -np.linspace(0, 20, 50, dtype=number)
+    for ours, wanted in (("exp", np.exp), ("tanh", np.tanh)):
+        one = getattr(exponential, f"_{ours}_{np.dtype(number).itemsize * 8}")
+        np.testing.assert_allclose([one(v) for v in x], wanted(x), rtol=digits)
+
 for name in sorted(KERNELS):
     few = settings(max_examples=15, database=None, derandomize=True, deadline=None, phases=[Phase.generate],
                    suppress_health_check=list(HealthCheck))
