@@ -27,6 +27,8 @@ def check(name, case):
     wanted, wanted_cache = REFERENCES[name].forward(*arrays, **case.options)[:2]
     got, cache = KERNELS[name].forward(*arrays, **case.options)[:2]
     pairs = list(zip(as_tuple(got), as_tuple(wanted)))
+    if KERNELS[name].forward_only is not None:
+        pairs += list(zip(as_tuple(KERNELS[name].forward_only(*arrays, **case.options)[0]), as_tuple(wanted)))
     if name != "adam":
         dy = tuple(np.ones_like(y) for y in as_tuple(wanted))
         dy = dy if isinstance(wanted, tuple) else dy[0]
