@@ -75,9 +75,7 @@ class Merged(NamedTuple):
         conv, pooling = self
         conv.input_spec.check(conv, x.shape)  # type: ignore[union-attr]
         window = conv._window(x)
-        pooling.compute_output_shape(
-            conv.compute_output_shape(x.shape)
-        )  # raises where the window does not fit
+        pooling.compute_output_shape(conv.compute_output_shape(x.shape))  # raises where a window does not fit
         rectify = conv.activation is activations.relu
         options = {**window, "groups": conv.groups, "rectify": rectify, "pool": pooling.pool_size}
         return Conv2DMaxPool.apply(x, conv.kernel, conv.bias, **options)
