@@ -144,13 +144,13 @@ def available() -> dict[str, str]:
     return {"reference": "NumPy " + np.__version__, "cpu": _cpu_kernels()[1]}
 
 
-def prepared(rule: Any, *arrays: Any, **constants: Any) -> Callable[..., None] | None:
+def prepared(rule: Any, *arrays: Any) -> Callable[..., None] | None:
     """The kernel `rule` of an optimizer, for many steps on the same arrays; None where it is none that can be prepared."""
     if not _cpu_kernels.cache_info().currsize:
         return None
     for kernel in _cpu_kernels()[0].values():
         if kernel.forward is rule and kernel.again is not None:
-            again: Callable[..., None] = kernel.again(*arrays, **constants)
+            again: Callable[..., None] = kernel.again(*arrays)
             return again
     return None
 
@@ -174,6 +174,8 @@ def noted(function: Any, *arguments: Any, **options: Any) -> tuple[Any, list[Cal
 def chained(calls: list[Callable[[], Any]]) -> list[Callable[[], Any]]:
     """Calls that do the same to the last bit and are fewer (`minidl_kernels.cpu.chain`), where kernels are in use.
 
+    They are in use when something has asked for one, be it another model: a step of a small model alone loads no Numba,
+    and is made of the calls as they are.
     The arrays of `calls` must stay alive as long as what is returned.
     """
     if not kernels_enabled() or not _cpu_kernels.cache_info().currsize or not _cpu_kernels()[0]:

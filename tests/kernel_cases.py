@@ -13,9 +13,10 @@ from layouts import LAYOUTS, laid_out
 from minidl_kernels.cpu import KERNELS
 from strategies import normal, seeds, windows
 
-import minidl.layers
+import minidl.layers.pooling.pooled_convolution
 import minidl.losses  # noqa: F401
 from minidl.backend import Pair
+from minidl.layers.convolutional.conv2d import Conv2DFunction
 from minidl.layers.convolutional.windows import borders
 from minidl.optimizers.adam import adam
 from minidl.tensor import Function
@@ -83,6 +84,14 @@ def _pool2d(draw, wide):
         x = np.round(x)  # ties
     border = borders(image.sizes, image.window, image.strides, image.padding, (1, 1))
     return Case((x,), {"pool": image.window, "strides": image.strides, "padding": border})
+
+
+@st.composite
+def _conv2d_max_pool(draw, wide):
+    arrays, options = draw(_conv2d(wide))
+    seen = Conv2DFunction.forward(*arrays, **options)[0].shape[1:3]
+    pool = tuple(draw(st.integers(1, min(3, n))) for n in seen)
+    return Case(arrays, {**options, "pool": pool, "rectify": draw(maybe)})
 
 
 @st.composite
@@ -230,6 +239,7 @@ def cases(wide):
         "conv1d": _conv1d(wide),
         "conv1d_relu": _conv1d(wide),
         "conv2d": _conv2d(wide),
+        "conv2d_max_pool": _conv2d_max_pool(wide),
         "conv2d_relu": _conv2d(wide),
         "dense": _dense(wide),
         "dropout": _dropout(wide),
@@ -253,6 +263,7 @@ CASES = cases(WIDE) | {"adam": _adam()}
 
 _plain = {"strides": (1, 1), "padding": ((1, 0), (0, 1)), "dilation": (1, 1), "groups": 1}
 _pooled = {"pool": (2, 2), "strides": (2, 2), "padding": ((0, 0), (0, 0))}
+_merged = {"pool": (2, 2), "rectify": True}
 _plain1d = {"strides": (1,), "padding": ((1, 1),), "dilation": (1,), "groups": 1}
 _pooled1d = {"pool": (2,), "strides": (2,), "padding": ((0, 0),)}
 _labels = np.random.default_rng(0).integers(0, 10, 9000)
@@ -269,6 +280,13 @@ LARGE = [  # enough for several parts, blocks and threads
         "conv2d",
         Case(normal(17, (5, 4, 4, 230), (3, 3, 230, 260), (260,)), _plain),
     ),  # weights too large for shares
+    ("conv2d_max_pool", Case(normal(24, (9, 29, 30, 5), (3, 3, 5, 40), (40,)), _plain | _merged)),
+    (
+        "conv2d_max_pool",
+        Case(
+            normal(25, (3, 40, 31, 8), (3, 2, 4, 70), (70,)), _plain | _merged | {"groups": 2, "pool": (3, 4)}
+        ),
+    ),
     ("conv1d", Case(normal(18, (40, 64, 9), (3, 9, 40), (40,)), _plain1d)),
     ("conv1d_relu", Case(normal(19, (2, 3000, 9), (5, 9, 33), (33,)), _plain1d | {"dilation": (2,)})),
     ("dense", Case(normal(4, (700, 600), (600, 70), (70,)), {})),

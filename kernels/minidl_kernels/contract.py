@@ -17,8 +17,8 @@ class Kernel(NamedTuple):
     rule of an optimizer, has no backward, and changes in place what it updates.
     `forward_only` gives the bits of forward where no backward will follow, and keeps nothing for it: for ops whose
     cache is larger than what goes in and comes out.
-    `again(*arrays, **constants)` prepares an update rule for many calls on the same arrays: it returns a function of the
-    other options, in their order.
+    `again(*arrays)` prepares an update rule for many calls on the same arrays: it returns a function of the options, in
+    their order.
     `repeats` says that the calls which forward and backward make can be noted and made again: `cpu.noting`.
     """
 

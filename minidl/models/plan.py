@@ -6,10 +6,12 @@ network then needs room for a few of its layers at a time, not for all.
 """
 
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import Any
 
 from minidl.layers.core.input import InputLayer
 from minidl.layers.core.operation import Operation
+from minidl.models.merged import Merged, is_pair
 from minidl.symbolic import Call, SymbolicTensor
 from minidl.utils.nested import flatten, mapped
 
@@ -32,7 +34,7 @@ class Plan:
         for step in reversed(steps):
             step.last_read = [place for place in {*step.reads, *step.writes} if place not in kept]
             kept.update(step.last_read)
-        self.steps = steps
+        self.steps = _merged(steps)
 
     def run(self, values: list[Any], training: bool) -> list[Any]:
         """The values of the outputs for these values of the inputs."""
@@ -48,10 +50,11 @@ class _Step:
     last_read: list[int]  # places that nobody needs any more
 
     def __init__(self, call: Call, places: dict[int, int]):
-        self.layer = call.layer
+        self.layer: Any = call.layer
         self.reads = [places[id(x)] for x in call.inputs]
         self.arguments = _arguments(call, places)
         self.training = call.kwargs.get("training")  # said when it was laid out; None: as the model runs
+        self.is_plain = len(call.args) == 1 and not any(value is not None for value in call.kwargs.values())
         for y in call.outputs:
             places[id(y)] = len(places)
         self.writes = [places[id(y)] for y in call.outputs]
@@ -69,6 +72,18 @@ class _Step:
                 values[place] = value
         for place in self.last_read:
             values[place] = None
+
+
+def _merged(steps: list[_Step]) -> list[_Step]:
+    """The steps, with a convolution and a pooling that alone reads it as one (`minidl.models.merged`)."""
+    taken_in = []
+    for step, later in pairwise(steps):
+        alone = later.reads == [step.alone] and step.alone in later.last_read
+        if alone and step.is_plain and later.is_plain and is_pair(step.layer, later.layer):
+            step.layer, step.writes, step.alone = Merged(step.layer, later.layer), later.writes, later.alone
+            step.last_read = step.last_read + later.last_read
+            taken_in.append(later)
+    return [step for step in steps if step not in taken_in]
 
 
 def _arguments(call: Call, places: dict[int, int]) -> Callable[[list[Any]], tuple[Any, dict[str, Any]]]:

@@ -9,6 +9,7 @@ from minidl.layers.holder import all_layers
 from minidl.layers.known import layer_from, to_config
 from minidl.messages import say
 from minidl.models.entrance import DeclaredShape, of_rank
+from minidl.models.merged import merged
 from minidl.models.model import Model
 from minidl.symbolic import Call, Shape, SymbolicTensor, shapes_of
 from minidl.tensor import Tensor
@@ -145,7 +146,7 @@ class Sequential(Model):
         x = inputs
         if self._front is not None and x.ndim != self._front.ndim:
             x = x.reshape(self._fitted(x.shape))
-        for layer in self._layers:
+        for layer in self._layers if training else merged(self._layers):
             x = layer(x, training=training, mask=mask)
             mask = None  # every output carries its own
         return x

@@ -138,13 +138,12 @@ class Adam(Optimizer):
         if self.amsgrad or type(self).update is not Adam.update or "update" in vars(self):
             return super().updates(w, g, slots)
         rule: Any = implementation("adam", Pair(adam), (w, g, *slots), {}).forward
-        constants = {"beta_1": self.beta_1, "beta_2": self.beta_2, "epsilon": self.epsilon}
-        again = prepared(rule, w, g, *slots, **constants)
+        again = prepared(rule, w, g, *slots)
         if again is None:
             return super().updates(w, g, slots)
 
         def update(step: Step) -> tuple[Array, ...]:
-            again(step.learning_rate, step.number, step.weight_decay)
+            again(step.learning_rate, self.beta_1, self.beta_2, self.epsilon, step.number, step.weight_decay)
             return w, *slots
 
         return update

@@ -95,12 +95,37 @@ def test_sums_and_maxima_in_the_order_of_numpy(rows, n, seed):
     agrees(partial(np.maximum.reduce, x, axis=-1, keepdims=True, initial=lowest, out=out), out, short)
 
 
-@settings(deadline=None, max_examples=60)
-@given(m=st.integers(1, 40), k=st.integers(1, 40), n=st.integers(1, 40), turned=st.booleans(), seed=seeds)
-def test_matrix_products(m, k, n, turned, seed):
-    a, b = normal(seed, (m, k), (n, k) if turned else (k, n), dtype=np.float32)
-    call = partial(np.matmul, a, b.T if turned else b, out=np.empty((m, n), "float32"))
-    agrees(call, call.keywords["out"], line=min(m, k, n) > 1)
+IN_ORDER = [lambda x: x, lambda x: np.asarray(x, order="F"), lambda x: np.pad(x, ((0, 0), (0, 5)))[:, :-5]]
+OUT_OF_ORDER = [
+    lambda x: np.repeat(x, 2, 1)[:, ::2], lambda x: x[::-1], lambda x: np.broadcast_to(x[:1], x.shape),
+]  # fmt: skip
+
+
+@settings(deadline=None, max_examples=150)
+@given(sizes=st.tuples(*[st.integers(1, 40)] * 3), ways=st.tuples(*[st.integers(0, 5)] * 2), seed=seeds)
+def test_matrix_products(sizes, ways, seed):
+    (m, k, n), laid_out = sizes, [*IN_ORDER, *OUT_OF_ORDER]
+    a, b = (laid_out[i](x) for i, x in zip(ways, normal(seed, (m, k), (k, n), dtype=np.float32), strict=True))
+    call = partial(np.matmul, a, b, out=np.empty((m, n), "float32"))
+    if min(sizes) == 1 or max(ways) >= len(IN_ORDER):
+        assert chained([call]) == [call]  # not all versions of NumPy have one way for these
+    else:
+        agrees(call, call.keywords["out"])
+
+
+def test_what_is_unusual_is_left_to_numpy_or_means_the_same():
+    x, out, nan = np.array([[1.0, -2, 3]], "float32"), np.empty(3, "float32"), np.asarray(np.nan, "float32")
+    flag = np.asarray(True)[()]
+    for call in (
+        partial(np.copyto, out, x),
+        partial(np.copyto, out, x[0], where=False),
+        partial(np.copyto, out, x[0], where=flag),
+        partial(np.maximum.reduce, x, axis=-1, initial=None, out=out[:1]),
+        partial(np.maximum.reduce, x, axis=-1, initial=np._NoValue, out=out[:1]),
+    ):
+        assert chained([call]) == [call]
+    agrees(partial(np.maximum, x[0], nan, out=out), out)
+    assert np.isnan(out).all()
 
 
 def test_lines_follow_each_other_and_their_arrays_stay_alive():

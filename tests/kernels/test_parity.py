@@ -214,7 +214,7 @@ def test_a_row_of_nothing_but_minus_infinity(name, dtype):
             np.testing.assert_array_equal(got[~finite], want[~finite])
 
 
-CONV, POOL, CONV1, POOL1 = "conv2d", "max_pool2d", "conv1d", "max_pool1d"
+CONV, POOL, CONV1, POOL1, BOTH = "conv2d", "max_pool2d", "conv1d", "max_pool1d", "conv2d_max_pool"
 REFUSED = [
     (CONV, {"strides": (0, 1)}), (CONV, {"strides": (1, -1)}), (CONV, {"dilation": (1, 0)}), (CONV, {"groups": 0}),
     (CONV, {"dilation": (-1, 1)}), (CONV, {"padding": ((0, -1), (0, 0))}), (CONV, {"groups": 2}),
@@ -222,6 +222,8 @@ REFUSED = [
     (POOL, {"padding": ((0, 0), (0, 2))}), (POOL, {"pool": (99, 2)}), (POOL, {"pool": (17, 17)}),
     (CONV1, {"strides": (0,)}), (CONV1, {"dilation": (99,)}), (CONV1, {"padding": ((0, -1),)}), (CONV1, {"groups": 2}),
     (POOL1, {"strides": (0,)}), (POOL1, {"padding": ((0, 2),)}), (POOL1, {"pool": (257,)}),
+    (BOTH, {"strides": (0, 1)}), (BOTH, {"dilation": (99, 1)}), (BOTH, {"pool": (0, 2)}), (BOTH, {"pool": (20, 2)}),
+    (BOTH, {"pool": (2, 20)}), (BOTH, {"pool": (17, 17)}),
 ]  # fmt: skip
 
 
@@ -229,7 +231,7 @@ REFUSED = [
 def test_options_that_would_lead_outside_of_an_array_are_refused(name, change):
     shapes = {
         CONV: [(2, 20, 20, 3), (3, 3, 3, 4), (4,)], POOL: [(2, 20, 20, 3)],
-        CONV1: [(2, 20, 3), (3, 3, 4), (4,)], POOL1: [(2, 400, 3)],
+        CONV1: [(2, 20, 3), (3, 3, 4), (4,)], POOL1: [(2, 400, 3)], BOTH: [(2, 20, 20, 3), (3, 3, 3, 4), (4,)],
     }  # fmt: skip
     arrays = normal(0, *shapes[name])
     options = next(case for n, case in LARGE if n == name).options
@@ -348,3 +350,27 @@ def test_forward_only_gives_the_bits_of_forward_and_keeps_nothing(name, case, dt
             got, cache = KERNELS[name].forward_only(*arrays, **case.options)
         assert cache is None
         assert [a.tobytes() for a in as_tuple(got)] == [a.tobytes() for a in as_tuple(wanted)]
+
+
+@every("name", [name for name in NAMES if KERNELS[name].forward_only is not None])
+@given(st.data())
+def test_forward_only_gives_the_bits_of_forward_on_arrays_of_any_size(name, data):
+    case = data.draw(CASES[name])
+    arrays = [in_memory(a, data.draw(layouts)) for a in converted(case.arrays, data.draw(dtypes))]
+    before = [None if a is None else a.copy() for a in arrays]
+    wanted, _ = KERNELS[name].forward(*arrays, **case.options)
+    got, _ = KERNELS[name].forward_only(*arrays, **case.options)
+    assert [a.tobytes() for a in as_tuple(got)] == [a.tobytes() for a in as_tuple(wanted)]
+    for a, b in zip(arrays, before, strict=True):
+        assert a is None or np.array_equal(a, b), "an argument was changed"
+
+
+@every("dtype", sorted(TOLERANCE))
+@every("value", [np.nan, np.inf, -np.inf])
+@every(("name", "case"), FORWARD_ONLY, ids=[f"{i}-{name}" for i, (name, _) in enumerate(FORWARD_ONLY)])
+def test_forward_only_leaves_nan_and_infinity_where_they_are(name, case, value, dtype):
+    arrays = converted([None if a is None else np.array(a) for a in case.arrays], dtype)
+    arrays[0].flat[np.random.default_rng(0).integers(0, arrays[0].size, 5)] = value
+    wanted, got = (f(*arrays, **case.options)[0] for f in (KERNELS[name].forward, KERNELS[name].forward_only))
+    for a, b in zip(as_tuple(got), as_tuple(wanted), strict=True):
+        assert np.array_equal(a, b, equal_nan=True)

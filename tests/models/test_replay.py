@@ -346,6 +346,28 @@ def test_the_step_of_an_own_optimizer_is_called(replayed):
     assert replayed
 
 
+class Warm(optimizers.Adam):
+    """beta_1 grows with the steps."""
+
+    beta_1 = property(lambda self: 0.5 + 0.02 * int(self.iterations), lambda self, value: None)
+
+
+def test_constants_of_an_optimizer_may_change_from_step_to_step(replayed):
+    x, y = data(96)
+    trained_by = []
+    for whole in (True, False):
+        set_random_seed(1)
+        model = Sequential([L.Flatten(), L.Dense(64, activation="relu"), L.Dense(64), L.Dense(y.shape[1])])
+        model.compile(Warm(1e-2), "mse")
+        if whole:
+            model.fit(x, y, batch_size=16, epochs=2, shuffle=False, verbose=0)
+        for i in [] if whole else [*range(0, 96, 16)] * 2:
+            model.train_on_batch(x[i : i + 16], y[i : i + 16])
+        trained_by.append(model.get_weights())
+    assert replayed
+    assert all(map(np.array_equal, *trained_by))
+
+
 def test_a_cell_that_is_no_layer_is_called_in_each_step(replayed):
     class Growing:
         state_size, calls = 3, 0

@@ -28,6 +28,8 @@ from minidl.layers import (
     Softmax,
     TimeDistributed,
 )
+from minidl.models.sources import source
+from minidl.models.together import together
 
 RNG = np.random.default_rng(0)
 X = RNG.standard_normal((150, 6, 4)).astype("float32")
@@ -120,6 +122,19 @@ def test_ops_on_symbolic_tensors_may_go_along_the_batch():
     assert sizes(minidl.Model(x, x - minidl.ops.mean(x, axis=0))) == [32] * 4 + [22]
 
 
+def test_a_layer_laid_out_as_in_training_has_the_statistics_of_its_batch():
+    x = minidl.Input(shape=(6, 4))
+    inner = minidl.Sequential([minidl.Input(shape=(6, 4)), BatchNormalization()])
+    for y in (BatchNormalization()(x, training=True), inner(x, training=True)):
+        assert sizes(minidl.Model(x, y)) == [32] * 4 + [22]
+    assert sizes(minidl.Model(x, BatchNormalization()(x, training=False))) == [128, 22]
+
+
+def test_of_single_numbers_the_last_axis_is_the_batch():
+    x = minidl.Input(shape=())
+    assert sizes(minidl.Model(x, Softmax()(x)), X[:, 0, 0]) == [32] * 4 + [22]
+
+
 def test_several_inputs_and_outputs():
     left, right = minidl.Input(shape=(6, 4)), minidl.Input(shape=(2,), dtype="int32")
     words = Embedding(9, 3)(right)
@@ -131,13 +146,20 @@ def test_several_inputs_and_outputs():
     assert got["b"].shape == (150, 6)
 
 
-def test_large_samples_go_one_batch_after_the_other():
-    model = minidl.Sequential([Flatten(), Dense(2)])
-    assert sizes(model, np.zeros((100, 64, 64, 3), np.float32)) == [32] * 3 + [4]
-    assert sizes(model := minidl.Sequential([Flatten(), Dense(2)]), np.zeros((100, 64, 64), np.float32)) == [
-        64,
-        36,
-    ]
+@pytest.mark.parametrize(
+    ("shape", "layers", "wanted"),
+    [
+        ((64, 64, 3), [Flatten(), Dense(2)], [128, 22]),
+        ((256, 256), [Flatten(), Dense(2)], [64, 64, 22]),
+        ((256, 256, 3), [Flatten(), Dense(2)], [32] * 4 + [22]),
+        ((64,), [Dense(200_000), Dense(1)], [32] * 4 + [22]),
+    ],
+    ids=str,
+)
+def test_what_is_large_somewhere_goes_one_batch_after_the_other(shape, layers, wanted):
+    model = minidl.Sequential([minidl.Input(shape=shape), *layers])
+    _, at_once = together(model, source(np.zeros((150, *shape), np.float16)))
+    assert [32 * at_once] * (150 // (32 * at_once)) + [150 % (32 * at_once)] == wanted
 
 
 def test_a_generator_decides_for_itself():

@@ -25,7 +25,7 @@ RECURRENT = {"gru", "lstm", "simple_rnn"}
 SMOOTH_CURVES = {"tanh", "sigmoid", "linear", None}
 CONSTANT_TARGETS = {"softmax_cross_entropy", "sigmoid_cross_entropy"}
 AFFINE = {"conv1d", "conv2d", "dense"}
-NOT_ANALYTIC = {"conv1d_relu", "conv2d_relu", "max_pool1d", "max_pool2d"}
+NOT_ANALYTIC = {"conv1d_relu", "conv2d_max_pool", "conv2d_relu", "max_pool1d", "max_pool2d"}
 
 
 @st.composite

@@ -57,20 +57,25 @@ def adam(
     weight_decay: float,
 ) -> tuple[Any, Any, Any]:
     """Changes w, m and v themselves, and returns them."""
-    settings = _settings(w.dtype, beta_1, beta_2, epsilon)
+    settings = np.array(_settings(w.dtype, beta_1, beta_2, epsilon), w.dtype)
     settings[:2] = weight_decay * learning_rate, _rate(learning_rate, beta_1, beta_2, step)
     run(_adam, shares(w.size), *_flat(w, g, m, v), settings)
     return w, m, v
 
 
-def adam_again(
-    w: Any, g: Any, m: Any, v: Any, *, beta_1: float, beta_2: float, epsilon: float
-) -> Callable[[float, int, float], None]:
-    """The same for many steps on these arrays: a function of learning rate, step and weight decay."""
-    settings = _settings(w.dtype, beta_1, beta_2, epsilon)
+def adam_again(w: Any, g: Any, m: Any, v: Any) -> Callable[..., None]:
+    """The same for many steps on these arrays: a function of the constants, positional in the order of `adam`."""
+    settings = np.empty(8, w.dtype)
     update = prepared(_adam, shares(w.size), *_flat(w, g, m, v), settings)
+    known = None
 
-    def again(learning_rate: float, step: int, weight_decay: float) -> None:
+    def again(
+        learning_rate: float, beta_1: float, beta_2: float, epsilon: float, step: int, weight_decay: float
+    ) -> None:
+        nonlocal known
+        if known != (beta_1, beta_2, epsilon):
+            settings[:] = _settings(w.dtype, beta_1, beta_2, epsilon)
+            known = beta_1, beta_2, epsilon
         settings[0] = weight_decay * learning_rate
         settings[1] = _rate(learning_rate, beta_1, beta_2, step)
         update()
@@ -78,9 +83,9 @@ def adam_again(
     return again
 
 
-def _settings(dtype: Any, beta_1: float, beta_2: float, epsilon: float) -> Any:
+def _settings(dtype: Any, beta_1: float, beta_2: float, epsilon: float) -> tuple[float, ...]:
     """What the loop is told; the first two are to be filled in."""
-    return np.array([0, 0, _TOP[dtype], epsilon, beta_1, beta_2, 1 - beta_1, 1 - beta_2], dtype)
+    return 0, 0, _TOP[dtype], epsilon, beta_1, beta_2, 1 - beta_1, 1 - beta_2
 
 
 def _rate(learning_rate: float, beta_1: float, beta_2: float, step: int) -> float:

@@ -84,14 +84,18 @@ def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _undisturbed(compile_for: Callable[[Any], Any], signature: Any) -> Any:
-    """The compiler makes millions of objects. To look among them for garbage takes Python a tenth of the time."""
-    if not gc.isenabled():
-        return compile_for(signature)
-    gc.disable()
-    try:
-        return compile_for(signature)
-    finally:
-        gc.enable()
+    """The compiler makes millions of objects. To look among them for garbage takes Python a tenth of the time.
+
+    Under the compiler's lock, so that threads do not undo what others have done, and no child is forked meanwhile.
+    """
+    with global_compiler_lock:
+        if not gc.isenabled():
+            return compile_for(signature)
+        gc.disable()
+        try:
+            return compile_for(signature)
+        finally:
+            gc.enable()
 
 
 @cache

@@ -69,12 +69,21 @@ def _product(call: Any) -> Call | None:
     if not isinstance(call, partial) or call.func is not np.matmul or set(call.keywords) != {"out"}:
         return None
     a, b, out = *call.args, call.keywords["out"]
-    matrices = all(isinstance(x, np.ndarray) and x.ndim == 2 and min(x.shape) > 1 for x in (a, b))
-    one_type = matrices and a.dtype == b.dtype == out.dtype and a.dtype.char in "fd"
-    if not one_type or not out.flags.carray:
+    if not all(_is_plain_matrix(x) for x in (a, b)) or not a.dtype == b.dtype == out.dtype:
+        return None
+    if a.dtype.char not in "fd" or not out.flags.carray:
         return None
     apart = not any(np.may_share_memory(x, y) for x, y in ((a, b), (a, out), (b, out)))
     return partial(a.dot, b, out) if apart else None
+
+
+def _is_plain_matrix(x: Any) -> bool:
+    """Whether a matrix library takes it as it lies, in rows or in columns: then all ways lead to the same loop."""
+    if not isinstance(x, np.ndarray) or x.ndim != 2 or min(x.shape) < 2:
+        return False
+    short, long = sorted(x.strides)
+    inner = x.shape[x.strides.index(short)]
+    return short == x.itemsize and long >= inner * short and long % short == 0
 
 
 def _line(call: Call) -> tuple[Line, list[Any]] | None:
@@ -92,9 +101,11 @@ def _line(call: Call) -> tuple[Line, list[Any]] | None:
 
 
 def _copy(out: Any, a: Any, casting: str = "same_kind", where: Any = True) -> tuple[Line, list[Any]] | None:
-    if out.dtype.char != "f":
+    if out.dtype.char != "f" or not (where is True or isinstance(where, np.ndarray)):
         return None
     a = np.asarray(a, None if isinstance(a, np.ndarray) else out.dtype)
+    if a.ndim > out.ndim:
+        return None
     arrays = [out, a] if where is True else [out, a, where]
     what = _COPIES.get(_types(*arrays[1:], out))
     return None if what is None else _elements(what, arrays)
@@ -166,6 +177,8 @@ def _written(what: int, rows: int, columns: int, places: Sequence[tuple[int, int
 def _reduction(ufunc: Any, args: Any, options: dict[str, Any]) -> tuple[Line, list[Any]] | None:
     """Sums and maxima: of each row, or of all rows in float64."""
     x, axis, dtype, out = (*args, *(None,) * 4)[:4]
+    if not isinstance(options.get("initial", 0), int | float | np.number | np.ndarray):
+        return None
     first = np.asarray(options.get("initial", -np.inf), np.float32)
     axis, dtype, out = options.get("axis", axis), options.get("dtype", dtype), options.get("out", out)
     if not (x.flags.carray and out.flags.carray) or _types(x) != "f" or not x.size or x.ndim == 0:

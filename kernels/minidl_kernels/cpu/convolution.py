@@ -1,9 +1,13 @@
-"""conv2d and conv2d_relu: arrays are prepared here, `convolution_forward` and `convolution_gradient` do the work.
+"""conv2d, conv2d_relu and conv2d_max_pool: arrays are prepared here, `convolution_forward`, `convolution_maxima` and
+`convolution_gradient` do the work.
 
     y[n, i, j, f] = b[f] + Σ_{k, l, c}  x[n, i·s + k·r, j·s + l·r, c] · w[k, l, c, f]
 
 The rectifier costs nothing: it is the `floor` of the forward pass, and its mask is taken while the gradient is
 copied to where the two other passes read it.
+
+conv2d_max_pool is the pass of its own that `convolution_maxima` describes where nobody will go back. Otherwise
+backward needs to know which pixels have won, and it is a convolution and a max_pool2d one after the other.
 """
 
 from typing import Any, NamedTuple
@@ -13,7 +17,9 @@ import numpy as np
 from minidl_kernels.contract import Kernel
 from minidl_kernels.cpu import convolution_forward as forward
 from minidl_kernels.cpu import convolution_gradient as gradient
+from minidl_kernels.cpu import pooling
 from minidl_kernels.cpu.arrays import floats, gradient_of, ready
+from minidl_kernels.cpu.convolution_maxima import maxima
 from minidl_kernels.cpu.memory import empty, scratch
 from minidl_kernels.cpu.panels import Blocks, pack
 from minidl_kernels.cpu.pool import run, shares
@@ -79,20 +85,28 @@ def _geometry(padded: Any, w: Any, strides: Size, dilation: Size, groups: int) -
     return forward.Geometry(n, h, wide, c, kh, kw, f, oh, ow, *strides, *dilation, groups)
 
 
+def _prepared(
+    x: Any, w: Any, b: Any, strides: Size, padding: Padding, dilation: Size, groups: int
+) -> tuple[forward.Geometry, Any, Any, Any, Any]:
+    """The sizes, x with its border, w in order, w in panels, and a bias."""
+    padded, w = _padded(x, padding), ready(w)
+    g = _geometry(padded, w, strides, dilation, groups)
+    return g, padded, w, _panels(w, g), np.zeros(g.f, w.dtype) if b is None else ready(b)
+
+
 def _forward(
     x: Any, w: Any, b: Any, strides: Size, padding: Padding, dilation: Size, groups: int, rectify: bool
 ) -> tuple[Any, _Cache]:
-    padded, w = _padded(x, padding), ready(w)
-    dtype, f = w.dtype, w.shape[3]
-    g = _geometry(padded, w, strides, dilation, groups)
-    panels = _panels(w, g)
-    bias = np.zeros(f, dtype) if b is None else ready(b)
-    y = empty((g.n, g.oh, g.ow, f), dtype)
-    floor = dtype.type(0 if rectify else -np.inf)
+    g, padded, w, panels, bias = _prepared(x, w, b, strides, padding, dilation, groups)
+    y = empty((g.n, g.oh, g.ow, g.f), w.dtype)
     parts = -(-g.n * g.oh * g.ow // forward.PIXELS)
     x_, y_ = padded.reshape(-1), y.reshape(-1)
-    run(forward.windows, parts, x_, panels, bias, y_, floor, *forward.segments(g), g)
+    run(forward.windows, parts, x_, panels, bias, y_, _floor(w, rectify), *forward.segments(g), g)
     return y, _Cache(padded, w, b is not None, y if rectify else None, padding, g)
+
+
+def _floor(w: Any, rectify: bool) -> Any:
+    return w.dtype.type(0 if rectify else -np.inf)
 
 
 def _panels(w: Any, g: forward.Geometry) -> Any:
@@ -177,7 +191,55 @@ def conv2d_relu_forward(
     return _forward(x, w, b, strides, padding, dilation, groups, rectify=True)
 
 
+def _supports_pooling(x: Any, w: Any, b: Any, *, pool: Size, rectify: bool, **window: Any) -> bool:
+    """A convolution that is supported, and windows of PIXELS pixels at most that fit into what it makes."""
+    if not _supports(x, w, b, **window) or min(pool) < 1 or pool[0] * pool[1] > forward.PIXELS:
+        return False
+    seen = [
+        (size + sum(border) - (k - 1) * r - 1) // s + 1
+        for size, border, k, r, s in zip(
+            x.shape[1:3], window["padding"], w.shape[:2], window["dilation"], window["strides"], strict=True
+        )
+    ]
+    return seen[0] >= pool[0] and seen[1] >= pool[1]
+
+
+def conv2d_max_pool_forward(
+    x: Any, w: Any, b: Any, *, pool: Size, rectify: bool, **window: Any
+) -> tuple[Any, tuple[Any, Any]]:
+    """x (N, H, W, C), w (KH, KW, C/G, F), b (F,) or None -> y (N, OH / pool, OW / pool, F)."""
+    z, convolved = _forward(x, w, b, **window, rectify=rectify)
+    y, pooled = pooling.max_pool2d_forward(z, pool=pool, strides=pool, padding=((0, 0), (0, 0)))
+    return y, (convolved, pooled)
+
+
+def conv2d_max_pool_backward(
+    dy: Any, cache: tuple[Any, Any], needs: tuple[bool, ...] = (True, True, True)
+) -> tuple[Any, Any, Any]:
+    """dy (N, OH / pool, OW / pool, F) -> dx, dw, db."""
+    convolved, pooled = cache
+    (dz,) = pooling.max_pool2d_backward(dy, pooled)
+    return conv2d_backward(dz, convolved, needs)
+
+
+def conv2d_max_pool_forward_only(
+    x: Any, w: Any, b: Any, *, pool: Size, rectify: bool, **window: Any
+) -> tuple[Any, None]:
+    """The bits of `conv2d_max_pool_forward`, in one pass."""
+    g, padded, w, panels, bias = _prepared(x, w, b, **window)
+    y = empty((g.n, g.oh // pool[0], g.ow // pool[1], g.f), w.dtype)
+    down, across = np.arange(pool[0]) * (g.sh * g.w * g.c), np.arange(pool[1]) * (g.sw * g.c)
+    inside = (down[:, None] + across).reshape(-1)
+    parts = -(-y.size // g.f // (forward.PIXELS // inside.size))
+    x_, y_ = padded.reshape(-1), y.reshape(-1)
+    run(maxima, parts, x_, panels, bias, y_, _floor(w, rectify), *forward.segments(g), inside, pool, g)
+    return y, None
+
+
 KERNELS = {
     "conv2d": Kernel(conv2d_forward, conv2d_backward, _supports),
     "conv2d_relu": Kernel(conv2d_relu_forward, conv2d_backward, _supports),
+    "conv2d_max_pool": Kernel(
+        conv2d_max_pool_forward, conv2d_max_pool_backward, _supports_pooling, conv2d_max_pool_forward_only
+    ),
 }

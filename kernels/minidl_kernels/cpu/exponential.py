@@ -21,6 +21,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from llvmlite import ir
+from numba import config
 from numba.core import types
 from numba.extending import intrinsic
 
@@ -84,6 +85,13 @@ def _two_to(typing, n):
         return builder.bitcast(builder.shl(exponent, ir.Constant(integer, digits)), values[0].type)
 
     return n(n), emit
+
+
+if config.DISABLE_JIT:
+    _floor = np.floor
+
+    def _two_to(n):
+        return type(n)(math.ldexp(1.0, int(n)))
 
 
 @fragment

@@ -61,6 +61,7 @@ def _total(x, n, zero):
 def run_lines(table):
     """All lines, one after the other."""
     for line in range(len(table)):
+        # s, p, q: from one number of out, of a, of b to the next.
         what, rows, n, s, p, q = (
             table[line, 0], table[line, 1], table[line, 2], table[line, 5], table[line, 8], table[line, 11],
         )  # fmt: skip
@@ -86,7 +87,7 @@ def run_lines(table):
             elif what == MAXIMUM:
                 least = b[0]
                 for j in range(n):
-                    out[j * s] = least if a[j * p] <= least else a[j * p]
+                    out[j * s] = least if a[j * p] <= least or least != least else a[j * p]
             elif what == GREATER:
                 bound = b[0]
                 for j in range(n):

@@ -61,4 +61,4 @@ def room(typing, n, like):
 if config.DISABLE_JIT:
 
     def room(n, like):
-        return np.empty(n, like.dtype)
+        return np.zeros(n, like.dtype)  # NumPy would warn of rubbish that is computed and not used
