@@ -118,7 +118,7 @@ def _mnist():
     except OSError as error:
         pytest.skip(f"MNIST is not here: {error!s:.80}")
     x, x_test = (a[..., None].astype("float32") / 255 for a in (x, x_test))
-    return x, y.astype("int64"), x_test, y_test.astype("int64"), cnn, 2, 0.975
+    return x, y.astype("int64"), x_test, y_test.astype("int64"), cnn, 2
 
 
 def _har():
@@ -127,16 +127,18 @@ def _har():
     except OSError as error:
         pytest.skip(f"UCI HAR is not here: {error!s:.80}")
     chain = lambda: recurrent(layers.LSTM)  # noqa: E731
-    return x.astype("float32"), y, x_test.astype("float32"), y_test, chain, 10, 0.84
+    return x.astype("float32"), y, x_test.astype("float32"), y_test, chain, 3
 
 
 @pytest.mark.parametrize("load", [_mnist, _har])
 def test_data_sets_to_the_accuracy_of_the_cpu(load):
-    """The bounds are what the CPU reaches, less one point."""
-    x, y, x_test, y_test, chain, epochs, least = load()
+    """At most one point behind what the same weights learn there."""
+    x, y, x_test, y_test, chain, epochs = load()
     model, history = trained(chain, x, "gpu", epochs, 64, y)
+    other, _ = trained(chain, x, "cpu", epochs, 64, y)
     assert history.captured == "yes"
-    assert model.evaluate(x_test, y_test, verbose=0)[1] >= least
+    accuracy, wanted = (m.evaluate(x_test, y_test, verbose=0)[1] for m in (model, other))
+    assert accuracy >= wanted - 0.01
 
 
 def test_no_memory_growth(cp):
