@@ -1,6 +1,6 @@
 """A training step on a GPU: minidl through `fit`, beside PyTorch, eager and as a CUDA graph, on the same GPU.
 
-`train_step.py --device gpu` runs this; `gpu.py` too. Everything is on the GPU before the clock starts, and samples are
+`train_step.py --device gpu` runs this; `on_gpu.py` too. Everything is on the GPU before the clock starts, and samples are
 shuffled and gathered there by all three. The clock stops when the GPU is done. minidl is timed by the difference between a
 `fit` of many epochs and one of a single epoch, since the first steps are those in which a step is captured.
 """
@@ -8,6 +8,7 @@ shuffled and gathered there by all three. The clock stops when the GPU is done. 
 import platform
 import statistics
 import subprocess
+import sys
 import time
 from collections.abc import Callable
 from typing import Any
@@ -15,7 +16,7 @@ from typing import Any
 import numpy as np
 from models import MODELS, SENSORS, Timed, data
 
-__all__ = ["about", "run"]
+__all__ = ["about", "ready", "run", "verdict"]
 
 
 def lstm_64(layers: Any) -> list[Any]:
@@ -27,6 +28,34 @@ ON_GPU = {
     "lstm_64": Timed("LSTM(64), 128 steps", SENSORS, 6, (32, 64, 128, 256), 100, lstm_64),
 }
 EPOCHS, REPEATS = 5, 5
+EAGER_BAR, GRAPH_BAR = 3.0, 1.0  # to be met: times as fast as PyTorch, eager and as a CUDA graph
+
+
+def ready() -> bool:
+    """Whether there is a GPU to use; else the reason is printed."""
+    import minidl
+
+    try:
+        minidl.set_device("gpu")
+    except minidl.DeviceError as error:
+        print(error, file=sys.stderr)
+        return False
+    minidl.set_device("cpu")
+    return True
+
+
+def verdict(captured: str | None, eager: float | None, graph: float | None) -> str:
+    """Whether a row meets the bar.
+
+    Args:
+        captured: what `History.captured` says; None where minidl could not be timed.
+        eager, graph: the time of PyTorch over minidl's; None where one of the two is not known.
+    """
+    if captured is not None and captured != "yes":
+        return "NOT MET"
+    if eager is None or graph is None:
+        return "NOT MET" if captured is None else "no peer"
+    return "met" if eager >= EAGER_BAR and graph >= GRAPH_BAR else "NOT MET"
 
 
 def about() -> str:
@@ -157,6 +186,7 @@ def run(names: list[str] | None = None, batch_sizes: list[int] | None = None) ->
     print(f"\nOne training step on a GPU, microseconds (median of {REPEATS})\n{about()}\n")
     print(
         f"{'model, batch, precision':<34}{'minidl':>9}{'torch':>9}{'graph':>9}{'torch/ours':>12}{'graph/ours':>12}"
+        f"  bar: torch/ours >= {EAGER_BAR:g}, graph/ours >= {GRAPH_BAR:g}"
     )
     rows = []
     for name in names or list(ON_GPU):
@@ -169,12 +199,15 @@ def run(names: list[str] | None = None, batch_sizes: list[int] | None = None) ->
                     t and float(np.round(statistics.median(t), 1)) for t in (mine and mine[0], eager, graph)
                 ]
                 a, b, c = medians
-                cells = [*medians, a and b and round(b / a, 2), a and c and round(c / a, 2)]
+                ratios = (a and b and b / a, a and c and c / a)
+                bar = verdict(mine and mine[1], *ratios)
+                cells = [*medians, *(ratio and round(ratio, 2) for ratio in ratios)]
                 texts = "".join(
                     f"{'-' if t is None else t:>{w}}" for t, w in zip(cells, (9, 9, 9, 12, 12), strict=True)
                 )
                 how = "" if mine is None or mine[1] == "yes" else f"   not captured: {mine[1]}"
-                print(f"{name + f', {n}, {precision}':<34}{texts}{how}", flush=True)
+                print(f"{name + f', {n}, {precision}':<34}{texts}  {bar}{how}", flush=True)
                 rows.append({"model": name, "batch": n, "precision": precision, "captured": mine and mine[1]})
                 rows[-1] |= dict(zip(("minidl", "torch", "torch_graph"), medians, strict=True))
+                rows[-1] |= {"bar": bar, "met": bar == "met"}
     return rows

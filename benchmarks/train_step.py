@@ -13,6 +13,7 @@ On a GPU the peer is PyTorch, eager and as a CUDA graph, and all is in `gpu_step
 import argparse
 import json
 import statistics
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -88,19 +89,22 @@ def measured(
     return everything
 
 
-def on_gpu(batch_sizes: list[int] | None, file: str | None) -> None:
-    """The table for a GPU."""
+def on_gpu(batch_sizes: list[int] | None, file: str | None) -> int:
+    """The table for a GPU; 2 where there is none to use."""
     import gpu_steps
 
+    if not gpu_steps.ready():
+        return 2
     rows = gpu_steps.run(batch_sizes=batch_sizes)
     if file:
         Path(file).write_text(
             json.dumps({"about": gpu_steps.about(), "rows": rows}, indent=1), encoding="utf-8"
         )
+    return 0
 
 
-def main() -> None:
-    """Read the arguments, let the engines take turns, print a table for each model."""
+def main() -> int:
+    """Read the arguments, let the engines take turns, print a table for each model. Returns the exit status."""
     models = "".join(f"\n  {name:<17}{model.about}" for name, model in MODELS.items())
     parser = argparse.ArgumentParser(
         description=__doc__,
@@ -136,7 +140,8 @@ def main() -> None:
     if options.json:
         with open(options.json, "w") as file:
             json.dump(everything, file, indent=1)
+    return 0
 
 
 if __name__ == "__main__" and not answer(work):
-    main()
+    sys.exit(main())

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from minidl import backend, config, primitives
 from minidl.backend import kernels_off, kernels_on
-from minidl.device import DeviceError, current_device, device, set_device, to_device, to_numpy
+from minidl.devices import DeviceError, current_device, device, set_device, to_device, to_numpy
 from minidl.messages import say
 from minidl.tensor import Function, Tensor, no_grad
 from minidl.variable import Variable

@@ -6,7 +6,7 @@ import numpy as np
 
 from minidl import config
 from minidl.backend import Array
-from minidl.device import on_gpu
+from minidl.devices import on_gpu
 from minidl.messages import say
 
 __all__ = ["array_of"]

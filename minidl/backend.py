@@ -14,7 +14,7 @@ same signature and the same result; `supports(*arrays, **options)` says which ar
     the kernel      for everything else, and inside `kernels_on()` for small arrays too
 
 Data decides between the sets: NumPy arrays take kernels of `minidl_kernels.cpu`, CuPy arrays those of `minidl_kernels.gpu`,
-however small they are, since starting a kernel costs the same for all. References run on both (see `minidl.device`).
+however small they are, since starting a kernel costs the same for all. References run on both (see `minidl.devices`).
 
 A kernel takes seconds to compile, once per machine, and a quarter of a second to load, once per process. A
 small example that never needs it should not wait for it. The rule looks at the call alone and not at what ran
@@ -39,7 +39,8 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from minidl.device import on_gpu
+from minidl.cuda import possible, why_not
+from minidl.devices import current_device, on_gpu
 from minidl.messages import say
 
 __all__ = [
@@ -93,11 +94,13 @@ def kernels_off() -> AbstractContextManager[None]:
 def kernels_on() -> AbstractContextManager[None]:
     """Run kernels inside this block wherever there is one, however small the arrays: for tests.
 
+    Those for the CPU need Numba. Where new arrays go to a GPU (`minidl.current_device`), its own kernels are enough.
+
     Raises:
         ImportError: there are no kernels here; the message says why.
     """
     kernels, about = _cpu_kernels()
-    if not kernels:
+    if not kernels and current_device() == "cpu":
         raise ImportError(say(f"kernels_on() found no kernels, cpu is {about}"))
     return _using(_Use.ALWAYS)
 
@@ -141,7 +144,12 @@ def _gpu_kernels() -> Mapping[str, Any]:
 
 def available() -> dict[str, str]:
     """The kernel sets of this machine, each with a line on what it offers or why it is off."""
-    return {"reference": "NumPy " + np.__version__, "cpu": _cpu_kernels()[1]}
+    gpu = (
+        f"{len(_gpu_kernels())} kernels, CuPy {sys.modules['cupy'].__version__}"
+        if possible()
+        else f"off: {why_not()}"
+    )
+    return {"reference": "NumPy " + np.__version__, "cpu": _cpu_kernels()[1], "gpu": gpu}
 
 
 def prepared(rule: Any, *arrays: Any) -> Callable[..., None] | None:
@@ -205,7 +213,7 @@ def implementation(
     use = _use.get()
     if name is None or use is _Use.NEVER:
         return reference
-    if "cupy" in sys.modules and any(map(on_gpu, arrays)):  # a mixture was refused before
+    if possible() and any(map(on_gpu, arrays)):  # a mixture was refused before
         kernel = _gpu_kernels().get(name)
     elif use is _Use.WORTHWHILE and sum([getattr(x, "size", 0) for x in arrays]) < WORTHWHILE:
         return reference

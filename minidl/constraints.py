@@ -18,7 +18,7 @@ import numpy as np
 
 from minidl import config
 from minidl.backend import Array
-from minidl.device import kept
+from minidl.devices import kept
 from minidl.messages import say
 from minidl.tensor import as_array
 from minidl.utils.checks import number, whole_number

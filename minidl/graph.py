@@ -20,7 +20,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from minidl.backend import Array
-from minidl.device import kept, to_numpy
+from minidl.cuda import possible
+from minidl.devices import entered, kept, to_numpy
 from minidl.messages import say
 
 __all__ = [
@@ -244,6 +245,13 @@ def whole(gradient: Any) -> Any:
     return gradient.table() if isinstance(gradient, RowGradient) else kept(gradient)
 
 
+def _sum(a: Any, b: Any) -> Any:
+    if type(a) is np.ndarray:
+        return whole(a + b)
+    with entered(a):  # which may have come from another GPU than the node's
+        return whole(a + b)
+
+
 def fitted(dx: Any, x: Array, name: str = "An op", i: int = 0, is_leaf: bool = False) -> Any:
     """The gradient `dx`, which the backward of `name` gave for its input number `i`, in shape and type of that x."""
     if type(dx) is tuple:
@@ -272,11 +280,12 @@ def walk(output: Any, gradient: Array, retain_graph: bool, guard: bool = False) 
     totals: dict[int, tuple[Any, Any]] = {}
     arrived: dict[Node, list[Any]] = {}
     youngest_first: list[tuple[int, Node]] = []
+    on_gpus = possible()
 
     def send(tensor: Any, g: Any) -> None:
         if tensor._keeps_grad:
             so_far = totals.get(id(tensor))
-            totals[id(tensor)] = (tensor, g if so_far is None else whole(so_far[1] + g))
+            totals[id(tensor)] = (tensor, g if so_far is None else _sum(so_far[1], g))
         node = tensor.node
         if node is not None:
             waiting = arrived.get(node)
@@ -284,13 +293,21 @@ def walk(output: Any, gradient: Array, retain_graph: bool, guard: bool = False) 
                 waiting = arrived[node] = [None] * len(node.outputs)
                 heapq.heappush(youngest_first, (-node.age, node))
             before = waiting[tensor._index]
-            waiting[tensor._index] = g if before is None else whole(before + g)
+            waiting[tensor._index] = g if before is None else _sum(before, g)
+
+    def go_back(node: Node, dys: list[Any]) -> None:
+        dxs = node.gradients(dys, retain_graph, guard)
+        for i, (x, dx) in enumerate(zip(node.inputs, dxs, strict=True)):
+            if x is not None and dx is not None:
+                send(x, fitted(dx, x.data, node.name, i, x.node is None))
 
     send(output, gradient)
     while youngest_first:
         node = heapq.heappop(youngest_first)[1]
-        dxs = node.gradients(arrived.pop(node), retain_graph, guard)
-        for i, (x, dx) in enumerate(zip(node.inputs, dxs, strict=True)):
-            if x is not None and dx is not None:
-                send(x, fitted(dx, x.data, node.name, i, x.node is None))
+        dys = arrived.pop(node)
+        if on_gpus:
+            with entered(*dys):
+                go_back(node, dys)
+        else:
+            go_back(node, dys)
     return list(totals.values())

@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from minidl.device import beside
+from minidl.devices import beside
 from minidl.messages import say
 from minidl.tensor import Tensor
 from minidl.utils.checks import number

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from minidl.backend import Array
-from minidl.device import kept
+from minidl.devices import kept
 
 __all__ = ["erf", "erfc"]
 

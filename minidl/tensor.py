@@ -14,7 +14,6 @@ Nothing here knows a derivative. Those live in `minidl.primitives`, which regist
 array([2., 4., 6.], dtype=float32)
 """
 
-import sys
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any, ClassVar
@@ -23,7 +22,8 @@ import numpy as np
 
 from minidl.arrays import array_of
 from minidl.backend import Array, Pair, implementation
-from minidl.device import beside_each_other, kept, to_device, to_numpy
+from minidl.cuda import possible
+from minidl.devices import beside_each_other, elsewhere, entered, kept, to_device, to_numpy
 from minidl.graph import Applied, Node, mode, no_grad, no_gradient, walk, whole
 from minidl.messages import say
 from minidl.tracing import TRACED, call_traced, call_ufunc, operators, traces
@@ -65,8 +65,13 @@ class Function:
     @classmethod
     def apply(cls, *inputs: Any, **options: Any) -> Any:
         """Run on the arrays of `inputs` (tensors, arrays, lists, numbers) and return tensors on the graph."""
-        arrays = tuple([x.data if isinstance(x, Tensor) else _from_list(x) for x in inputs])
-        if "cupy" in sys.modules:
+        arrays = tuple([  # numbers stay numbers, whose type gives way
+            x.data if isinstance(x, Tensor) else array_of(x) if isinstance(x, list | tuple) else x for x in inputs
+        ])  # fmt: skip
+        if possible():
+            if (there := elsewhere(arrays)) is not None:
+                with there:
+                    return cls.apply(*inputs, **options)
             arrays = beside_each_other(cls.__name__, arrays, cls.on_host)
         wanted = mode.grad_enabled
         sources = tuple([x if wanted and isinstance(x, Tensor) and x.requires_grad else None for x in inputs])
@@ -101,18 +106,12 @@ def as_array(value: Any) -> Array:
     return value.data if isinstance(value, Tensor) else array_of(value)
 
 
-def _from_list(value: Any) -> Any:
-    """Lists and tuples as arrays; numbers stay numbers, whose type gives way to that of an array."""
-    return as_array(value) if isinstance(value, list | tuple) else value
-
-
 class Tensor:
     """An array on the graph.
 
     Args:
         data: number, (nested) list, array of NumPy or CuPy, or Tensor. An array is kept as it is, where it is, not
-            copied. Numbers and lists go to `minidl.current_device()`; Python floats become `config.floatx()`. Arrays
-            keep their own type, float64 included.
+            copied, float64 included. Numbers and lists go to `minidl.current_device()`, as `config.floatx()` if float.
         requires_grad: whether `backward` leaves the gradient in `.grad`. Real floats only.
 
     Raises:
@@ -174,7 +173,7 @@ class Tensor:
 
     def numpy(self) -> Array:
         """The numbers as a NumPy array, without the graph: the array inside itself, or a copy from the GPU."""
-        return to_numpy(self.data) if "cupy" in sys.modules else self.data
+        return to_numpy(self.data) if possible() else self.data
 
     def item(self) -> Any:
         """The only element, as a Python number."""
@@ -249,12 +248,14 @@ class Tensor:
             if self.size != 1:
                 mend = "Reduce it first (for example .sum()), or pass gradient= with that shape."
                 raise RuntimeError(say(f"backward() starts from one number, got shape {self.shape}. {mend}"))
-            gradient = np.ones_like(self.data)
+            with entered(self.data):
+                gradient = np.ones_like(self.data)
         gradient = as_array(gradient).astype(self.dtype, copy=False)
         if gradient.shape != self.shape:
             raise ValueError(say(f"backward() expects gradient of shape {self.shape}, got {gradient.shape}."))
         for tensor, total in walk(self, gradient, retain_graph):
-            tensor._receive(total)
+            with entered(tensor.data):
+                tensor._receive(total)
 
     def _receive(self, gradient: Array) -> None:
         """Take in the whole gradient of one walk: in an array of its own, since walks share theirs."""
@@ -308,7 +309,6 @@ class Tensor:
         )
 
     # The commonest functions as methods; all others as np.std(t), np.squeeze(t), minidl.ops.norm(t) ...
-
     def sum(self, axis: Any = None, keepdims: bool = False) -> "Tensor":
         return call_traced(np.sum, (self, axis, keepdims), {})
 
@@ -342,6 +342,9 @@ class Tensor:
     @property
     def T(self) -> "Tensor":
         return self.transpose()
+
+    def to_device(self, name: str) -> "Tensor":
+        return call_traced("to_device", (self, name), {})
 
     def astype(self, dtype: Any) -> "Tensor":
         return call_traced("astype", (self, dtype), {})

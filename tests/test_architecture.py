@@ -20,7 +20,8 @@ EVERY_FILE = pytest.mark.parametrize("file", FILES, ids=lambda f: str(f.relative
 # A room may import from its own level downwards (the first line is the lowest), never upwards.
 LEVELS = [
     {"messages"},
-    {"device"},
+    {"cuda"},
+    {"devices"},
     {"backend", "config"},
     {"utils"},
     {"arrays", "graph", "special", "tracing"},
@@ -45,7 +46,7 @@ LATE = {  # what a function may import when it runs, against or outside of the o
         "tensorboardX.record_writer",
     },
     "minidl.backend": {"minidl_kernels"},
-    "minidl.device": {"cupy"},
+    "minidl.cuda": {"cupy"},
     "minidl.messages.catalogue": {"tomllib"},
     "minidl.config": {"minidl_kernels", "minidl_kernels.gpu"},
     "minidl.models.captured": {"minidl_kernels.gpu.graph"},

@@ -118,3 +118,47 @@ def test_the_verdict(time_, peer, floor, expected):
 
     said = train_step.verdict(time_, peer, floor)
     assert said.endswith(f": {expected}") or expected in said.split(": ")[1]
+
+
+@pytest.mark.parametrize(
+    ("captured", "eager", "graph", "expected"),
+    [
+        ("yes", 3.0, 1.0, "met"),
+        ("yes", 2.99, 1.5, "NOT MET"),
+        ("yes", 4.0, 0.99, "NOT MET"),
+        ("a callback looks at every batch", 4.0, 2.0, "NOT MET"),
+        ("yes", 4.0, None, "no peer"),
+        (None, None, None, "NOT MET"),
+    ],
+)
+def test_the_verdict_on_a_gpu(captured, eager, graph, expected):
+    import gpu_steps
+
+    assert gpu_steps.verdict(captured, eager, graph) == expected
+
+
+WITHOUT_CUPY = """
+import runpy, sys
+
+sys.modules["cupy"] = None
+sys.argv = sys.argv[1:]
+sys.path.insert(0, sys.argv[0].rpartition("/")[0])
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
+
+
+@pytest.mark.parametrize("script", ["on_gpu.py", "train_step.py --device gpu"])
+def test_without_a_gpu_the_reason_is_told(script):
+    file, *arguments = script.split()
+    command = [sys.executable, "-c", WITHOUT_CUPY, str(FOLDER / file), *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 2, done.stderr
+    assert "CuPy" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_nothing_in_the_folder_has_the_name_of_a_package_of_the_tests():
+    names = {path.stem for path in FOLDER.glob("*.py")}
+    assert not names & {path.name for path in (FOLDER.parent / "tests").iterdir() if path.is_dir()} - {
+        "models"
+    }

@@ -21,7 +21,7 @@ import numpy as np
 
 from minidl.activations.inputs import float_tensor
 from minidl.backend import Array
-from minidl.device import on_gpu
+from minidl.devices import on_gpu
 from minidl.messages import say
 from minidl.tensor import Function, Tensor
 from minidl.utils.checks import whole_number

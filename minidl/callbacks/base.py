@@ -84,6 +84,8 @@ class History(Callback):
     """What `fit` returns: `history` maps each loss and metric to its values by epoch, `epoch` numbers them.
 
     `captured` is None on the CPU. On a GPU it is "yes" where steps were captured as one graph, or why they were not.
+    minidl's own callbacks leave the graph as it is. One of your own (a class, or a LambdaCallback) may have changed
+    anything, so with it the step is captured anew in each epoch, in its first three steps.
     """
 
     captured: str | None = None

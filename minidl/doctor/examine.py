@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from minidl.device import device
+from minidl.devices import device
 from minidl.doctor.data import check_data
 from minidl.doctor.ends import check_end
 from minidl.doctor.flow import Flow, flow, rows_of

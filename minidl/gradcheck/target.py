@@ -13,7 +13,7 @@ import numpy as np
 
 from minidl import random
 from minidl.backend import Array
-from minidl.device import device, on_gpu, to_numpy
+from minidl.devices import device, on_gpu, to_numpy
 from minidl.gradcheck.report import GradcheckError
 from minidl.messages import say
 from minidl.tensor import Tensor, as_array, no_grad

@@ -24,7 +24,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 from minidl import config, regularizers
-from minidl.device import is_array
+from minidl.devices import is_array
 from minidl.layers.arguments import check_names, constructor_arguments, plain, read_shape_hints
 from minidl.layers.checks import InputSpec, flag, no_numbers, no_room
 from minidl.layers.context import add_loss, mode

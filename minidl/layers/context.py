@@ -9,6 +9,7 @@ are stored at once.
 """
 
 import threading
+from typing import NamedTuple
 
 import numpy as np
 
@@ -18,7 +19,7 @@ from minidl.tensor import Tensor
 from minidl.utils.interrupts import postponed_interrupt
 from minidl.variable import Variable
 
-__all__ = ["CallContext", "add_loss", "latest", "mode", "update"]
+__all__ = ["Average", "CallContext", "add_loss", "average", "latest", "mode", "update"]
 
 
 class _Mode(threading.local):
@@ -29,12 +30,21 @@ class _Mode(threading.local):
 mode = _Mode()
 
 
+class Average(NamedTuple):
+    """What has happened to a running average: variable ← variable·momentum + batch·(1 − momentum)."""
+
+    variable: Variable
+    batch: Tensor  # on the graph, so that a step that is replayed finds it again
+    momentum: float
+
+
 class CallContext:
     """Collects, for the thread that opened it, what layers leave behind until `commit`."""
 
     def __init__(self) -> None:
         self.losses: list[Tensor] = []
         self.updates: dict[int, tuple[Variable, Array]] = {}  # by the variable's id
+        self.averages: list[Average] = []  # those of the updates that are running averages, in their order
 
     def __enter__(self) -> "CallContext":
         self._outer, mode.context = mode.context, self
@@ -73,6 +83,13 @@ def update(variable: Variable, value: Array) -> None:
         mode.context.updates[id(variable)] = variable, value
     else:
         variable.assign(value)
+
+
+def average(variable: Variable, batch: Tensor, momentum: float) -> None:
+    """Let a running average take in that of a batch."""
+    update(variable, latest(variable) * momentum + batch.data * (1 - momentum))
+    if mode.context is not None:
+        mode.context.averages.append(Average(variable, batch, momentum))
 
 
 def latest(variable: Variable) -> Array:

@@ -13,7 +13,7 @@ import numpy as np
 
 from minidl import constraints, initializers, regularizers
 from minidl.backend import Array
-from minidl.device import to_device
+from minidl.devices import to_device
 from minidl.layers.allowance import spend
 from minidl.messages import say
 from minidl.tensor import as_array

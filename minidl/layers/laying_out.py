@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from minidl.device import is_array, to_device
+from minidl.devices import is_array, to_device
 from minidl.layers.holder import all_layers
 from minidl.layers.trail import laid_out_behind
 from minidl.messages import say

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from minidl.device import beside
+from minidl.devices import beside
 from minidl.messages import say
 from minidl.tensor import Tensor, as_array
 from minidl.utils.nested import flatten, mapped

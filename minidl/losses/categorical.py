@@ -18,7 +18,7 @@ import numpy as np
 from minidl import config
 from minidl.activations.inputs import float_tensor
 from minidl.backend import Array
-from minidl.device import on_gpu
+from minidl.devices import on_gpu
 from minidl.losses.base import LossFunctionWrapper
 from minidl.losses.fused import SoftmaxCrossEntropy, SparseSoftmaxCrossEntropy
 from minidl.losses.inputs import (

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from minidl import config
-from minidl.device import on_gpu
+from minidl.devices import on_gpu
 from minidl.losses.base import LossFunctionWrapper
 from minidl.losses.inputs import pair
 from minidl.tensor import Tensor

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from minidl.device import on_gpu
+from minidl.devices import on_gpu
 from minidl.losses.base import LossFunctionWrapper
 from minidl.losses.inputs import one_hot_pair, pair
 from minidl.tensor import Tensor

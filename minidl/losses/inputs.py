@@ -12,7 +12,7 @@ import numpy as np
 
 from minidl.activations.inputs import float_tensor
 from minidl.backend import Array
-from minidl.device import on_gpu
+from minidl.devices import on_gpu
 from minidl.messages import say
 from minidl.primitives.constants import constant
 from minidl.tensor import Tensor, as_array

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from minidl.backend import Array
-from minidl.device import on_gpu
+from minidl.devices import on_gpu
 from minidl.messages import say
 from minidl.metrics.base import MeanMetricWrapper
 from minidl.metrics.inputs import aligned, one_column_per_class, to_array

@@ -17,10 +17,9 @@ import numpy as np
 
 from minidl import config
 from minidl.backend import Array
-from minidl.device import beside
 from minidl.messages import say
 from minidl.metrics.base import Metric, add_up
-from minidl.metrics.counts import Counts, confusion_counts, questions, ratio
+from minidl.metrics.counts import Constant, Counts, confusion_counts, questions, ratio
 from minidl.metrics.inputs import to_array
 from minidl.utils.checks import chosen, flag, number, shown, whole_number
 from minidl.utils.registry import lookup
@@ -101,6 +100,8 @@ class AUC(Metric):
             None if label_weights is None else chosen("AUC", "label_weights", _label_weights, label_weights)
         )
         self.from_logits = flag("AUC", "from_logits", from_logits)
+        self._bounds = Constant(self.thresholds)
+        self._columns_weigh = None if self.label_weights is None else Constant(self.label_weights)
         self._state: list[Variable] = []
         if not multi_label or self.num_labels:
             self._build(self.num_labels or 1)
@@ -116,13 +117,13 @@ class AUC(Metric):
             scores = 0.5 + 0.5 * np.tanh(0.5 * scores)
         columns = scores.shape[-1] if self.multi_label and scores.ndim == 2 else 1
         self._check_columns(scores, columns)
-        if self.label_weights is not None and not self.multi_label:
-            columns_weigh = beside(self.label_weights, scores)
+        if self._columns_weigh is not None and not self.multi_label:
+            columns_weigh = self._columns_weigh.beside(scores, np.float64)
             weights = np.broadcast_to(columns_weigh, scores.shape) * (1 if weights is None else weights)
         counts = confusion_counts(
             labels.reshape(-1, columns),
             scores.reshape(-1, columns),
-            np.asarray(self.thresholds),
+            self._bounds,
             None if weights is None else weights.reshape(-1, columns),
         )
         if not self._state:

@@ -28,7 +28,7 @@ import numpy as np
 
 from minidl import config
 from minidl.backend import Array
-from minidl.device import beside
+from minidl.devices import beside
 from minidl.messages import say
 from minidl.metrics.inputs import spread_weights, to_array
 from minidl.tensor import no_grad

@@ -16,10 +16,9 @@ from typing import Any
 import numpy as np
 
 from minidl.backend import Array
-from minidl.device import beside
 from minidl.messages import say
 from minidl.metrics.base import Metric, add_up
-from minidl.metrics.counts import confusion_counts, questions, ratio, top_k_only
+from minidl.metrics.counts import Constant, confusion_counts, questions, ratio, top_k_only
 from minidl.utils.checks import number, whole_number
 
 __all__ = ["FalseNegatives", "FalsePositives", "Precision", "Recall", "TrueNegatives", "TruePositives"]
@@ -63,7 +62,11 @@ class ConfusionMetric(Metric):
             self.thresholds = [number(owner, "thresholds", t, minimum=0, maximum=1) for t in several]
         if not self.thresholds:
             raise ValueError(say(f"{owner} expects thresholds to hold at least one threshold, got none."))
-        self._order = np.argsort(self.thresholds)
+        order = np.argsort(self.thresholds)
+        self._ascending, self._as_given = (
+            Constant(np.asarray(self.thresholds)[order]),
+            Constant(np.argsort(order)),
+        )
         self._state = [self.add_variable((len(self.thresholds),), name=n) for n in self.state_names]
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
@@ -86,10 +89,10 @@ class ConfusionMetric(Metric):
         counts = confusion_counts(
             labels.reshape(-1, 1),
             scores.reshape(-1, 1),
-            np.asarray(self.thresholds)[self._order],
+            self._ascending,
             None if weights is None else weights.reshape(-1, 1),
         )
-        as_given = beside(np.argsort(self._order), counts.tp)
+        as_given = self._as_given.beside(counts.tp, np.intp)
         add_up(self._state, [getattr(counts, field)[as_given, 0] for field in self.counted])
 
     def _per_threshold(self, values: Array) -> float | Array:

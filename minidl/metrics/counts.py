@@ -12,13 +12,35 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from minidl.backend import Array
-from minidl.device import beside, on_gpu
+from minidl.devices import beside, home, on_gpu
 from minidl.metrics.inputs import aligned, check_unit_interval, spread_weights
 
-__all__ = ["Counts", "confusion_counts", "questions", "ratio", "top_k_only"]
+__all__ = ["Constant", "Counts", "confusion_counts", "questions", "ratio", "top_k_only"]
 
 
 _COMPARED = 2**24  # numbers in an array of comparisons
+
+
+class Constant:
+    """An array that never changes, brought once to where it is needed: a step that is being captured can copy nothing.
+
+    >>> Constant([0.5]).beside(np.zeros(2, np.float32))
+    array([0.5], dtype=float32)
+    """
+
+    def __init__(self, numbers: Any):
+        self.array = np.asarray(numbers)
+        self._there: dict[tuple[str, Any], Array] = {}
+
+    def beside(self, neighbour: Array, dtype: Any = None) -> Array:
+        """It, where `neighbour` is, in the type `dtype` or that of `neighbour`."""
+        wanted = np.dtype(dtype or neighbour.dtype)
+        if not on_gpu(neighbour):
+            return self.array.astype(wanted, copy=False)
+        key = home(neighbour), wanted
+        if key not in self._there:
+            self._there[key] = beside(self.array.astype(wanted), neighbour)
+        return self._there[key]
 
 
 class Counts(NamedTuple):
@@ -30,7 +52,7 @@ class Counts(NamedTuple):
     fn: Array
 
 
-def confusion_counts(labels: Array, scores: Array, thresholds: Array, weights: Array | None) -> Counts:
+def confusion_counts(labels: Array, scores: Array, thresholds: Constant, weights: Array | None) -> Counts:
     """Count the outcomes at all thresholds in one pass, O(N·log T), for L questions side by side.
 
     A score that is above exactly b of the ascending thresholds falls into bucket b; it says yes at thresholds
@@ -42,14 +64,14 @@ def confusion_counts(labels: Array, scores: Array, thresholds: Array, weights: A
         thresholds: (T,) ascending.
         weights: (N, L), or None for 1.
 
-    >>> confusion_counts(np.array([[True], [False]]), np.array([[0.9], [0.6]]), np.array([0.5, 0.7]), None).fp
+    >>> confusion_counts(np.array([[True], [False]]), np.array([[0.9], [0.6]]), Constant([0.5, 0.7]), None).fp
     array([[1.], [0.]])
     """
     if on_gpu(scores):
-        return _compared(labels, scores, thresholds, weights)
-    T, L = len(thresholds), scores.shape[1]
+        return _compared(labels, scores, thresholds.beside(scores), weights)
+    T, L = len(thresholds.array), scores.shape[1]
     scores = np.where(np.isnan(scores), -np.inf, scores)
-    bucket = np.searchsorted(thresholds.astype(scores.dtype), scores) + np.arange(L) * (T + 1)
+    bucket = np.searchsorted(thresholds.beside(scores), scores) + np.arange(L) * (T + 1)
     weights = np.ones(scores.shape) if weights is None else weights
 
     def at_or_above(chosen: Array) -> Array:
@@ -65,7 +87,7 @@ def _compared(labels: Array, scores: Array, thresholds: Array, weights: Array | 
     """The same, every score against every threshold: O(N·T), which a GPU is made for, in an order that is always the same."""
     positive = labels * (1.0 if weights is None else weights)
     negative = ~labels * (1.0 if weights is None else weights)
-    bounds = beside(thresholds.astype(scores.dtype), scores)[:, None, None]
+    bounds = thresholds[:, None, None]
     piece = max(_COMPARED // (len(thresholds) * scores.shape[1]), 1)
     tp: Any = 0.0
     fp: Any = 0.0

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from minidl.backend import Array
-from minidl.device import on_gpu
+from minidl.devices import on_gpu
 from minidl.metrics.base import MeanMetricWrapper
 from minidl.metrics.inputs import float_pair
 

@@ -16,7 +16,7 @@ import numpy as np
 
 from minidl import config
 from minidl.backend import Array
-from minidl.device import on_gpu
+from minidl.devices import on_gpu
 from minidl.messages import say
 from minidl.metrics.base import Mean, MeanMetricWrapper
 from minidl.metrics.inputs import float_pair, one_column_per_class, spread_weights, to_array

@@ -10,7 +10,7 @@ form it has, and whether a list holds several inputs or the samples of one follo
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from minidl.device import to_numpy
+from minidl.devices import on_gpu
 from minidl.messages import say
 from minidl.models.data import Batch, checked, checked_array, one_batch, unlisted
 from minidl.models.outputs import Output, by_output
@@ -58,9 +58,12 @@ class Arrangement:
         return batch
 
     def _look_at(self, batch: Batch) -> None:
-        """What goes to a GPU is looked at before it moves: there the host would have to wait in each step."""
+        """What goes to a GPU is looked at before it moves: there the host would have to wait in each step.
+
+        What is there already is left alone, for the same reason; `fit` looks at it once (`check_whole`).
+        """
         if self._on_gpu is not None:
-            here = Batch(*(mapped(lambda a: None if a is None else to_numpy(a), part) for part in batch))
+            here = Batch(*(mapped(lambda a: None if on_gpu(a) else a, part) for part in batch))
             check_values(self._on_gpu, here, bounds=True)
 
     def _batch(self, x: Any, y: Any, sample_weight: Any) -> Batch:

@@ -15,7 +15,7 @@ graph's memory is there; both are steps like all others. The third is recorded a
 launch. A last batch that is smaller is a plain step.
 
 Recording fails, and nothing has happened, where something waits for the GPU: an Embedding on the way back, a product in
-float64, some metrics. What could go wrong silently is asked before (`why_not`).
+float64, some metrics. What could go wrong silently is asked before (`minidl.models.not_captured`).
 """
 
 from collections.abc import Iterator
@@ -25,16 +25,14 @@ from typing import Any
 
 import numpy as np
 
-from minidl.device import home, to_device
+from minidl.devices import home, to_device
 from minidl.messages import say
 from minidl.models.data import Batch
-from minidl.models.replay import repeats
 from minidl.models.sources import ArraySource, Rows
-from minidl.optimizers.base import Optimizer
 from minidl.random import SeedGenerator, training_step
 from minidl.utils.interrupts import postponed_interrupt
 
-__all__ = ["Captured", "stream_of", "why_not"]
+__all__ = ["Captured", "stream_of"]
 
 _data = attrgetter("data")
 
@@ -49,41 +47,6 @@ def stream_of(name: str) -> Iterator[None]:
 
     with settled(new_stream()):
         yield
-
-
-def why_not(model: Any, data: Any, class_weight: Any) -> str | None:
-    """What speaks against capturing the steps of a `fit` on a GPU, in words; None where nothing is known to."""
-    if not isinstance(data, ArraySource):
-        return say("the batches come from a generator")
-    if class_weight is not None or data.data.sample_weight is not None:
-        return say("samples have weights")
-    for layer in model.layers:
-        if not repeats(layer):
-            return say(f"{layer.name} may do something else with the next batch")
-    if not model._repeats:
-        return say("the model or its loss computes in a way of its own")
-    for metric, *_ in model.scores.given:
-        if not isinstance(metric, str) and not _is_own_metric(metric):
-            return say("a metric is not one of minidl's")
-    return _why_not_optimizer(model.optimizer)
-
-
-def _is_own_metric(metric: Any) -> bool:
-    function = getattr(metric, "_fn", metric)
-    homes = (type(metric).__module__, getattr(function, "__module__", ""))
-    return not callable(metric) or all(home.startswith(("minidl.", "builtins")) for home in homes)
-
-
-def _why_not_optimizer(optimizer: Any) -> str | None:
-    rule = type(optimizer)
-    own = {"step", "update"} & vars(optimizer).keys() or not rule.__module__.startswith("minidl.")
-    if own or rule.step is not Optimizer.step or rule.captured_rate is None:
-        return say(f"{rule.__name__} computes with the number of the step on the host")
-    if optimizer.clipnorm is not None or optimizer.global_clipnorm is not None:
-        return say("clipping waits for the norm of the gradients")
-    if any(v.constraint is not None for v in optimizer.flat.variables):
-        return say("weights have constraints")
-    return None if len(optimizer.flat.groups) == 1 else say("weights are of several types")
 
 
 class Captured:
@@ -194,7 +157,7 @@ class Captured:
         """Do the work once as it is. The update comes last; what has been added up before is taken back if it fails."""
         for state in self._states:
             state.data = to_device(state.data, self._home)
-        states, total = self._states, self.total.copy()
+        states, total = [*self._states, *(v for v, _, _ in self.replay.averages)], self.total.copy()
         before = [state.data.copy() for state in states]
         try:
             self._graph.run(self._work)
@@ -231,6 +194,7 @@ class Captured:
             for metric in self._metrics:
                 metric.update_state(targets, y_pred)
             self.total += np.multiply(loss, self.n, dtype=np.float64)
+            self.replay.move_averages()
             self.model.optimizer.step_on_device(self.number, self.rate)
         self.rows += self.n
         self.number += 1

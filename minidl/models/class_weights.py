@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from minidl.device import is_array
+from minidl.devices import is_array
 from minidl.messages import say
 from minidl.models.data import Batch
 from minidl.utils.checks import number

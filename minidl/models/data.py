@@ -8,7 +8,7 @@ import numpy as np
 
 from minidl import config
 from minidl.backend import Array
-from minidl.device import is_array, on_gpu
+from minidl.devices import is_array, on_gpu
 from minidl.messages import say
 from minidl.tensor import Tensor
 from minidl.utils.checks import number

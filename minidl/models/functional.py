@@ -11,7 +11,7 @@ nothing more, since each op leaves its own node (`minidl.graph`).
 from collections.abc import Mapping
 from typing import Any
 
-from minidl.device import is_array
+from minidl.devices import is_array
 from minidl.layers.base import Layer
 from minidl.layers.core.input import InputLayer
 from minidl.layers.core.operation import Operation

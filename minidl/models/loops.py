@@ -6,7 +6,7 @@ from typing import Any
 
 from minidl import random
 from minidl.callbacks.base import CallbackList, History
-from minidl.device import to_numpy
+from minidl.devices import to_numpy
 from minidl.messages import say
 from minidl.models.arguments import optional_count, validation_epochs, validation_source
 from minidl.models.arrangement import Arrangement
@@ -144,7 +144,7 @@ class Loops(Trainer):
                 progress.epoch_begin(epoch)
                 if not run.done:
                     hooks.call("on_epoch_begin", epoch, {})
-                steps.begin(anew=bool(callbacks))  # callbacks may have changed anything
+                steps.begin(as_list(callbacks))
                 for i, batch in run.batches(int(self.optimizer.iterations)):
                     if watch_begin:
                         hooks.call("on_train_batch_begin", i, {})

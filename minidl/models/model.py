@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from minidl import random
-from minidl.device import device, on_gpu
+from minidl.devices import device
 from minidl.layers.base import Layer
 from minidl.layers.known import KNOWN
 from minidl.messages import say
@@ -71,7 +71,7 @@ class Model(Loops, Savable, Shown, Layer):
 
     def __call__(self, inputs: Any, *args: Any, **kwargs: Any) -> Any:
         try:
-            if not on_gpu(inputs) and (there := home_of(self)) != "cpu":
+            if (there := home_of(self)) != "cpu":
                 with device(there):
                     return super().__call__(brought(inputs, there), *args, **kwargs)
             return super().__call__(inputs, *args, **kwargs)

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from minidl import graph
-from minidl.device import current_device, device
+from minidl.devices import current_device, device
 from minidl.layers import context
 from minidl.models.placing import home_of
 from minidl.random import streams

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from minidl import config
-from minidl.device import to_numpy
+from minidl.devices import to_numpy
 from minidl.layers.context import CallContext
 from minidl.layers.holder import all_layers
 from minidl.models.data import Batch

@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from minidl.device import current_device, home, is_array, to_device, to_numpy
+from minidl.cuda import possible
+from minidl.devices import current_device, home, is_array, to_device, to_numpy
 from minidl.layers.holder import all_layers
 from minidl.models.data import Batch
 from minidl.models.sources import ArraySource
@@ -18,12 +19,10 @@ from minidl.utils.nested import flatten, mapped, packed
 
 __all__ = ["brought", "home_of", "joined", "measured", "moved", "resident", "settle", "take_home"]
 
-_RESIDENT = 2**31  # bytes that stay on a GPU throughout; more than that goes there batch by batch
-
 
 def home_of(model: Any) -> str:
     """The device of a model: that of its weights, or the current one as long as there are none."""
-    if "cupy" not in sys.modules and current_device() == "cpu":
+    if not possible() and current_device() == "cpu":
         return "cpu"
     weights = model.weights
     return home(weights[0].data) if weights else current_device()
@@ -66,9 +65,17 @@ def settle(model: Any, *sources: Any) -> str:
     for source in sources if name != "cpu" else ():
         if isinstance(source, ArraySource):
             arrays = [x for part in source.data for x in flatten(part) if x is not None]
-            if sum(x.nbytes for x in arrays) <= _RESIDENT:
+            if sum(x.nbytes for x in arrays if home(x) != name) <= _room(name):
                 source.data = moved(source.data, name)
     return name
+
+
+def _room(name: str) -> int:
+    """Bytes of data that may come to stay on a GPU: half of what is free, the other half is for what a step makes."""
+    cupy = sys.modules["cupy"]  # it is there: something is on a GPU
+    with cupy.cuda.Device(int(name.partition(":")[2])):
+        free, _ = cupy.cuda.runtime.memGetInfo()
+        return int(free + cupy.get_default_memory_pool().free_bytes()) // 2
 
 
 def resident(source: ArraySource, name: str) -> bool:

@@ -13,7 +13,7 @@ arrays in the same order, so the numbers are the same, bit for bit. Small steps 
 memory that stays (`minidl.models.routine`).
 
 When is that sure? The layers must be minidl's own, of kinds that do the same for every batch of one shape (`repeats`;
-not so a BatchNormalization, whose statistics change), the loss as well, and between two steps no callback may run, nor a
+not so a layer that keeps a state), the loss as well, and between two steps no callback may run, nor a
 generator of batches. What is drawn, the mask of a Dropout, is an op of its own on the tape, without inputs, and is drawn
 again. Between two epochs a callback may change anything, so then a new tape begins. In every other case each
 step goes through the layers.
@@ -25,9 +25,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from minidl.backend import Array
-from minidl.device import is_array, kept, on_gpu
+from minidl.devices import is_array, kept, on_gpu
 from minidl.graph import Applied, fitted
 from minidl.layers.base import Layer
+from minidl.layers.context import Average
 from minidl.layers.core.operation import Operation
 from minidl.layers.known import KNOWN
 from minidl.messages import say
@@ -35,17 +36,21 @@ from minidl.models.data import Batch
 from minidl.models.live import NotRepeatableError
 from minidl.models.routine import LARGEST, Routine
 from minidl.random import training_step
+from minidl.regularizers import L1, L1L2, L2
 from minidl.tensor import Tensor
 from minidl.utils.nested import flatten
 from minidl.variable import Variable
 
-__all__ = ["Replay", "is_own", "repeats"]
+__all__ = ["PENALTIES", "Replay", "is_own", "repeats"]
 
 
 _ON_TAPE = {  # functions of minidl.ops that leave all they do on the tape; a comparison, say, does not
     "absolute", "add", "concatenate", "divide", "exp", "get_item", "log", "matmul", "mean", "multiply", "negative",
     "reshape", "sigmoid", "softmax", "sqrt", "square", "subtract", "sum", "tanh", "transpose",
 }  # fmt: skip
+
+
+PENALTIES = (type(None), L1, L2, L1L2)  # regularizers of weights that leave all they do on the tape
 
 
 def repeats(part: Any) -> bool:
@@ -56,7 +61,7 @@ def repeats(part: Any) -> bool:
         is_own(part)
         and part.repeats
         and part.activity_regularizer is None
-        and all(v.regularizer is None for v in part._variables)
+        and all(type(v.regularizer) in PENALTIES for v in part._variables)
         and all(map(repeats, getattr(part, "operations", part._layers)))
     )
 
@@ -96,13 +101,20 @@ class Replay:
         batch: its data.
         y_pred, loss: the output of the model, None if nobody will look at it, and the number at the end.
         model_ops: how many ops come from the model; behind them comes the loss.
+        averages: the running averages that took in something of this batch.
 
     Raises:
         LookupError: something on the tape may be different next time.
     """
 
     def __init__(
-        self, tape: list[Applied], batch: Batch, y_pred: Tensor | None, loss: Tensor, model_ops: int
+        self,
+        tape: list[Applied],
+        batch: Batch,
+        y_pred: Tensor | None,
+        loss: Tensor,
+        model_ops: int,
+        averages: Sequence[Average] = (),
     ):
         self.shapes = _shapes(batch)
         if self.shapes is None:
@@ -114,7 +126,9 @@ class Replay:
         ops = [self._op(applied, i < model_ops) for i, applied in enumerate(tape)]
         self.loss, self.y_pred = self.places[id(loss)], None if y_pred is None else self.places[id(y_pred)]
         # Not needed is a softmax, if the loss takes its logits and nobody wants the output.
-        needed = {self.loss, self.y_pred}
+        self.averages = [(a.variable, self.places[id(a.batch)], a.momentum) for a in averages]
+        self._taken_in: list[tuple[Variable, Any, float]] = []
+        needed = {self.loss, self.y_pred, *(place for _, place, _ in self.averages)}
         for op in reversed(ops):
             if needed.intersection(op.outputs):
                 needed.update(op.inputs)
@@ -122,7 +136,7 @@ class Replay:
         self.draws = any(not op.inputs for op in self.ops)  # random numbers, which belong to the step
         arrays = [array for applied in tape for array in (*applied.arrays, *applied.outputs)]
         small = sum([getattr(array, "size", 1) for array in arrays]) <= LARGEST
-        self.is_small = small and not any(map(on_gpu, self.data))
+        self.is_small = small and not self.averages and not any(map(on_gpu, self.data))
         self.routine: Routine | None = None
         if not set(range(len(self.data))) <= {place for op in ops for place in op.inputs}:
             raise LookupError(say("an input or y came in by another way"))
@@ -194,12 +208,18 @@ class Replay:
             caches.append(cache)
             for place, y in zip(outputs, result if several else (result,), strict=True):
                 values[place] = y if type(y) is np.ndarray else kept(y)
+        self._taken_in = [(variable, values[place], momentum) for variable, place, momentum in self.averages]
         gradients = self._gradients(values, caches)
         for place, weight in self.weights:
             if gradients[place] is not None:
                 weight.grad = None
                 weight._receive(gradients[place])
         return None if self.y_pred is None else values[self.y_pred], values[self.loss]
+
+    def move_averages(self) -> None:
+        """Let the running averages take in the latest batch, in place."""
+        for variable, batch, momentum in self._taken_in:
+            variable.assign(variable.data * momentum + batch * (1 - momentum))
 
     def _routine(self, arrays: list[Any], step: int) -> Routine | None:
         """The step as a routine, run on these data; None where it cannot be one."""

@@ -9,7 +9,7 @@ import numpy as np
 
 from minidl import metrics as metrics_module
 from minidl.backend import Array
-from minidl.device import beside
+from minidl.devices import beside
 from minidl.models.outputs import Output
 from minidl.tensor import as_array
 from minidl.utils.checks import chosen

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 from minidl.backend import Array
-from minidl.device import beside, is_array
+from minidl.devices import beside, is_array
 from minidl.messages import say
 from minidl.models.data import Batch, are_samples, as_batch, one_batch
 from minidl.random import SeedGenerator

@@ -6,18 +6,35 @@
 In every other case each step goes through the layers. On a GPU that is much slower, so the reason is kept.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
+from minidl.callbacks import (
+    BackupAndRestore,
+    CSVLogger,
+    EarlyStopping,
+    LearningRateScheduler,
+    LivePlot,
+    ModelCheckpoint,
+    ReduceLROnPlateau,
+    TensorBoard,
+)
 from minidl.graph import Applied
 from minidl.messages import say
-from minidl.models.captured import Captured, stream_of, why_not
+from minidl.models.captured import Captured, stream_of
 from minidl.models.class_weights import class_weights
+from minidl.models.not_captured import in_words, why_not
 from minidl.models.placing import home_of, moved, resident
 from minidl.models.replay import Replay
 from minidl.models.sources import ArraySource, Rows
 from minidl.models.whole_data import sure_targets
 
 __all__ = ["Steps"]
+
+_LEAVE_THE_GRAPH = {  # they change weights in place and the learning rate, if anything; a class made of them may do more
+    BackupAndRestore, CSVLogger, EarlyStopping, LearningRateScheduler, LivePlot, ModelCheckpoint, ReduceLROnPlateau,
+    TensorBoard,
+}  # fmt: skip
 
 
 class Steps:
@@ -62,9 +79,13 @@ class Steps:
     def _forget(self) -> None:
         self.replay = self.graph = None
 
-    def begin(self, anew: bool) -> None:
-        """Begin an epoch; if `anew`, nothing of the one before holds."""
-        if anew:
+    def begin(self, callbacks: Sequence[Any]) -> None:
+        """Begin an epoch, before which these callbacks may have changed the model.
+
+        A tape costs one step, a graph far more: so where all callbacks are known to leave alone what is recorded, a GPU goes on
+        with its graph. The learning rate is followed in any case.
+        """
+        if callbacks and (self.there == "cpu" or not all(type(one) in _LEAVE_THE_GRAPH for one in callbacks)):
             self._forget()
         self.tape = None
         if self.replay is None and self.undisturbed and self._sure():
@@ -110,7 +131,7 @@ class Steps:
         except Exception as error:
             if graph.recorded:
                 raise
-            self.graph, self.why_not = None, f"{type(error).__name__}: {error!s:.300}"
+            self.graph, self.why_not = None, in_words(error)
             return False
         self._graphs = True
         return True

@@ -202,7 +202,9 @@ class Trainer:
         if tape is None:
             return None
         try:
-            return Replay(tape, batch, y_pred if self.scores.given else None, loss, model_ops)
+            return Replay(
+                tape, batch, y_pred if self.scores.given else None, loss, model_ops, context.averages
+            )
         except LookupError as error:
             return error
 
@@ -217,6 +219,7 @@ class Trainer:
         self.scores.update(float(loss), batch.y, output, None)
         with postponed_interrupt():
             replay.update(self.optimizer)
+            replay.move_averages()
         self._chosen.forget_gradients()
 
     @property

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from minidl.backend import Array
+from minidl.devices import on_gpu, to_numpy
 from minidl.layers.context import CallContext
 from minidl.layers.core.embedding import Embedding
 from minidl.layers.holder import all_layers
@@ -26,7 +27,7 @@ from minidl.models.data import Batch, rows_of
 from minidl.models.placing import home_of, moved
 from minidl.models.sources import ArraySource, GeneratorSource, Source
 from minidl.tensor import no_grad
-from minidl.utils.nested import flatten
+from minidl.utils.nested import flatten, mapped
 from minidl.utils.warned import warn
 
 __all__ = [
@@ -50,7 +51,18 @@ def check_whole(model: Any, source: Any) -> None:
         source: of the batches; only arrays are looked at.
     """
     if isinstance(source, ArraySource):
-        check_values(model, source.data)
+        x, y, _ = source.data
+        there = any(map(on_gpu, flatten(y)))  # what moves there was looked at before
+        check_values(model, Batch(mapped(_ids_at_home, x), mapped(_at_home, y)), bounds=there)
+
+
+def _at_home(array: Any) -> Any:
+    return to_numpy(array) if on_gpu(array) else array
+
+
+def _ids_at_home(array: Any) -> Any:
+    """Ids are whole numbers; nothing else that is on a GPU is worth a copy."""
+    return _at_home(array) if array is not None and array.dtype.kind in "iu" else array
 
 
 def check_values(model: Any, data: Batch, bounds: bool = False) -> None:

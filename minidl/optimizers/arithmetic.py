@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from minidl.backend import Array
-from minidl.device import on_gpu
+from minidl.devices import on_gpu
 from minidl.optimizers.clipping import largest
 
 __all__ = ["decayed", "in_blocks", "limited"]

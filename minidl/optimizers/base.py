@@ -17,7 +17,8 @@ from typing import Any, ClassVar
 import numpy as np
 
 from minidl.backend import Array
-from minidl.device import beside, on_gpu
+from minidl.cuda import possible
+from minidl.devices import beside, elsewhere, on_gpu
 from minidl.messages import say
 from minidl.optimizers.one_step import Step, clipped_gradients, new_values
 from minidl.optimizers.settings import Settings
@@ -183,6 +184,9 @@ class Optimizer(Settings, ABC):
         variables = self.flat.variables if trainable_variables is None else list(trainable_variables)
         if len(grads) != len(variables):
             raise ValueError(say(f"{self.name} got {len(grads)} gradients for {len(variables)} variables."))
+        if possible() and (there := elsewhere([getattr(v, "data", v) for v in variables])) is not None:
+            with there:
+                return self.apply(grads, variables)
         if not self.built:
             self.build(variables)
         known = {id(v) for v in self.flat.variables}
@@ -216,6 +220,9 @@ class Optimizer(Settings, ABC):
         Raises:
             ValueError: no variable has a gradient, or a schedule or constraint gave something unusable.
         """
+        if possible() and (there := elsewhere([v.data for v in self.flat.variables])) is not None:
+            with there:
+                return self.step()
         self.rehome()
         flat, slots_of = self.flat, self._taken().groups
         without = [v for v in flat.variables if v.grad is None]

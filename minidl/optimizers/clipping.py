@@ -19,7 +19,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from minidl.backend import Array
-from minidl.device import on_gpu
+from minidl.devices import on_gpu
 
 __all__ = ["clip_by_global_norm", "clip_by_norm", "largest", "scaled_norm"]
 

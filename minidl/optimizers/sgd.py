@@ -6,7 +6,7 @@ from typing import Any, Unpack
 import numpy as np
 
 from minidl.backend import Array, Pair, implementation
-from minidl.device import on_gpu
+from minidl.devices import on_gpu
 from minidl.optimizers.arguments import SharedArguments
 from minidl.optimizers.arithmetic import in_blocks
 from minidl.optimizers.base import Optimizer

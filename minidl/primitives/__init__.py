@@ -3,6 +3,6 @@
 Importing this package registers them with `minidl.tensor.traces`; `a * b` on tensors finds them there.
 """
 
-from minidl.primitives import constants, elementwise, joining, linear_algebra, reductions, shaping
+from minidl.primitives import constants, elementwise, joining, linear_algebra, moving, reductions, shaping
 
-__all__ = ["constants", "elementwise", "joining", "linear_algebra", "reductions", "shaping"]
+__all__ = ["constants", "elementwise", "joining", "linear_algebra", "moving", "reductions", "shaping"]

@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any
 
 from minidl.backend import Array
-from minidl.device import kept
+from minidl.devices import kept
 from minidl.graph import Applied, mode
 from minidl.tensor import Tensor
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from minidl.backend import Array
-from minidl.device import kept
+from minidl.devices import kept
 from minidl.special import erf
 from minidl.tensor import Function, Tensor, as_array, traces
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
 from minidl.backend import Array
-from minidl.device import kept
+from minidl.devices import kept
 from minidl.messages import say
 from minidl.primitives.shaping import expand_dims, reshape, squeeze, transpose
 from minidl.tensor import Function, Tensor, traces

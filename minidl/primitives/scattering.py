@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from minidl.backend import Array
-from minidl.device import on_gpu
+from minidl.devices import on_gpu
 
 __all__ = ["add_at", "sums_of_runs"]
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_index, normalize_axis_tuple
 
 from minidl.backend import Array
-from minidl.device import beside, kept, on_gpu
+from minidl.devices import beside, kept, on_gpu
 from minidl.primitives.scattering import add_at
 from minidl.tensor import Function, Tensor, as_array, traces
 

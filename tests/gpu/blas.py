@@ -26,6 +26,10 @@ class Cublas:
         self.mode, self.stream, self.workspace = 0, 0, 0
         return 0
 
+    def cublasDestroy_v2(self, handle):
+        self.calls.append("destroy")
+        return 0
+
     def cublasSetMathMode(self, handle, mode):
         self.calls.append("mode")
         self.mode = mode

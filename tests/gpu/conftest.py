@@ -3,11 +3,17 @@
 import sys
 
 import pytest
-from gpu import blas, emulated, standin
+from gpu import blas, emulated, standin, streams
 from minidl_kernels.gpu import launch, product
+
+from minidl import cuda, devices
 
 
 def _forget_what_was_compiled():
+    """And which devices were found and chosen, as the next module finds another CuPy."""
+    devices._chosen = None
+    cuda.working.cache_clear()
+    cuda._ruled_out.clear()
     launch._functions.clear()
     launch._module.cache_clear()
     launch.most_shared.cache_clear()
@@ -42,6 +48,7 @@ def _real():
 
 @pytest.fixture(autouse=True)
 def _usual_mode():
-    """Kernels run in ascending order and unwatched, but for the tests that say otherwise."""
+    """Kernels run in ascending order and unwatched, on the first GPU, but for the tests that say otherwise."""
     yield
     emulated.MODE[0] = emulated.Mode()
+    streams.place.number = 0

@@ -26,6 +26,7 @@ KERNEL = re.compile(r'extern\s+"C"\s+__global__\s+void\s+(?:__launch_bounds__\((
 OPTION = re.compile(r"-std=c\+\+17|-D\w+=\w+")
 FLAGS = ["-std=c++17", "-fPIC", "-w", "-ffp-contract=off", "-U_FORTIFY_SOURCE", "-DCUDA_ON_CPU"]
 USUAL_SHARED, MOST_SHARED = 48 << 10, 227 << 10  # bytes of shared memory: without asking, and at all
+FREE = 8 << 30  # bytes of the GPU's memory that nobody has
 MOST_BLOCKS = (2**31 - 1, 2**16 - 1, 2**16 - 1)
 MOST_THREADS = (1024, 1024, 64)
 PAST_ALIGNMENT = 512  # bytes: where CuPy's allocations begin
@@ -153,7 +154,7 @@ class RawKernel:
         self._most_shared = size
 
     def __call__(self, grid, block, args, *, shared_mem=0):
-        ghosts = tuple(type(a)._at(a._host) if hasattr(a, "_host") else a for a in args)
+        ghosts = tuple(type(a)._at(a._host, a._number) if hasattr(a, "_host") else a for a in args)
         if not streams.note(lambda: self._launch(grid, block, ghosts, shared_mem)):  # a graph holds no arrays
             self._launch(grid, block, args, shared_mem)
 
@@ -205,6 +206,8 @@ class RawKernel:
             raise EmulationError(f"{self._name}: argument {number} is declared {declared!r} and given {what}")
         if not pointer:
             return np.array(given)
+        if given._number != streams.place.number:
+            raise EmulationError(f"{self._name}: argument {number} is on another GPU than the current one")
         guarded.append(Guarded(number, given._host, constant=declared[0] == "r"))
         if not given.flags.c_contiguous:
             raise EmulationError(f"{self._name}: argument {number} is not C-contiguous")
@@ -287,4 +290,6 @@ def with_kernels(module):
     runtime = module.cuda.runtime
     runtime.cudaDevAttrMaxSharedMemoryPerBlockOptin = 97
     runtime.deviceGetAttribute = lambda attribute, device: {97: MOST_SHARED}[attribute]
+    runtime.memGetInfo = lambda: (FREE, 2 * FREE)
+    module.get_default_memory_pool = lambda: streams.default_pool
     return module

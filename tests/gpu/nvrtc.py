@@ -59,7 +59,8 @@ def compiled(source, architecture, options):
 
     call("nvrtcCreateProgram", ctypes.byref(program), source.encode(), b"kernel.cu", 0, None, None)
     try:
-        words = [f"-arch={architecture}", "--ptxas-options=-v", *options]
+        # the last one by CuPy's example
+        words = [f"-arch={architecture}", "--ptxas-options=-v", *options, "-ftz=true"]
         array = (ctypes.c_char_p * len(words))(*[word.encode() for word in words])
         failed = call("nvrtcCompileProgram", program, len(words), array)
         log = text("nvrtcGetProgramLogSize", "nvrtcGetProgramLog")

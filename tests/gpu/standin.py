@@ -5,6 +5,9 @@ the methods of ufuncs (np.add.at), functions, methods and parameters that CuPy h
 installed CuPy 14 has), `where=` in a ufunc, arrays of objects. Results without axes are arrays, not NumPy's scalars.
 What CuPy takes but copies to the device on the quiet, such as a NumPy array as an index, is refused here too.
 
+Each array is on the GPU that was the current one when it was made, and a call that computes on an array elsewhere is refused
+as by CuPy for GPUs that do not see each other's memory. Views and copies are free.
+
 Ways in and out are `asarray` and `get`/`asnumpy`, as in CuPy. Whatever makes the host wait for a GPU is counted: `waits`.
 While a stream is captured (`streams`), what computes is recorded, and what waits, copies or calls cuBLAS is refused.
 """
@@ -64,9 +67,9 @@ def _refuse_libraries(name):
 def _computed(run, *sources):
     """The result of `run`; while a stream is captured it comes when the graph is launched, unless it is a view."""
     if streams.capturing() is None:
-        return _outside(run(), *sources)
+        return _made_here(_outside(run(), *sources), sources)
     with np.errstate(all="ignore"):
-        made = _outside(run(), *sources)
+        made = _made_here(_outside(run(), *sources), sources)
     later = [
         (i, array._host)
         for i, array in enumerate(_leaves([made]))
@@ -83,6 +86,23 @@ def _computed(run, *sources):
 
         streams.note(fill)
     return made
+
+
+def _made_here(made, sources):
+    """`made`, which a kernel has computed from `sources` unless it is a view of one."""
+    if any(isinstance(a, ndarray) and a.base is None for a in _leaves([made])):
+        _check_place(*sources)
+    return made
+
+
+def _check_place(*arrays):
+    """Refuse arrays that are not on the current GPU."""
+    for a in arrays:
+        if isinstance(a, ndarray) and a._number != streams.place.number:
+            raise ValueError(
+                f"The device where the array resides ({a._number}) is different from the current device "
+                f"({streams.place.number}). Peer access is unavailable between these devices."
+            )
 
 
 def _rubbish(dtype):
@@ -114,7 +134,7 @@ def _outside(value, *sources):
         host = np.asarray(value)
         for source in sources:
             if isinstance(source, ndarray) and _root(host) is _root(source._host):
-                made = ndarray._at(host)
+                made = ndarray._at(host, source._number)
                 made.base = source if source.base is None else source.base
                 return made
         return ndarray._of(host)
@@ -156,6 +176,10 @@ def _call(name, args, kwargs):
     out = kwargs.pop("out", None)
     if out is not None:
         kwargs["out"] = out
+    if name.endswith("_like"):
+        sources = []  # of which only the shape is read
+        if not kwargs.get("shape"):  # CuPy asks `if shape`, so () is none
+            kwargs.pop("shape", None)
     if name in ("nonzero", "flatnonzero", "argwhere", "unique", "allclose", "array_equal", "array2string"):
         _wait()
     function = np
@@ -170,6 +194,7 @@ def _call(name, args, kwargs):
         return made
 
     if out is not None or name in ("copyto", "put_along_axis", "put", "fill_diagonal"):
+        _check_place(*sources)
         if not streams.note(run):
             run()
         return out
@@ -197,6 +222,7 @@ def _ufunc(name, args, kwargs):
     given = [_inside(v) for v in args]
     if out is None:
         return _computed(lambda: getattr(np, name)(*given, **options), *args)
+    _check_place(out, *args)
     target = out._host
     run = lambda: getattr(np, name)(*given, out=target, **options)  # noqa: E731
     if not streams.note(run):
@@ -213,7 +239,10 @@ class ndarray:  # the name that CuPy gives it
     def __init__(self, shape, dtype=float, memptr=None, strides=None, order="C"):
         if memptr is not None or strides is not None:
             raise NotImplementedError("the stand-in makes no arrays at given places")
-        self.base = None  # what nobody fills is not 0: whoever forgets it, notices
+        self.base, self._number = (
+            None,
+            streams.place.number,
+        )  # what nobody fills is not 0: whoever forgets it, notices
         self._host = streams.placed(self, np.full(shape, 113, dtype, order))
 
     @classmethod
@@ -221,15 +250,15 @@ class ndarray:  # the name that CuPy gives it
         """An array of its own, with these numbers."""
         _refuse_objects(host)
         made = cls.__new__(cls)
-        made.base = None
+        made.base, made._number = None, streams.place.number
         made._host = streams.placed(made, host)
         return made
 
     @classmethod
-    def _at(cls, host):
+    def _at(cls, host, number):
         """An array in memory that belongs to another, or to nobody any more."""
         made = cls.__new__(cls)
-        made._host, made.base = host, None
+        made._host, made.base, made._number = host, None, number
         return made
 
     # --- what CuPy refuses --------------------------------------------------------------------------------------
@@ -321,8 +350,10 @@ class ndarray:  # the name that CuPy gives it
     mT = property(lambda self: _outside(self._host.mT, self))  # noqa: N815
     real = property(lambda self: _outside(self._host.real, self))
     imag = property(lambda self: _outside(self._host.imag, self))
-    device = property(lambda self: Device(0))
-    data = property(lambda self: SimpleNamespace(ptr=self._host.ctypes.data, device=self.device, device_id=0))
+    device = property(lambda self: Device(self._number))
+    data = property(
+        lambda self: SimpleNamespace(ptr=self._host.ctypes.data, device=self.device, device_id=self._number)
+    )
     flags = property(
         lambda self: SimpleNamespace(
             c_contiguous=self._host.flags.c_contiguous,
@@ -349,6 +380,7 @@ class ndarray:  # the name that CuPy gives it
     def __setitem__(self, index, value):
         if not isinstance(value, (ndarray, *SCALARS)):
             raise TypeError(f"Unsupported type {type(value)}")
+        _check_place(self, value)
         host, plain, numbers = self._host, self._index(index), _inside(value)
         if not streams.note(lambda: host.__setitem__(plain, numbers)):
             host[plain] = numbers
@@ -385,7 +417,12 @@ class ndarray:  # the name that CuPy gives it
             host, given = self._host, [_inside(a) for a in args]
             run = lambda: getattr(host, name)(*given, **kwargs)  # noqa: E731
             if out is None and name not in IN_PLACE:
-                return _computed(run, self)
+                return (
+                    _outside(run())
+                    if name == "copy" and streams.capturing() is None
+                    else _computed(run, self)
+                )
+            _check_place(self, out)
             if not streams.note(run):
                 run()
             return out
@@ -436,16 +473,18 @@ ndarray.__module__, ndarray.__qualname__ = "cupy", "ndarray"
 
 
 class Device:
-    """One GPU; there is only number 0."""
+    """One GPU; without a number, the current one of this thread."""
 
-    def __init__(self, device=0):
-        self.id = builtins.int(device)
+    def __init__(self, device=None):
+        self.id = streams.place.number if device is None else builtins.int(device)
+        self._before = []
 
     def __enter__(self):
-        return self
+        self._before.append(streams.place.number)
+        return self.use()
 
     def __exit__(self, *error):
-        return None
+        streams.place.number = self._before.pop()
 
     def __eq__(self, other):
         return isinstance(other, Device) and self.id == other.id
@@ -453,7 +492,11 @@ class Device:
     def __hash__(self):
         return self.id
 
+    def __repr__(self):
+        return f"<CUDA Device {self.id}>"
+
     def use(self):
+        streams.place.number = self.id
         return self
 
     def synchronize(self):
@@ -463,6 +506,7 @@ class Device:
 def asarray(a, dtype=None, order=None, *, copy=None, blocking=False):
     """The only way in."""
     if isinstance(a, ndarray):
+        a = a if a._number == streams.place.number else a.copy()
         return a if dtype in (None, a.dtype) and not copy else a.astype(dtype or a.dtype)
     if isinstance(a, tuple | list) and any(isinstance(v, ndarray) for v in _leaves(a)):
         return ndarray._of(np.array(_inside(a), dtype))

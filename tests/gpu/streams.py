@@ -8,16 +8,26 @@ and integers as -1, and is given to the next array of its size. A graph holds ad
 reads what was freed reads rubbish, and one whose memory came from a pool that others use writes into their arrays.
 """
 
+import threading
 import weakref
 from contextlib import contextmanager
 
 import numpy as np
 
 __all__ = [
-    "Graph", "MemoryPool", "Stream", "capturing", "current", "note", "placed", "refuse", "using_allocator",
+    "Graph", "MemoryPool", "Stream", "capturing", "current", "note", "place", "placed", "refuse", "using_allocator",
 ]  # fmt: skip
 
 RUBBISH = 0xFF
+
+
+class _Place(threading.local):
+    """Which GPU the calls of a thread go to; a new thread begins with the first."""
+
+    number = 0
+
+
+place = _Place()
 
 
 class CaptureError(RuntimeError):
@@ -138,6 +148,9 @@ class MemoryPool:
 
     def total_bytes(self):
         return self.in_use + sum(size * len(blocks) for size, blocks in self.free.items())
+
+    def free_bytes(self):
+        return self.total_bytes() - self.in_use
 
     def free_all_blocks(self, stream=None):
         self.free.clear()

@@ -10,7 +10,7 @@ import pytest
 
 import minidl
 from minidl import Model, Sequential, Variable, backend, callbacks, layers, metrics, optimizers
-from minidl.device import device, home, on_gpu, to_device
+from minidl.devices import device, home, on_gpu, to_device
 from minidl.models import clone_model, load_model
 from minidl.tensor import Tensor
 from minidl.utils import set_random_seed

@@ -50,6 +50,11 @@ def test_what_nvrtc_does_not_know_is_found(body):
         nvrtc.compiled(HEAD + body, "sm_80", ("-std=c++17",))
 
 
+def test_denormals_are_flushed_as_by_cupy():
+    text = "#if !__CUDA_FTZ\n#error denormals are kept\n#endif\n" + HEAD + "{ x[0] = n; }"
+    nvrtc.compiled(text, "sm_80", ("-std=c++17",))
+
+
 def test_spills_are_found():
     held = " ".join(f"float a{i} = x[n * {i}];" for i in range(200))
     used = " ".join(f"x[n * {i}] = a{i};" for i in range(200))

@@ -3,26 +3,36 @@
 import builtins
 import sys
 import threading
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from gpu import standin
 
 import minidl
-from minidl import DeviceError, current_device, device, set_device, to_device, to_numpy
-from minidl.device import beside, home, is_array, kept, on_gpu, together
-
-device_module = sys.modules["minidl.device"]  # `minidl.device` is the context manager of that name in it
+from minidl import (
+    DeviceError,
+    Tensor,
+    Variable,
+    backend,
+    cuda,
+    current_device,
+    device,
+    devices,
+    set_device,
+    to_device,
+    to_numpy,
+)  # fmt: skip
+from minidl.devices import beside, home, is_array, kept, on_gpu, together
 
 
 @pytest.fixture(autouse=True)
 def _nothing_chosen(monkeypatch):
     monkeypatch.delenv("MINIDL_DEVICE", raising=False)
-    monkeypatch.setattr(device_module, "_chosen", None)
-    device_module._cupy.cache_clear()
+    monkeypatch.setattr(devices, "_chosen", None)
+    monkeypatch.setattr(cuda, "_ruled_out", [])
+    cuda.working.cache_clear()
     yield
-    device_module._cupy.cache_clear()
+    cuda.working.cache_clear()
 
 
 @pytest.fixture
@@ -93,7 +103,8 @@ def test_no_driver(install):
 def test_an_old_driver(install):
     install(standin.cupy_module(driver=12040, toolkit=13000))
     with pytest.raises(
-        DeviceError, match=r"supports CUDA 12\.4, CuPy 14\.2\.0 needs CUDA 13.*cupy-cuda12x\[ctk\]"
+        DeviceError,
+        match=r"supports CUDA 12\.4, CuPy 14\.2\.0 needs CUDA 13.*uninstall cupy-cuda13x.*\"cupy-cuda12x\[ctk\]\"",
     ):
         set_device("gpu")
 
@@ -107,6 +118,13 @@ def test_hidden_gpus(install, monkeypatch):
     module.cuda.runtime.getDeviceCount = none
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
     with pytest.raises(DeviceError, match=r"shows no GPU .*no CUDA-capable.*CUDA_VISIBLE_DEVICES is ''"):
+        set_device("gpu")
+
+
+def test_no_gpu_is_counted(install, monkeypatch):
+    install(standin.cupy_module(count=0))
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "-1")
+    with pytest.raises(DeviceError, match=r"shows no GPU \(it counts 0\)\. CUDA_VISIBLE_DEVICES is '-1'"):
         set_device("gpu")
 
 
@@ -129,6 +147,34 @@ def test_a_name_that_means_nothing(gpu, name):
     with pytest.raises(ValueError, match=r"Unknown device .*use 'cpu', 'gpu', 'gpu:0'"):
         set_device(name)
     assert current_device() == "cpu"
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("GPU", "gpu"), ("cuda", "gpu"), ("gpu0", "gpu"), ("cuda:0", "gpu"), ("gpu1", "gpu:1"), ("CUDA:2", "gpu:2"),
+        ("CPU", "cpu"), ("cpu:0", "cpu"),
+    ],
+)  # fmt: skip
+def test_a_name_that_is_nearly_one(gpu, name, meant):
+    with pytest.raises(ValueError, match=f"Unknown device '{name}'.* Did you mean '{meant}'\\?$"):
+        set_device(name)
+
+
+def test_a_name_that_is_far_from_one_is_not_guessed(gpu):
+    with pytest.raises(ValueError, match=r"'auto'\.$"):
+        set_device("tpu")
+
+
+def test_a_failure_of_an_earlier_kernel_says_how_to_find_it(gpu, monkeypatch):
+    def failing(*_, **__):
+        raise RuntimeError("cudaErrorIllegalAddress")
+
+    x = to_device(np.ones(2), "gpu")
+    monkeypatch.setattr(type(x), "get", failing)
+    with pytest.raises(RuntimeError, match="cudaErrorIllegalAddress") as caught:
+        to_numpy(x)
+    assert "CUDA_LAUNCH_BLOCKING=1" in caught.value.__notes__[0]
 
 
 # --- what holds -------------------------------------------------------------------------------------------------------
@@ -228,8 +274,13 @@ def test_the_environment_is_held_to_the_same_rules(nothing, monkeypatch):
     with pytest.raises(DeviceError, match="needs CuPy"):
         current_device()
     monkeypatch.setenv("MINIDL_DEVICE", "grafikkarte")
-    with pytest.raises(ValueError, match="Unknown device 'grafikkarte'"):
+    with pytest.raises(ValueError, match=r"MINIDL_DEVICE=grafikkarte .*Unknown device 'grafikkarte'"):
         current_device()
+
+
+def test_an_environment_that_says_nothing_means_the_cpu(monkeypatch):
+    monkeypatch.setenv("MINIDL_DEVICE", "")
+    assert current_device() == "cpu"
 
 
 def test_public_names():
@@ -277,14 +328,97 @@ def test_together(gpu):
         together("dot", (here, there))
 
 
-def test_arrays_of_two_gpus_do_not_mix(gpu, monkeypatch):
-    one, other = to_device(np.ones(2), "gpu"), to_device(np.ones(2), "gpu")
-    monkeypatch.setattr(type(one), "device", property(lambda self: SimpleNamespace(id=int(self is other))))
-    with pytest.raises(TypeError, match="arrays on gpu:0 and gpu:1"):
-        together("add", (one, other))
-
-
 def test_no_cupy_is_imported_for_the_cpu(nothing):
     with device("cpu"):
         assert not on_gpu(np.ones(2))
         assert set_device("cpu") == current_device() == "cpu"
+
+
+def test_a_number_that_joins_arrays_on_the_gpu_stays_one_number(gpu):
+    there = to_device(np.arange(3, dtype=np.float32), "gpu")
+    (_, number) = devices.beside_each_other("add", (there, np.array(2.5)))
+    assert (number.shape, number.dtype, number.item(), home(number)) == ((), np.float64, 2.5, "gpu:0")
+    y = np.multiply(Tensor(np.array(3, np.float32)), Tensor(np.array(2.0)).data)
+    assert y.shape == ()
+
+
+def test_the_stand_in_takes_no_shape_for_that_of_the_array_as_cupy_does(gpu):
+    there = to_device(np.ones(3), "gpu")
+    for make in (
+        np.zeros_like,
+        np.ones_like,
+        np.empty_like,
+        lambda x, shape: np.full_like(x, 7, shape=shape),
+    ):
+        assert make(there, shape=()).shape == (3,)
+        assert make(there, shape=(2, 2)).shape == (2, 2)
+
+
+# --- tensors from one device to another -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("way", ["function", "method"])
+def test_a_tensor_stays_a_tensor_and_its_gradient_comes_back(gpu, way):
+    x = Tensor([1.0, 2.0], requires_grad=True)
+    y = to_device(x, "gpu") if way == "function" else x.to_device("gpu")
+    assert type(y) is Tensor
+    assert (home(y.data), y.requires_grad) == ("gpu:0", True)
+    (y * y).sum().backward()
+    assert type(x.grad) is np.ndarray
+    np.testing.assert_array_equal(x.grad, [2, 4])
+    assert to_device(y, "gpu") is y
+    assert to_device(x, "cpu") is x
+    assert type(to_device(Tensor([1.0]), "gpu")) is Tensor
+
+
+def test_a_gradient_goes_there_and_back_again(gpu):
+    x = Tensor([1.0, 2.0], requires_grad=True)
+    (to_device(to_device(x, "gpu") * 3, "cpu") * np.array([5.0, 7.0], np.float32)).sum().backward()
+    np.testing.assert_array_equal(x.grad, [15, 21])
+
+
+def test_a_variable_keeps_its_place_and_gets_its_gradient(gpu):
+    w = Variable([1.0, 2.0])
+    (to_device(w, "gpu") * 3).sum().backward()
+    assert home(w.data) == "cpu"
+    np.testing.assert_array_equal(w.grad, [3, 3])
+
+
+# --- what costs nothing where there is no GPU -------------------------------------------------------------------------
+
+
+def test_a_cupy_without_a_gpu_is_asked_nothing_any_more(install, monkeypatch):
+    install(standin.cupy_module(driver=0))
+    assert cuda.possible()
+    assert set_device("auto") == "cpu"
+    assert not cuda.possible()
+
+    def asked(*_):
+        raise AssertionError("somebody asks for arrays on a GPU")
+
+    for name in ("minidl.tensor.beside_each_other", "minidl.tensor.elsewhere", "minidl.devices.elsewhere"):
+        monkeypatch.setattr(name, asked)
+    x = Tensor([1.0, 2.0], requires_grad=True)
+    (x * x).sum().backward()
+    np.testing.assert_array_equal(x.grad, [2, 4])
+    install(standin.cupy_module())
+    assert cuda.possible(), "another CuPy may have one"
+
+
+def test_available_kernels_name_the_gpu(install):
+    set_device("cpu")
+    assert backend.available()["gpu"].startswith("off: ")
+    install(standin.cupy_module(driver=0))
+    set_device("auto")
+    assert "No NVIDIA driver" in backend.available()["gpu"]
+    install(standin.cupy_module())
+    set_device("gpu")
+    assert backend.available()["gpu"] == f"{len(backend._gpu_kernels())} kernels, CuPy 14.2.0"
+
+
+def test_kernels_of_a_gpu_need_no_numba(gpu, monkeypatch):
+    monkeypatch.setattr(backend, "_cpu_kernels", lambda: ({}, "off: no Numba"))
+    with pytest.raises(ImportError, match="cpu is off: no Numba"):
+        backend.kernels_on()
+    with device("gpu"), backend.kernels_on():
+        assert backend.kernels_enabled()

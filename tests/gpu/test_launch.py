@@ -1,5 +1,8 @@
 """What a launch refuses, and matrix products by cuBLAS."""
 
+import gc
+import threading
+import weakref
 from types import SimpleNamespace
 
 import numpy as np
@@ -12,6 +15,8 @@ from minidl_kernels.gpu import product as products
 from minidl_kernels.gpu.launch import LARGEST, each
 from minidl_kernels.gpu.product import product
 from strategies import normal
+
+from minidl import cuda, devices
 
 every = pytest.mark.parametrize
 
@@ -29,6 +34,31 @@ def test_a_launch_reads_its_arguments_as_the_kernel_does(cupy):
     before = on_host(y)
     add_bias(b, y, 4, 12)
     np.testing.assert_array_equal(on_host(y), before + on_host(b))
+
+
+def test_nothing_is_left_of_the_cupy_of_another_test(cupy):
+    assert cuda.working(0) is cupy
+    assert devices._chosen is None
+
+
+def test_a_kernel_runs_on_the_gpu_of_its_arrays(cupy):
+    if not hasattr(cupy, "is_standin") and cupy.cuda.runtime.getDeviceCount() < 2:
+        pytest.skip("there is no second GPU")
+    with cupy.cuda.Device(1):
+        y, b = on_device(matrix(3, 4)), on_device(matrix(4))
+    add_bias(b, y, 4, 12)
+    np.testing.assert_array_equal(on_host(y), matrix(3, 4) + matrix(4))
+
+
+def test_a_launch_that_fails_names_its_kernel(cupy, monkeypatch):
+    def failing(*_, **__):
+        raise RuntimeError("cudaErrorIllegalAddress")
+
+    monkeypatch.setattr(launching, "_function", lambda *_: failing)
+    with pytest.raises(RuntimeError, match="IllegalAddress") as caught:
+        add_bias(on_device(matrix(4)), on_device(matrix(3, 4)), 4, 12)
+    assert "add_bias in dense.cu" in caught.value.__notes__[0]
+    assert "CUDA_LAUNCH_BLOCKING=1" in caught.value.__notes__[0]
 
 
 def test_an_array_out_of_order_is_refused(cupy):
@@ -140,6 +170,47 @@ def test_setting_the_stream_sets_the_workspace_again(cupy):
     with cupy.cuda.Stream(non_blocking=True):
         product(a, a)
     assert library.calls == ["sgemm", "stream", "workspace", "sgemm"]
+
+
+def test_a_change_of_stream_waits_for_the_one_before(cupy, monkeypatch):
+    """Both would work in the same memory."""
+    if not hasattr(cupy, "is_standin"):
+        pytest.skip("streams do not tell")
+    a, waited = on_device(matrix(2, 2)), []
+    first, second = cupy.cuda.Stream(non_blocking=True), cupy.cuda.Stream(non_blocking=True)
+    monkeypatch.setattr(type(first), "synchronize", lambda self: waited.append(self.ptr))
+    with first:
+        product(a, a)
+        waited.clear()
+        product(a, a)
+    assert waited == []
+    with second:
+        product(a, a)
+    assert waited == [first.ptr]
+
+
+def test_the_handle_of_a_thread_ends_with_it_and_before_its_memory(cupy, monkeypatch):
+    library = products._library()
+    if not hasattr(library, "calls"):
+        pytest.skip("cuBLAS does not tell")
+    ends, memory = [], []
+
+    class Memory(cupy.cuda.Memory):
+        def __init__(self, size):
+            super().__init__(size)
+            memory.append(weakref.ref(self))
+
+    monkeypatch.setattr(cupy.cuda, "Memory", Memory)
+    monkeypatch.setattr(
+        library, "cublasDestroy_v2", lambda handle: ends.append(memory[0]() is not None), raising=False
+    )
+    a = on_device(matrix(2, 2))
+    thread = threading.Thread(target=product, args=(a, a))
+    thread.start()
+    thread.join()
+    gc.collect()
+    assert ends == [True]
+    assert memory[0]() is None
 
 
 def test_a_failure_of_cublas_is_an_error(cupy, monkeypatch):

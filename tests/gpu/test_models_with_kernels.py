@@ -8,7 +8,7 @@ import pytest
 from minidl_kernels.gpu import launch
 
 from minidl import Model, Sequential, backend, layers, optimizers
-from minidl.device import device, on_gpu
+from minidl.devices import device, on_gpu
 from minidl.utils import set_random_seed
 
 RNG = np.random.default_rng(7)

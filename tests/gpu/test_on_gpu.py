@@ -3,14 +3,14 @@
     python -m pytest -n 0 -m gpu tests/gpu
 
 also runs all tests of kernels and of the engine that otherwise run on the stand-in, with CuPy in its place.
-`benchmarks/gpu.py` runs these too, and whole data sets.
+`benchmarks/on_gpu.py` runs these too, and whole data sets.
 """
 
 import numpy as np
 import pytest
 from gpu.conftest import _real
 
-from minidl import Sequential, callbacks, config, datasets, device, layers
+from minidl import Sequential, callbacks, config, datasets, device, layers, metrics, to_device
 from minidl.utils import set_random_seed
 
 pytestmark = pytest.mark.gpu
@@ -83,6 +83,48 @@ def test_captured_steps_are_plain_steps(chain, x):
     np.testing.assert_allclose(history.history["loss"], other.history["loss"], rtol=1e-6)
     for got, wanted in zip(model.get_weights(), plain.get_weights(), strict=True):
         np.testing.assert_allclose(got, wanted, atol=1e-5 * max(1.0, np.abs(wanted).max()))
+
+
+class FromTheHost(metrics.Metric):
+    """Brings an array from the host at every batch, which CuPy records rather than refuses."""
+
+    def __init__(self):
+        super().__init__(name="from_the_host")
+        self.total = self.add_variable(name="total")
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        there = to_device(np.arange(4096.0))
+        self.total.data = to_device(self.total.data) + there.sum()
+
+    def result(self):
+        return float(self.total.data)
+
+
+@pytest.mark.parametrize("own", [True, False], ids=["told before", "found out"])
+def test_a_step_that_cannot_be_captured_is_a_plain_one(own, cp, monkeypatch):
+    if not own:  # so that it is tried
+        monkeypatch.setattr("minidl.models.not_captured._is_own_metric", lambda metric: True)
+
+    def run(**options):
+        with device("gpu"):
+            set_random_seed(5)
+            model = Sequential([layers.Input((28, 28, 1)), *cnn()])
+            model.compile("adam", "sparse_categorical_crossentropy", metrics=[FromTheHost()])
+            history = model.fit(IMAGES, np.arange(len(IMAGES)) % 10, 32, 3, verbose=0, **options)
+        return history, model
+
+    history, model = run()
+    plain, other = run(callbacks=[Watcher()])
+    assert history.captured not in ("yes", None)
+    assert "cuda" not in history.captured.lower()
+    np.testing.assert_allclose(history.history["loss"], plain.history["loss"], rtol=1e-6)
+    assert history.history["from_the_host"] == plain.history["from_the_host"]
+    for got, wanted in zip(model.get_weights(), other.get_weights(), strict=True):
+        np.testing.assert_allclose(got, wanted, atol=1e-5 * max(1.0, np.abs(wanted).max()))
+    for n in (1, 4096, 2**20):  # nothing of the recording that failed stands in the way
+        numbers = np.arange(float(n))
+        np.testing.assert_array_equal(cp.asarray(numbers).get(), numbers)
+    assert trained(cnn, IMAGES, "gpu", epochs=2)[1].captured == "yes"
 
 
 @EVERY

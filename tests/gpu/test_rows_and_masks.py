@@ -12,7 +12,7 @@ from parity import as_tuple, flat, some_gradients
 from strategies import normal
 
 from minidl import Sequential, layers
-from minidl.device import device, to_numpy
+from minidl.devices import device, to_numpy
 from minidl.random import training_step
 from minidl.tensor import Tensor
 from minidl.utils import set_random_seed

@@ -13,7 +13,7 @@ from registry.every import ENTRIES
 from registry.running import assert_close, flat, gradients_for
 
 from minidl import Model, Sequential, backend, layers, metrics, optimizers
-from minidl.device import device, home, on_gpu, to_device, to_numpy
+from minidl.devices import device, home, on_gpu, to_device, to_numpy
 from minidl.graph import whole
 from minidl.random import training_step
 from minidl.saving import load_model

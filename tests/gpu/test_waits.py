@@ -9,7 +9,7 @@ import pytest
 from gpu import standin
 
 from minidl import Sequential, backend, layers, losses, metrics
-from minidl.device import device, on_gpu, to_device, to_numpy
+from minidl.devices import device, on_gpu, to_device, to_numpy
 from minidl.tensor import Tensor
 from minidl.utils import set_random_seed
 

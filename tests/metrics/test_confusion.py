@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from sklearn import metrics as sk
 
 from minidl import metrics
-from minidl.metrics.counts import confusion_counts, top_k_only
+from minidl.metrics.counts import Constant, confusion_counts, top_k_only
 
 RNG = np.random.default_rng(4)
 Y = RNG.integers(0, 2, 60)
@@ -25,7 +25,7 @@ def test_counts_against_loops(data):
     labels = RNG.random((N, L)) > 0.5
     weights = RNG.integers(0, 4, (N, L)).astype(float) if data.draw(st.booleans()) else None
     thresholds = np.array(sorted(data.draw(st.lists(grid.filter(lambda t: t == t), min_size=1, max_size=4))))
-    counts = confusion_counts(labels, scores, thresholds, weights)
+    counts = confusion_counts(labels, scores, Constant(thresholds), weights)
     for t, threshold in enumerate(thresholds):
         for column in range(L):
             four = dict.fromkeys(("tp", "fp", "tn", "fn"), 0.0)

@@ -1,5 +1,7 @@
 """A step that is replayed gives the numbers of a step through the layers, to the last bit; what may differ is not."""
 
+from contextlib import nullcontext
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -206,9 +208,9 @@ class OwnLoss(losses.CategoricalCrossentropy):
 
 NOT = {
     "recurrent dropout": ([lambda: L.LSTM(2, recurrent_dropout=0.5)], {}),
-    "statistics": ([L.Flatten, L.BatchNormalization, lambda: L.Dense(2)], {}),
     "masks": ([L.Masking, lambda: L.LSTM(2)], {}),
-    "penalty": ([L.Flatten, lambda: L.Dense(2, kernel_regularizer="l2")], {}),
+    "a penalty of one's own": ([L.Flatten, lambda: L.Dense(2, kernel_regularizer=lambda w: np.sum(w * w))], {}),
+    "a penalty on angles": ([L.Flatten, lambda: L.Dense(2, kernel_regularizer="orthogonal_regularizer")], {}),
     "penalty on the output": ([L.Flatten, lambda: L.Dense(2, activity_regularizer="l2")], {}),
     "a layer of one's own": ([L.Flatten, lambda: Own(2)], {}),
     "a curve of one's own": ([L.Flatten, lambda: L.Dense(2, activation=lambda z: z * float(z.data.max()))], {}),
@@ -235,6 +237,67 @@ def test_what_may_differ_is_not_replayed(case, replayed):
     options = {"samples": data(loss="categorical_crossentropy"), **options}
     agree(trained(chain, **options), trained(chain, [Watcher()], **options))
     assert replayed == []
+
+
+NORMED = [
+    [L.LayerNormalization, L.Flatten, lambda: L.Dense(2)],
+    [
+        lambda: L.LayerNormalization(center=False, scale=False),
+        lambda: L.LSTM(3),
+        L.LayerNormalization,
+        lambda: L.Dense(2),
+    ],
+    [
+        lambda: L.LayerNormalization(axis=(1, 2)),
+        lambda: L.LayerNormalization(axis=1),
+        L.Flatten,
+        lambda: L.Dense(2),
+    ],
+]
+
+
+def frozen(layer):
+    layer.trainable = False
+    return layer
+
+
+STATISTICS = [
+    [L.Flatten, L.BatchNormalization, lambda: L.Dense(2)],
+    [
+        lambda: L.BatchNormalization(center=False, momentum=0.5),
+        lambda: L.Conv1D(3, 2),
+        L.BatchNormalization,
+        lambda: L.LSTM(2),
+    ],
+    [
+        lambda: L.BatchNormalization(axis=1, scale=False),
+        L.Flatten,
+        lambda: frozen(L.BatchNormalization()),
+        lambda: L.Dense(2),
+    ],
+]
+PENALISED = [
+    [
+        L.Flatten,
+        lambda: L.Dense(3, "relu", kernel_regularizer="l2", bias_regularizer="l1_l2"),
+        lambda: L.Dense(2),
+    ],
+    [lambda: L.Conv1D(3, 2, kernel_regularizer="l1"), lambda: L.GRU(2, recurrent_regularizer="l2")],
+    [
+        L.Flatten,
+        lambda: L.LayerNormalization(gamma_regularizer="l2"),
+        lambda: L.Dense(2, kernel_regularizer="l1"),
+    ],
+]
+
+
+@pytest.mark.parametrize("kernels", [True, False])
+@pytest.mark.parametrize("chain", NORMED + PENALISED + STATISTICS)
+def test_normalised_samples_and_penalties_on_weights(chain, kernels, replayed):
+    with nullcontext() if kernels else backend.kernels_off():
+        done = trained(chain)
+        assert len(replayed) == 3  # one in the first epoch, two in the second; the last batches are smaller
+        agree(done, trained(chain, [Watcher()]))
 
 
 @pytest.mark.filterwarnings("ignore:class_weight has no weight")

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from hypothesis import strategies as st
 
-from minidl.device import beside
+from minidl.devices import beside
 
 
 class Call(NamedTuple):

@@ -9,7 +9,7 @@ from strategies import seeds
 
 from minidl import losses
 from minidl.activations import sigmoid, softmax
-from minidl.device import beside
+from minidl.devices import beside
 
 CLASSES = {
     "binary_crossentropy": "BinaryCrossentropy", "categorical_crossentropy": "CategoricalCrossentropy",

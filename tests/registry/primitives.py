@@ -46,8 +46,10 @@ from registry.calls import (
 )  # fmt: skip
 from registry.entry import Entry, Example
 
+from minidl.devices import home
+from minidl.primitives.moving import ToDevice
 from minidl.special import erf
-from minidl.tensor import TRACED, Tensor
+from minidl.tensor import TRACED, Tensor, as_array
 
 
 def error_function(x: Any) -> Any:
@@ -97,6 +99,7 @@ CALLS: dict[Any, st.SearchStrategy[Call]] = {
     np.where: choices(),
     "astype": conversions(),
     np.astype: conversions(),
+    "to_device": of_one(lambda x: ToDevice.apply(x, name=home(as_array(x)))),
     np.sum: reduction(np.sum),
     np.mean: reduction(np.mean, allow_empty=False),
     np.average: averages(),
@@ -165,11 +168,11 @@ NOT_ANALYTIC = {
 ELEMENTWISE = {
     np.negative, np.absolute, np.positive, np.square, np.sqrt, np.cbrt, np.reciprocal, np.exp, np.exp2, np.expm1,
     np.log, np.log2, np.log10, np.log1p, np.sin, np.cos, np.tan, np.arcsin, np.arccos, np.arctan, np.sinh, np.cosh,
-    np.tanh, np.arcsinh, np.arccosh, np.arctanh, erf, np.clip, np.astype, "astype",
+    np.tanh, np.arcsinh, np.arccosh, np.arctanh, erf, np.clip, np.astype, "astype", "to_device",
 }  # fmt: skip  # of one array: samples along its first axis do not see each other
 ARRANGING = {
     np.reshape, np.ravel, np.transpose, np.swapaxes, np.moveaxis, np.expand_dims, np.squeeze, np.broadcast_to,
-    np.split, np.flip, "getitem", np.unstack,
+    np.split, np.flip, "getitem", np.unstack, "to_device",
 }  # fmt: skip  # the output may be a view of the input, as in NumPy
 LINEAR_IN_ALL = ARRANGING | {
     np.add, np.subtract, np.negative, np.positive, np.sum, np.mean, np.take, np.take_along_axis, np.concatenate,

@@ -10,7 +10,11 @@ memory of the GPU. And the memory of intermediate results must never be handed t
 it at each launch. So it comes from a pool that only this graph has, and that lives as long as the graph.
 
 While something is recorded nobody may wait for the GPU, nor copy from or to it, nor may CuPy call cuBLAS (`product` can)
-or draw random numbers. CuPy refuses all that with an error.
+or draw random numbers. CuPy refuses to wait, to copy to the host, and to call these libraries. A copy *from* the host is
+not always refused: `cupy.asarray` takes it by way of memory that the driver knows, and such a copy is recorded, with the
+address of a buffer that is used again; only a question about an event behind it may fail. An array without axes is filled
+by a kernel, with the number it had then, and never refused. So whoever is recorded brings such constants along
+beforehand, and `record` counts as failed whatever CUDA or CuPy raised, and whenever.
 """
 
 from collections.abc import Callable, Iterator

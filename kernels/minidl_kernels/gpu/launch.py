@@ -77,7 +77,14 @@ def launch(
     device, given = _checked(kernel, args)
     with device:
         function = _function(device.id, file, kernel, tuple(sorted(constants.items())), shared)
-        function(grid, block, given, shared_mem=shared)
+        try:
+            function(grid, block, given, shared_mem=shared)
+        except Exception as error:
+            error.add_note(
+                f"at the start of {kernel} in {file}.cu. If an earlier kernel is the cause, CUDA_LAUNCH_BLOCKING=1 in the "
+                "environment shows which."
+            )
+            raise
 
 
 def each(file: str, kernel: str, n: int, *args: Any, **constants: int) -> None:

@@ -5,11 +5,13 @@ a·b row by row is, in its eyes, bᵀ·aᵀ: the operands change places, and not
 
 During a capture nothing may be allocated. So each handle gets memory of its own to work in, which lives as long as the
 handle does: the addresses are written down in the captured graph. Setting the stream takes that memory away again,
-so the two are always set together.
+so the two are always set together. And products on two streams must not work in it at the same time, so on a change of
+stream the host waits for the one before. A handle is destroyed when its thread has ended, and its memory is freed after it.
 """
 
 import ctypes
 import threading
+import weakref
 from functools import cache
 from typing import Any
 
@@ -50,9 +52,11 @@ class _Handle:
 
     def __init__(self) -> None:
         self._handle = ctypes.c_void_p()
-        self.call("cublasCreate_v2", ctypes.byref(self._handle), handle=False)
         self._workspace = xp().cuda.Memory(WORKSPACE)  # not from a pool: no capture gives it to anyone else
-        self._stream: int | None = None
+        self.call("cublasCreate_v2", ctypes.byref(self._handle), handle=False)
+        end = weakref.finalize(self, _destroy, _library(), self._handle, self._workspace)
+        end.atexit = False  # CUDA ends with the process
+        self._stream: Any = None
         self._mode: int | None = None
 
     def call(self, name: str, *args: Any, handle: bool = True) -> None:
@@ -63,15 +67,22 @@ class _Handle:
 
     def prepare(self) -> None:
         """Go by the current stream and the precision that was chosen."""
-        stream, mode = xp().cuda.get_current_stream().ptr, MODES[_precision]
-        if stream != self._stream:
-            self.call("cublasSetStream_v2", ctypes.c_void_p(stream))
+        stream, mode = xp().cuda.get_current_stream(), MODES[_precision]
+        if self._stream is None or stream.ptr != self._stream.ptr:
+            if self._stream is not None:
+                self._stream.synchronize()
+            self.call("cublasSetStream_v2", ctypes.c_void_p(stream.ptr))
             workspace = ctypes.c_void_p(self._workspace.ptr), ctypes.c_size_t(WORKSPACE)
             self.call("cublasSetWorkspace_v2", *workspace)
-            self._stream = stream
+            self._stream = stream  # held, so that no other stream gets its address
         if mode != self._mode:
             self.call("cublasSetMathMode", mode)
             self._mode = mode
+
+
+def _destroy(library: Any, handle: Any, workspace: Any) -> None:
+    """The end of a handle. What it works in is passed along so as to be there until then."""
+    library.cublasDestroy_v2(handle)
 
 
 class _Handles(threading.local):

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from minidl.backend import Array
-from minidl.device import beside
+from minidl.devices import beside
 from minidl.layers.base import Layer
 from minidl.layers.checks import InputSpec, channels_last, choice, size_tuple
 from minidl.layers.convolutional.windows import IMAGE_AXES

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from minidl.backend import Array
-from minidl.device import on_gpu
+from minidl.devices import on_gpu
 from minidl.layers.arguments import keep_weight_arguments
 from minidl.layers.base import Layer
 from minidl.layers.checks import InputSpec, flag

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from minidl.device import beside
+from minidl.devices import beside
 from minidl.layers.base import Layer
 from minidl.messages import say
 from minidl.symbolic import Shape

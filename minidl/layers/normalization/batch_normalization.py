@@ -23,11 +23,11 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from minidl.backend import Array
-from minidl.device import on_gpu
+from minidl.devices import on_gpu
 from minidl.layers.arguments import keep_weight_arguments
 from minidl.layers.base import Layer
 from minidl.layers.checks import InputSpec, flag
-from minidl.layers.context import latest, update
+from minidl.layers.context import average
 from minidl.layers.masks import widened
 from minidl.messages import say
 from minidl.symbolic import Shape
@@ -147,6 +147,7 @@ class BatchNormalization(Layer):
     """
 
     supports_masking = True
+    repeats = True
 
     def __init__(
         self,
@@ -212,7 +213,7 @@ class BatchNormalization(Layer):
             )
         if len(inputs) and (mask is None or mask.any()):
             for moving, batch in ((self.moving_mean, mean), (self.moving_variance, variance)):
-                update(moving, latest(moving) * self.momentum + batch.data * (1 - self.momentum))
+                average(moving, batch, self.momentum)
         return y
 
     def _by_running_averages(self, inputs: Tensor) -> Tensor:

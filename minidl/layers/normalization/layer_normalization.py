@@ -105,6 +105,7 @@ class LayerNormalization(Layer):
     """
 
     supports_masking = True
+    repeats = True
 
     def __init__(
         self,

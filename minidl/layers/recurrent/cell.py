@@ -15,7 +15,7 @@ import numpy as np
 
 from minidl import activations
 from minidl.backend import Array
-from minidl.device import beside
+from minidl.devices import beside
 from minidl.layers.arguments import keep_weight_arguments
 from minidl.layers.base import Layer
 from minidl.layers.checks import InputSpec, flag, last_size

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from minidl.backend import Array
-from minidl.device import beside, is_array, on_gpu
+from minidl.devices import beside, is_array, on_gpu
 from minidl.layers.base import Layer
 from minidl.layers.checks import InputSpec, flag, last_size
 from minidl.layers.context import latest, update

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from minidl.backend import Array
-from minidl.device import beside
+from minidl.devices import beside
 from minidl.layers.arguments import sizes_or_none
 from minidl.layers.base import Layer
 from minidl.layers.checks import InputSpec

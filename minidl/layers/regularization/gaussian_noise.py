@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from minidl.device import beside
+from minidl.devices import beside
 from minidl.layers.base import Layer
 from minidl.layers.checks import InputSpec
 from minidl.random import SeedGenerator

@@ -17,17 +17,17 @@ that become tensors. Everything behind follows its data; a model stays where its
 'cpu'
 """
 
-import functools
 import os
 import re
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
 from typing import Any
 
 import numpy as np
 
+from minidl.cuda import DeviceError, possible, working
 from minidl.messages import say
 
 __all__ = [
@@ -36,6 +36,8 @@ __all__ = [
     "beside_each_other",
     "current_device",
     "device",
+    "elsewhere",
+    "entered",
     "home",
     "is_array",
     "kept",
@@ -46,16 +48,7 @@ __all__ = [
     "together",
 ]  # fmt: skip
 
-_INSTALL = 'pip install "cupy-cuda13x[ctk]" (or cupy-cuda12x[ctk] for a driver older than 580)'
-
-
-class DeviceError(RuntimeError):
-    """The device that was asked for cannot be used here; the message says why, and what to do."""
-
-
-_chosen: str | None = (
-    None  # a plain global: a ContextVar would be forgotten in other threads and notebook cells
-)
+_chosen: str | None = None  # a ContextVar would be forgotten in other threads and notebook cells
 _scoped: ContextVar[str | None] = ContextVar("minidl_device", default=None)
 
 
@@ -64,6 +57,8 @@ _scoped: ContextVar[str | None] = ContextVar("minidl_device", default=None)
 
 def set_device(name: str) -> str:
     """Let new arrays go to `name`, in all threads, until it is called again; returns the device that is meant.
+
+    What is computed from arrays is computed where they are, in any thread.
 
     Args:
         name: "cpu", "gpu" (the first one), "gpu:1" and so on, or "auto": a GPU if one works, else the CPU.
@@ -77,7 +72,8 @@ def set_device(name: str) -> str:
     """
     global _chosen
     chosen = _resolved(name)
-    _use(chosen)
+    if chosen != "cpu":
+        _gpu(chosen).use()
     _chosen = chosen
     return chosen
 
@@ -92,13 +88,22 @@ def current_device() -> str:
     ...     current_device() == name
     True
     """
-    global _chosen
     scoped = _scoped.get()
     if scoped is not None:
         return scoped
-    if _chosen is None:
-        _chosen = _resolved(os.environ.get("MINIDL_DEVICE", "cpu"))
-    return _chosen
+    return _from_environment() if _chosen is None else _chosen
+
+
+def _from_environment() -> str:
+    """What MINIDL_DEVICE names; nothing and "" leave it at the CPU."""
+    name = os.environ.get("MINIDL_DEVICE") or "cpu"
+    try:
+        return set_device(name)
+    except (ValueError, DeviceError) as error:
+        kind = ValueError if isinstance(error, ValueError) else DeviceError
+        raise kind(
+            say(f"The environment variable MINIDL_DEVICE={name:.60} cannot be followed: {error}")
+        ) from error
 
 
 @contextmanager
@@ -115,7 +120,7 @@ def device(name: str) -> Iterator[str]:
         if chosen == "cpu":
             yield chosen
         else:
-            with _cupy(_number(chosen)).cuda.Device(_number(chosen)):
+            with _gpu(chosen):
                 yield chosen
     finally:
         _scoped.reset(token)
@@ -133,77 +138,28 @@ def _resolved(name: Any) -> str:
     found = re.fullmatch(r"gpu(?::(\d{1,3}))?", name) if isinstance(name, str) else None
     if found is None:
         raise ValueError(
-            say(f"Unknown device {name!r:.60}: use 'cpu', 'gpu', 'gpu:0', 'gpu:1', ... or 'auto'.")
+            say(
+                f"Unknown device {name!r:.60}: use 'cpu', 'gpu', 'gpu:0', 'gpu:1', ... or 'auto'.{_meant(name)}"
+            )
         )
     index = int(found[1] or 0)
-    _cupy(index)
+    working(index)
     return f"gpu:{index}"
 
 
-def _number(name: str) -> int:
-    return int(name.partition(":")[2])
+def _meant(name: Any) -> str:
+    """The question after a name that is nearly one: "GPU", "cuda", "gpu0", "cuda:1"."""
+    near = re.fullmatch(r"(?:(cpu)|gpu|cuda)[:_ -]?(\d{0,3})", str(name).strip(), re.IGNORECASE)
+    if near is None:
+        return ""
+    close = "cpu" if near[1] else f"gpu:{near[2]}" if near[2] not in ("", "0") else "gpu"
+    return " " + say(f"Did you mean {close!r}?")
 
 
-def _use(name: str) -> None:
-    """Let CUDA's calls of this thread go to that GPU."""
-    if name != "cpu":
-        _cupy(_number(name)).cuda.Device(_number(name)).use()
-
-
-@functools.cache  # a failure is no result, so it is looked for anew the next time
-def _cupy(index: int) -> Any:
-    """CuPy, once it has been seen to compute on that GPU.
-
-    Importing it proves nothing, nor does making a kernel: both succeed without a driver. So a product is computed, which
-    compiles, launches, and loads the libraries.
-    """
-    cupy = _imported_cupy()
-    runtime = cupy.cuda.runtime
-    driver, needed = runtime.driverGetVersion(), runtime.runtimeGetVersion()
-    if not driver:
-        raise DeviceError(
-            say("No NVIDIA driver was found on this machine, so there is no GPU to use. Use device 'cpu'.")
-        )
-    if driver // 1000 < needed // 1000:
-        supported = f"{driver // 1000}.{driver % 1000 // 10}"
-        raise DeviceError(
-            say(
-                f"The NVIDIA driver here supports CUDA {supported}, CuPy {cupy.__version__} needs CUDA {needed // 1000}: "
-                f"update the driver or install cupy-cuda{driver // 1000}x[ctk]."
-            )
-        )
-    try:
-        count = runtime.getDeviceCount()
-    except Exception as error:  # CUDARuntimeError, a class of CuPy's
-        visible = os.environ.get("CUDA_VISIBLE_DEVICES")
-        raise DeviceError(
-            say(f"The NVIDIA driver shows no GPU ({error!s:.100}). CUDA_VISIBLE_DEVICES is {visible!r:.40}.")
-        ) from error
-    if index >= count:
-        raise DeviceError(
-            say(f"Device 'gpu:{index}' does not exist: this machine shows {count} GPU(s), counted from 0.")
-        )
-    try:
-        with cupy.cuda.Device(index):
-            ones = cupy.ones(2, np.float32)
-            float((ones @ ones).get())
-    except Exception as error:
-        raise DeviceError(
-            say(
-                f"CuPy cannot compute on gpu:{index} ({error!s:.120}). If a CUDA library is missing: {_INSTALL}."
-            )
-        ) from error
-    return cupy
-
-
-def _imported_cupy() -> Any:
-    try:
-        import cupy
-    except Exception as error:
-        if isinstance(error, ModuleNotFoundError) and error.name == "cupy":
-            raise DeviceError(say(f"Device 'gpu' needs CuPy, which is not installed: {_INSTALL}.")) from error
-        raise DeviceError(say(f"CuPy is installed but cannot be imported ({error!s:.200}).")) from error
-    return cupy
+def _gpu(name: str) -> Any:
+    """CuPy's object for that GPU: `with` it, the calls of this thread go there."""
+    index = int(name.partition(":")[2])
+    return working(index).cuda.Device(index)
 
 
 # --- where an array is --------------------------------------------------------------------------------------------
@@ -225,7 +181,7 @@ def is_array(x: Any) -> bool:
     >>> is_array(np.zeros(2)), is_array([0.0, 0.0])
     (True, False)
     """
-    return isinstance(x, np.ndarray) or ("cupy" in sys.modules and on_gpu(x))
+    return isinstance(x, np.ndarray) or (possible() and on_gpu(x))
 
 
 def home(x: Any) -> str:
@@ -284,32 +240,69 @@ def beside_each_other(op: str, arrays: tuple[Any, ...], on_host: Sequence[int] =
     if not together(op, others):
         return arrays
     there = next(x for x in others if on_gpu(x))
-    return tuple([
-        np.full_like(there, x[()], x.dtype, shape=()) if isinstance(x, np.ndarray) and not x.ndim else x for x in arrays
-    ])  # fmt: skip
+    return tuple([_number_like(x, there) if isinstance(x, np.ndarray) and not x.ndim else x for x in arrays])
+
+
+def _number_like(x: Any, there: Any) -> Any:
+    """The number in `x` where `there` is: by a kernel that has it as its argument, so without a copy over the bus."""
+    made = np.empty((), x.dtype, like=there)  # CuPy takes shape=() in full_like for none
+    made.fill(x[()])
+    return made
+
+
+def elsewhere(arrays: Iterable[Any]) -> Any:
+    """The GPU of these arrays, to be entered by `with`; None if this thread is there, or they are on the CPU.
+
+    CuPy computes on the current GPU of the thread, which is the first one if nobody has said anything, and not on that of
+    the arrays.
+
+    >>> elsewhere([np.zeros(2)])
+    """
+    for x in arrays:
+        if on_gpu(x):
+            there = x.device
+            return None if there == sys.modules["cupy"].cuda.Device() else there
+    return None
+
+
+def entered(*arrays: Any) -> AbstractContextManager[Any]:
+    """Within the block, CuPy computes on the GPU of these arrays. For those of NumPy nothing happens.
+
+    >>> with entered(np.zeros(2)):
+    ...     pass
+    """
+    there = elsewhere(arrays) if possible() else None
+    return _STAY if there is None else there
+
+
+_STAY = nullcontext()
 
 
 # --- from one to another ------------------------------------------------------------------------------------------
 
 
 def to_device(x: Any, name: str | None = None) -> Any:
-    """`x` as an array on `name`, or on `current_device()`; itself where it is there already.
+    """`x` on `name`, or on `current_device()`; itself where it is there already.
+
+    A Tensor becomes a Tensor, and its gradient finds the way back. So a Variable stays where it is. To have a model on
+    another device, build it there, `with device("gpu"): ...`, and hand its weights over: `new.set_weights(old.get_weights())`.
 
     Args:
-        x: array of NumPy or CuPy, list or number.
+        x: array of NumPy or CuPy, list, number or Tensor.
         name: as in `set_device`.
 
     >>> to_device([1.0, 2.0], "cpu")
     array([1., 2.])
     """
     wanted = current_device() if name is None else _resolved(name)
+    if hasattr(x, "requires_grad"):  # a Tensor, which this module is too low to know
+        return x.to_device(wanted)
     if wanted == "cpu":
         return to_numpy(x)
     if home(x) == wanted:
         return x
-    cupy = _cupy(_number(wanted))
-    with cupy.cuda.Device(_number(wanted)):
-        return cupy.asarray(x)
+    with _gpu(wanted):
+        return sys.modules["cupy"].asarray(x)
 
 
 def to_numpy(x: Any) -> Any:
@@ -318,7 +311,18 @@ def to_numpy(x: Any) -> Any:
     >>> to_numpy([1, 2])
     array([1, 2])
     """
-    return x.get() if on_gpu(x) else np.asarray(x)
+    if not on_gpu(x):
+        return np.asarray(x)
+    try:
+        return x.get()
+    except Exception as error:
+        error.add_note(
+            say(
+                "The GPU works behind the program's back: what failed may be any kernel that was started before. "
+                "With CUDA_LAUNCH_BLOCKING=1 in the environment the error comes where its cause is."
+            )
+        )
+        raise
 
 
 def beside(x: Any, neighbour: Any) -> Any:
@@ -327,6 +331,4 @@ def beside(x: Any, neighbour: Any) -> Any:
     >>> beside(np.zeros(2), np.ones(2))
     array([0., 0.])
     """
-    return (
-        to_device(x, home(neighbour)) if "cupy" in sys.modules and on_gpu(neighbour) and not on_gpu(x) else x
-    )
+    return to_device(x, home(neighbour)) if possible() and on_gpu(neighbour) and not on_gpu(x) else x
