@@ -20,13 +20,12 @@ total loses digits.
 4.0
 """
 
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from minidl import config
+from minidl import config, cuda
 from minidl.backend import Array
 from minidl.devices import beside
 from minidl.messages import say
@@ -158,7 +157,7 @@ def add_up(states: Sequence[Variable], amounts: Sequence[Any]) -> None:
     >>> float(total)
     3.0
     """
-    if "cupy" in sys.modules:
+    if cuda.possible():
         amounts = brought_together(states, amounts)
     for state, amount in zip(states, amounts, strict=True):
         state.data += amount
