@@ -8,7 +8,6 @@ from gpu import emulated, nvrtc
 from minidl_kernels import gpu
 from minidl_kernels.gpu.launch import options, source
 
-pytestmark = pytest.mark.skipif(nvrtc.library() is None, reason="nvidia-cuda-nvrtc is not installed")
 BUILDS = nvrtc.builds()
 FILES = sorted(path.stem for path in Path(gpu.__file__).parent.glob("*.cu"))
 REGISTERS = 65536  # of a multiprocessor: a block of 1,024 threads has 64 for each

@@ -55,6 +55,7 @@ CALLBACKS = {
     "wrong schedule": lambda: [callbacks.LearningRateScheduler(lambda epoch: None)],
     "nan": lambda: [callbacks.TerminateOnNaN()],
 }
+ENOUGH = 200  # models; of fewer than that, less than a quarter are trained and checked now and then: 37 % of all are
 outcomes = collections.Counter()
 
 
@@ -178,7 +179,9 @@ def trained(drawn):
 
 
 @pytest.mark.filterwarnings("ignore")
-@settings(max_examples=4 * settings.default.max_examples, suppress_health_check=list(HealthCheck))
+@settings(
+    max_examples=max(ENOUGH, 4 * settings.default.max_examples), suppress_health_check=list(HealthCheck)
+)
 @given(drawn=drawn_models())
 def test_refused_with_a_sentence_or_trained_on_right_gradients(drawn):
     error, model, (x, y) = trained(drawn)
@@ -200,10 +203,7 @@ def test_refused_with_a_sentence_or_trained_on_right_gradients(drawn):
 
 
 def test_both_outcomes_are_common():
-    """Runs after the test above, in the same process or with nothing to count.
-
-    Of 4,000 models 63 % were refused and 37 % checked. Of 120, a quarter checked would now and then be too much to ask.
-    """
+    """Runs after the test above, in the same process or with nothing to count."""
     if total := outcomes["refused"] + outcomes["trained"]:
         assert outcomes["refused"] > total / 10
-        assert outcomes["checked"] > total / 8
+        assert outcomes["checked"] > total / 4

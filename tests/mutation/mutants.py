@@ -26,7 +26,7 @@ DRAWN_FROM = [
     "minidl/optimizers", "minidl/regularizers.py", "minidl/layers/recurrent", "minidl/layers/convolutional",
     "minidl/layers/pooling", "minidl/layers/normalization", "minidl/layers/regularization",
     "minidl/layers/core/dense.py", "minidl/layers/core/embedding.py", "minidl/layers/core/prelu.py",
-    "minidl/layers/merge", "kernels/minidl_kernels/cpu",
+    "minidl/layers/merge", "kernels/minidl_kernels/cpu", "kernels/minidl_kernels/series.py",
 ]  # fmt: skip
 # Files that compute nothing: which functions there are, the compiler's cache, the pool of threads.
 _NOT_DRAWN = {"__init__.py", "cache.py", "pool.py", "memory.py"}

@@ -35,7 +35,7 @@ RESPONSIBLE: list[tuple[str, list[str]]] = [
     _kernels("(batch|layer)_normalization", "normalization"),
     _kernels("convolution.*", "conv or lies or options"),
     _kernels("pooling", "pool or lies or options"),
-    _kernels("series", "1d or lies or options"),
+    (r"kernels/minidl_kernels/series\.py", [_PLAIN, f"{_KERNELS} -k 1d or lies or options", _SUMS]),
     _kernels("crossentropy", "entropy or labels or infinity"),
     _kernels("dense", "dense"),
     _kernels("embedding", "embedding"),

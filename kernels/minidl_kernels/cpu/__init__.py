@@ -16,11 +16,11 @@ from minidl_kernels.cpu import (
     pool,
     pooling,
     recurrent,
-    series,
 )  # fmt: skip
 from minidl_kernels.cpu.cache import Waiting
 from minidl_kernels.cpu.chain import chained
 from minidl_kernels.cpu.noting import noted_in
+from minidl_kernels.series import of_series
 
 __all__ = ["COMPILED", "KERNELS", "Waiting", "chained", "compiler", "noted_in"]
 
@@ -39,7 +39,7 @@ KERNELS: dict[str, Kernel] = {
     **layer_normalization.KERNELS,
     **pooling.KERNELS,
     **recurrent.KERNELS,
-    **series.KERNELS,
+    **of_series({**convolution.KERNELS, **pooling.KERNELS}),
 }
 
 

@@ -32,9 +32,9 @@ from minidl_kernels.gpu import (
     layer_normalization,
     pooling,
     recurrent,
-    series,
     softmax,
 )
+from minidl_kernels.series import of_series
 
 __all__ = ["BUILDS", "KERNELS"]
 
@@ -51,7 +51,7 @@ KERNELS: dict[str, Kernel] = {
     **layer_normalization.KERNELS,
     **pooling.KERNELS,
     **recurrent.KERNELS,
-    **series.KERNELS,
+    **of_series({**convolution.KERNELS, **pooling.KERNELS}),
     **softmax.KERNELS,
 }
 
