@@ -8,11 +8,13 @@ from gpu import emulated, nvrtc
 from minidl_kernels import gpu
 from minidl_kernels.gpu.launch import options, source
 
+needs_nvrtc = pytest.mark.skipif(nvrtc.library() is None, reason="nvidia-cuda-nvrtc is not installed")
 BUILDS = nvrtc.builds()
 FILES = sorted(path.stem for path in Path(gpu.__file__).parent.glob("*.cu"))
 REGISTERS = 65536  # of a multiprocessor: a block of 1,024 threads has 64 for each
 
 
+@needs_nvrtc
 @pytest.mark.parametrize("architecture", nvrtc.ARCHITECTURES)
 @pytest.mark.parametrize(("file", "constants"), BUILDS, ids=[f"{f}{dict(c) or ''}" for f, c in BUILDS])
 def test_it_compiles_and_spills_nothing(file, constants, architecture):
@@ -43,17 +45,20 @@ def test_every_set_of_constants_belongs_to_a_source():
 HEAD = 'extern "C" __global__ void f(float* x, int n) '
 
 
+@needs_nvrtc
 @pytest.mark.parametrize("body", ["{ x[0] = y; }", "{ x[0] = INFINITY; }", '{ printf("%d" n); }'])
 def test_what_nvrtc_does_not_know_is_found(body):
     with pytest.raises(nvrtc.CompileError, match=r"kernel.cu\(1\): error"):
         nvrtc.compiled(HEAD + body, "sm_80", ("-std=c++17",))
 
 
+@needs_nvrtc
 def test_denormals_are_flushed_as_by_cupy():
     text = "#if !__CUDA_FTZ\n#error denormals are kept\n#endif\n" + HEAD + "{ x[0] = n; }"
     nvrtc.compiled(text, "sm_80", ("-std=c++17",))
 
 
+@needs_nvrtc
 def test_spills_are_found():
     held = " ".join(f"float a{i} = x[n * {i}];" for i in range(200))
     used = " ".join(f"x[n * {i}] = a{i};" for i in range(200))
