@@ -15,6 +15,7 @@ from minidl_kernels.cpu.atomic import take
 from minidl_kernels.cpu.cache import compiled
 from minidl_kernels.cpu.memory import empty
 from minidl_kernels.cpu.pool import run, shares
+from minidl_kernels.shapes import normalization_fits
 
 __all__ = ["KERNELS"]
 
@@ -133,9 +134,7 @@ def _supports(x: Any, gamma: Any, beta: Any, *, axis: int, epsilon: float, mask:
     return (
         mask is None
         and floats(x, *[w for w in (gamma, beta) if w is not None])
-        and x.ndim > 0
-        and axis in (-1, x.ndim - 1)
-        and all(w is None or w.shape == x.shape[-1:] for w in (gamma, beta))
+        and normalization_fits(x, gamma, beta, axis)
     )
 
 

@@ -24,6 +24,7 @@ from minidl_kernels.cpu.memory import empty, scratch
 from minidl_kernels.cpu.panels import Blocks, pack
 from minidl_kernels.cpu.pool import run, shares
 from minidl_kernels.cpu.tile import ROWS, columns
+from minidl_kernels.shapes import convolution_fits
 
 __all__ = ["KERNELS"]
 
@@ -47,19 +48,9 @@ def _supports(
     x: Any, w: Any, b: Any, *, strides: Size, padding: Padding, dilation: Size, groups: int
 ) -> bool:
     """Two floats of one type, shapes that belong together, a window that fits."""
-    if not (floats(x, w) if b is None else floats(x, w, b)) or x.ndim != 4 or w.ndim != 4:
+    if not (floats(x, w) if b is None else floats(x, w, b)):
         return False
-    (_, h, wide, c), (kh, kw, cg, f) = x.shape, w.shape
-    (top, bottom), (left, right) = padding
-    return (
-        min(*strides, *dilation, groups) >= 1
-        and min(top, bottom, left, right) >= 0
-        and c == cg * groups
-        and f % groups == 0
-        and (b is None or b.shape == (f,))
-        and h + top + bottom > (kh - 1) * dilation[0]
-        and wide + left + right > (kw - 1) * dilation[1]
-    )
+    return convolution_fits(x, w, b, strides, padding, dilation, groups)
 
 
 def _up(n: int, step: int) -> int:

@@ -8,18 +8,13 @@ from minidl_kernels.contract import Kernel
 from minidl_kernels.cpu.arrays import floats, gradient_of, ready
 from minidl_kernels.cpu.noting import do
 from minidl_kernels.cpu.product import product
+from minidl_kernels.shapes import dense_fits
 
 __all__ = ["KERNELS"]
 
 
 def _supports(x: Any, w: Any, b: Any) -> bool:
-    return (
-        (floats(x, w) if b is None else floats(x, w, b))
-        and w.ndim == 2
-        and x.ndim >= 1
-        and x.shape[-1] == w.shape[0]
-        and (b is None or b.shape == w.shape[1:])
-    )
+    return (floats(x, w) if b is None else floats(x, w, b)) and dense_fits(x, w, b)
 
 
 def dense_forward(x: Any, w: Any, b: Any) -> tuple[Any, Any]:

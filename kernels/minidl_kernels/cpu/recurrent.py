@@ -19,6 +19,7 @@ from minidl_kernels.cpu.noting import do
 from minidl_kernels.cpu.pool import run
 from minidl_kernels.cpu.sequence import Sizes, pack, pack_transposed, tables
 from minidl_kernels.cpu.tile import columns
+from minidl_kernels.shapes import Recurrent, recurrent_supports
 
 __all__ = ["KERNELS"]
 
@@ -46,26 +47,13 @@ def _up(n: int, step: int) -> int:
     return -(-n // step) * step
 
 
-def _fits(
-    gates: int, x: Any, states: tuple[Any, ...], w: Any, u: Any, b: Any, biases: tuple[int, ...],
-    curves: tuple[str, ...], mask: Any, factors: Any,
-) -> bool:  # fmt: skip
+def _fits(given: Recurrent) -> bool:
     """Floats of one type, shapes that belong together, curves that have a loop."""
-    if not (floats(x, *states, w, u) if b is None else floats(x, *states, w, u, b)):
-        return False
-    if factors is not None or x.ndim != 3 or w.ndim != 2 or u.ndim != 2:
-        return False
-    n, t, i = x.shape
-    units = u.shape[0]
     return (
-        w.shape == (i, gates * units)
-        and u.shape == (units, gates * units)
-        and all(state.shape == (n, units) for state in states)
-        and (b is None or b.shape == (*biases, gates * units))
-        and all(curve in CURVES for curve in curves)
-        and (
-            mask is None or (isinstance(mask, np.ndarray) and mask.dtype == np.bool_ and mask.shape == (n, t))
-        )
+        given.factors is None
+        and floats(*given.arrays)
+        and given.fits(np.ndarray)
+        and all(curve in CURVES for curve in given.curves)
     )
 
 
@@ -240,40 +228,19 @@ def gru_backward(dy: Any, cache: _Cache, needs: tuple[bool, ...] = (True,) * 5) 
     return dx, dh0, _weights(d, slice(i), of_input), _weights(d, slice(i + 1, None), of_state), db
 
 
-def _simple_rnn_supports(
-    x: Any, h0: Any, w: Any, u: Any, b: Any, *, activation: str, sequences: bool, mask: Any = None,
-    recurrent_factors: Any = None,
-) -> bool:  # fmt: skip
-    return _fits(1, x, (h0,), w, u, b, (), (activation,), mask, recurrent_factors)
-
-
-def _lstm_supports(
-    x: Any, h0: Any, c0: Any, w: Any, u: Any, b: Any, *, activation: str, recurrent_activation: str, sequences: bool,
-    mask: Any = None, recurrent_factors: Any = None,
-) -> bool:  # fmt: skip
-    curves = activation, recurrent_activation
-    return _fits(4, x, (h0, c0), w, u, b, (), curves, mask, recurrent_factors)
-
-
-def _gru_supports(
-    x: Any, h0: Any, w: Any, u: Any, b: Any, *, activation: str, recurrent_activation: str, reset_after: bool,
-    sequences: bool, mask: Any = None, recurrent_factors: Any = None,
-) -> bool:  # fmt: skip
-    curves = activation, recurrent_activation
-    return reset_after and _fits(3, x, (h0,), w, u, b, (2,), curves, mask, recurrent_factors)
-
+_SUPPORTS = recurrent_supports(_fits)
 
 KERNELS = {
     "gru": Kernel(
-        partial(_gru_forward, True), gru_backward, _gru_supports, partial(_gru_forward, False), True
+        partial(_gru_forward, True), gru_backward, _SUPPORTS["gru"], partial(_gru_forward, False), True
     ),
     "lstm": Kernel(
-        partial(_lstm_forward, True), lstm_backward, _lstm_supports, partial(_lstm_forward, False), True
+        partial(_lstm_forward, True), lstm_backward, _SUPPORTS["lstm"], partial(_lstm_forward, False), True
     ),
     "simple_rnn": Kernel(
         partial(_simple_rnn_forward, True),
         simple_rnn_backward,
-        _simple_rnn_supports,
+        _SUPPORTS["simple_rnn"],
         partial(_simple_rnn_forward, False),
         True,
     ),

@@ -10,6 +10,7 @@ import numpy as np
 from minidl_kernels.contract import Kernel
 from minidl_kernels.gpu.arrays import floats, gradient_of, ready
 from minidl_kernels.gpu.launch import each, launch, xp
+from minidl_kernels.shapes import normalization_fits
 
 __all__ = ["KERNELS"]
 
@@ -87,10 +88,8 @@ def _supports(x: Any, gamma: Any, beta: Any, *, axis: int, epsilon: float, mask:
     return (
         mask is None
         and floats(x, *[w for w in (gamma, beta) if w is not None])
-        and x.ndim > 0
-        and axis in (-1, x.ndim - 1)
+        and normalization_fits(x, gamma, beta, axis)
         and x.shape[-1] <= 32 * 65535
-        and all(w is None or w.shape == x.shape[-1:] for w in (gamma, beta))
     )
 
 

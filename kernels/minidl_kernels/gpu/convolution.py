@@ -15,6 +15,7 @@ from minidl_kernels.gpu.arrays import floats, gradient_of, ready
 from minidl_kernels.gpu.launch import LARGEST, launch, xp
 from minidl_kernels.gpu.product import precision
 from minidl_kernels.gpu.sums import column_sums
+from minidl_kernels.shapes import convolution_fits
 
 __all__ = ["BUILDS", "KERNELS"]
 
@@ -68,19 +69,14 @@ def _supports(
     x: Any, w: Any, b: Any, *, strides: Size, padding: Padding, dilation: Size, groups: int
 ) -> bool:
     """Shapes that belong together, a window that fits, no more than a grid can count."""
-    if not (floats(x, w) if b is None else floats(x, w, b)) or x.ndim != 4 or w.ndim != 4:
+    if not (floats(x, w) if b is None else floats(x, w, b)):
         return False
-    (n, h, wide, c), (kh, kw, cg, f) = x.shape, w.shape
+    if not convolution_fits(x, w, b, strides, padding, dilation, groups):
+        return False
+    (n, h, wide, c), f = x.shape, w.shape[3]
     (top, bottom), (left, right) = padding
     return (
-        min(*strides, *dilation, groups) >= 1
-        and min(top, bottom, left, right) >= 0
-        and c == cg * groups
-        and f % groups == 0
-        and (b is None or b.shape == (f,))
-        and h + top + bottom > (kh - 1) * dilation[0]
-        and wide + left + right > (kw - 1) * dilation[1]
-        and groups <= MOST_BLOCKS
+        groups <= MOST_BLOCKS
         and max(c, f) <= TILE * MOST_BLOCKS
         and n * (h + top + bottom) * (wide + left + right) * max(c, f) <= LARGEST
     )

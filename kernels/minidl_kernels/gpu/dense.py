@@ -7,19 +7,14 @@ from minidl_kernels.gpu.arrays import floats, gradient_of, ready
 from minidl_kernels.gpu.launch import LARGEST, each
 from minidl_kernels.gpu.product import product
 from minidl_kernels.gpu.sums import column_sums
+from minidl_kernels.shapes import dense_fits
 
 __all__ = ["KERNELS"]
 
 
 def _supports(x: Any, w: Any, b: Any) -> bool:
-    return (
-        (floats(x, w) if b is None else floats(x, w, b))
-        and w.ndim == 2
-        and x.ndim >= 1
-        and x.shape[-1] == w.shape[0]
-        and (b is None or b.shape == w.shape[1:])
-        and x.size // len(w) * w.shape[1] <= LARGEST
-    )
+    known = (floats(x, w) if b is None else floats(x, w, b)) and dense_fits(x, w, b)
+    return known and x.size // len(w) * w.shape[1] <= LARGEST
 
 
 def dense_forward(x: Any, w: Any, b: Any) -> tuple[Any, Any]:

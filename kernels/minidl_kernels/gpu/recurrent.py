@@ -19,6 +19,7 @@ from minidl_kernels.gpu.arrays import floats, gradient_of, ready
 from minidl_kernels.gpu.launch import LARGEST, launch, most_shared, xp
 from minidl_kernels.gpu.product import product
 from minidl_kernels.gpu.sums import column_sums
+from minidl_kernels.shapes import Recurrent, recurrent_supports
 
 __all__ = ["BUILDS", "KERNELS"]
 
@@ -54,28 +55,14 @@ class _Cache(NamedTuple):
     cells: Any
 
 
-def _fits(
-    gates: int, x: Any, states: tuple[Any, ...], w: Any, u: Any, b: Any, biases: tuple[int, ...],
-    curves: tuple[str, ...], mask: Any, factors: Any,
-) -> bool:  # fmt: skip
+def _fits(given: Recurrent) -> bool:
     """Shapes that belong together and curves that the kernel has."""
-    if not (floats(x, *states, w, u) if b is None else floats(x, *states, w, u, b)):
-        return False
-    if factors is not None or x.ndim != 3 or w.ndim != 2 or u.ndim != 2:
-        return False
-    n, t, i = x.shape
-    units = u.shape[0]
     return (
-        n * t * 4 * units <= LARGEST
-        and w.shape == (i, gates * units)
-        and u.shape == (units, gates * units)
-        and all(state.shape == (n, units) for state in states)
-        and (b is None or b.shape == (*biases, gates * units))
-        and all(curve in CURVES for curve in curves)
-        and (
-            mask is None
-            or (isinstance(mask, xp().ndarray) and mask.dtype == np.bool_ and mask.shape == (n, t))
-        )
+        given.factors is None
+        and floats(*given.arrays)
+        and given.fits(xp().ndarray)
+        and all(curve in CURVES for curve in given.curves)
+        and given.x.shape[0] * given.x.shape[1] * 4 * len(given.u) <= LARGEST
     )
 
 
@@ -246,27 +233,7 @@ def gru_backward(dy: Any, cache: _Cache, needs: tuple[bool, ...] = (True,) * 5) 
     return dx, dh0, dw, du, xp().concatenate([sums[: 3 * units], *of_state]).reshape(2, -1)
 
 
-def _simple_rnn_supports(
-    x: Any, h0: Any, w: Any, u: Any, b: Any, *, activation: str, sequences: bool, mask: Any = None,
-    recurrent_factors: Any = None,
-) -> bool:  # fmt: skip
-    return _fits(1, x, (h0,), w, u, b, (), (activation,), mask, recurrent_factors)
-
-
-def _lstm_supports(
-    x: Any, h0: Any, c0: Any, w: Any, u: Any, b: Any, *, activation: str, recurrent_activation: str, sequences: bool,
-    mask: Any = None, recurrent_factors: Any = None,
-) -> bool:  # fmt: skip
-    curves = activation, recurrent_activation
-    return _fits(4, x, (h0, c0), w, u, b, (), curves, mask, recurrent_factors)
-
-
-def _gru_supports(
-    x: Any, h0: Any, w: Any, u: Any, b: Any, *, activation: str, recurrent_activation: str, reset_after: bool,
-    sequences: bool, mask: Any = None, recurrent_factors: Any = None,
-) -> bool:  # fmt: skip
-    curves = activation, recurrent_activation
-    return reset_after and _fits(3, x, (h0,), w, u, b, (2,), curves, mask, recurrent_factors)
+_SUPPORTS = recurrent_supports(_fits)
 
 
 def _kernel(forward: Any, backward: Any, supports: Any) -> Kernel:
@@ -274,7 +241,7 @@ def _kernel(forward: Any, backward: Any, supports: Any) -> Kernel:
 
 
 KERNELS = {
-    "gru": _kernel(_gru_forward, gru_backward, _gru_supports),
-    "lstm": _kernel(_lstm_forward, lstm_backward, _lstm_supports),
-    "simple_rnn": _kernel(_simple_rnn_forward, simple_rnn_backward, _simple_rnn_supports),
+    "gru": _kernel(_gru_forward, gru_backward, _SUPPORTS["gru"]),
+    "lstm": _kernel(_lstm_forward, lstm_backward, _SUPPORTS["lstm"]),
+    "simple_rnn": _kernel(_simple_rnn_forward, simple_rnn_backward, _SUPPORTS["simple_rnn"]),
 }
