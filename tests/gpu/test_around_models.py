@@ -7,6 +7,7 @@ import sys
 
 import numpy as np
 import pytest
+from gpu.classifiers import LABELS, X, Y, classifier
 
 import minidl
 from minidl import Model, Sequential, Variable, backend, callbacks, layers, metrics, optimizers
@@ -22,12 +23,6 @@ def _references(cupy):
         yield
 
 
-RNG = np.random.default_rng(3)
-X = RNG.normal(size=(24, 4)).astype("float32")
-Y = X[:, :1] * 2 - X[:, 1:2] + 0.5
-LABELS = RNG.integers(0, 3, 24)
-
-
 def net(where="gpu", optimizer="adam", **compiled):
     """Weights, running averages and random masks."""
     with device(where):
@@ -37,14 +32,6 @@ def net(where="gpu", optimizer="adam", **compiled):
             layers.Dense(1, kernel_regularizer="l2"),
         ])  # fmt: skip
     model.compile(optimizer, "mse", **compiled)
-    return model
-
-
-def classifier(where="gpu", last="softmax", loss="sparse_categorical_crossentropy", **compiled):
-    with device(where):
-        set_random_seed(1)
-        model = Sequential([layers.Input((4,)), layers.Dense(3, activation=last)])
-    model.compile("sgd", loss, **compiled)
     return model
 
 

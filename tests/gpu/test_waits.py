@@ -7,31 +7,17 @@ host, as long as they are there, and losses and metrics decide nothing by what t
 import numpy as np
 import pytest
 from gpu import standin
+from gpu.classifiers import LABELS, RNG, X, Y, classifier
 
 from minidl import Sequential, backend, layers, losses, metrics
 from minidl.devices import device, on_gpu, to_device, to_numpy
 from minidl.tensor import Tensor
-from minidl.utils import set_random_seed
 
 
 @pytest.fixture(autouse=True)
 def _references(cupy):
     with backend.kernels_off():
         yield
-
-
-RNG = np.random.default_rng(3)
-X = RNG.normal(size=(24, 4)).astype("float32")
-Y = X[:, :1] * 2 - X[:, 1:2] + 0.5
-LABELS = RNG.integers(0, 3, 24)
-
-
-def classifier(where="gpu", last="softmax", loss="sparse_categorical_crossentropy", **compiled):
-    with device(where):
-        set_random_seed(1)
-        model = Sequential([layers.Input((4,)), layers.Dense(3, activation=last)])
-    model.compile("sgd", loss, **compiled)
-    return model
 
 
 # --- what is looked at before it moves ------------------------------------------------------------------------------
