@@ -46,6 +46,17 @@ def _real():
     return cupy
 
 
+@pytest.fixture
+def nothing_chosen(monkeypatch):
+    """As in a new process: no device was named, none was found or ruled out."""
+    monkeypatch.delenv("MINIDL_DEVICE", raising=False)
+    monkeypatch.setattr(devices, "_chosen", None)
+    monkeypatch.setattr(cuda, "_ruled_out", [])
+    cuda.working.cache_clear()
+    yield
+    cuda.working.cache_clear()
+
+
 @pytest.fixture(autouse=True)
 def _usual_mode():
     """Kernels run in ascending order and unwatched, on the first GPU, but for the tests that say otherwise."""

@@ -24,15 +24,7 @@ from minidl import (
 )  # fmt: skip
 from minidl.devices import beside, home, is_array, kept, on_gpu, together
 
-
-@pytest.fixture(autouse=True)
-def _nothing_chosen(monkeypatch):
-    monkeypatch.delenv("MINIDL_DEVICE", raising=False)
-    monkeypatch.setattr(devices, "_chosen", None)
-    monkeypatch.setattr(cuda, "_ruled_out", [])
-    cuda.working.cache_clear()
-    yield
-    cuda.working.cache_clear()
+pytestmark = pytest.mark.usefixtures("nothing_chosen")
 
 
 @pytest.fixture

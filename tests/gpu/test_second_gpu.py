@@ -12,10 +12,8 @@ from minidl import (
     Tensor,
     Variable,
     backend,
-    cuda,
     current_device,
     device,
-    devices,
     layers,
     optimizers,
     set_device,
@@ -26,16 +24,11 @@ from minidl.devices import home
 
 
 @pytest.fixture(autouse=True)
-def two(monkeypatch):
+def two(monkeypatch, nothing_chosen):
     """A machine with two GPUs that do not see each other's memory. Its CuPy runs references alone."""
-    monkeypatch.delenv("MINIDL_DEVICE", raising=False)
-    monkeypatch.setattr(devices, "_chosen", None)
-    monkeypatch.setattr(cuda, "_ruled_out", [])
     monkeypatch.setitem(sys.modules, "cupy", emulated.with_kernels(standin.cupy_module(count=2)))
-    cuda.working.cache_clear()
     with backend.kernels_off():
         yield sys.modules["cupy"]
-    cuda.working.cache_clear()
 
 
 def elsewhere(call):
