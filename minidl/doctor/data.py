@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 
 from minidl.backend import Array
-from minidl.doctor.patient import Patient, Seen, parts
+from minidl.doctor.patient import Patient, Seen
 from minidl.doctor.report import Finding, error, note, warning
 from minidl.messages import say
+from minidl.models.parts import parts
 
 __all__ = ["check_data", "first_unusable", "inputs_of"]
 

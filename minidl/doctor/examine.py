@@ -16,15 +16,14 @@ from minidl.doctor.patient import (
     admitted,
     all_rows,
     begins_at_zero,
-    copied,
     inference,
-    undisturbed,
 )
 from minidl.doctor.report import Finding, LayerRow, Report, error, in_order, note
 from minidl.doctor.signals import check_signals, constant_output
 from minidl.doctor.targets import check_targets
 from minidl.doctor.trial import affordable, check_initial_loss, check_trial, one_batch, tried
 from minidl.messages import say
+from minidl.models.aside import copied, undisturbed
 from minidl.models.model import Model
 from minidl.models.modes import modes_restored
 from minidl.utils.checks import whole_number

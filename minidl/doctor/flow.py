@@ -13,9 +13,10 @@ import numpy as np
 
 from minidl import random
 from minidl.backend import Array
-from minidl.doctor.patient import Patient, Seen, numbers, parts, watched
+from minidl.doctor.patient import Patient, Seen, numbers, watched
 from minidl.doctor.report import LayerRow
 from minidl.layers.context import CallContext
+from minidl.models.parts import parts
 from minidl.tensor import Tensor
 from minidl.utils.nested import flatten, mapped
 

@@ -3,9 +3,10 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from minidl.doctor.patient import Patient, Seen, parts
+from minidl.doctor.patient import Patient, Seen
 from minidl.doctor.report import Finding, error, note, warning
 from minidl.messages import say
+from minidl.models.parts import parts
 
 __all__ = ["check_chains", "check_parts"]
 

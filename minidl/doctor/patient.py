@@ -4,8 +4,6 @@ Whatever the doctor does, it does to a copy: its weights, its optimizer, its sta
 seed of the doctor's own, so that nobody else's are used up and two examinations see the same.
 """
 
-import copy
-import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple
@@ -21,18 +19,17 @@ from minidl.models import watching
 from minidl.models.data import Batch
 from minidl.models.model import Model
 from minidl.models.outputs import Output
-from minidl.models.placing import home_of, take_home
+from minidl.models.parts import parts
 from minidl.models.sources import source
-from minidl.random.streams import set_apart
 from minidl.tensor import Tensor, no_grad
 from minidl.utils.nested import flatten, mapped
 
 __all__ = [
-    "End", "Patient", "Seen", "admitted", "all_rows", "begins_at_zero", "copied", "inference", "numbers", "parts", "picked",
-    "sampled", "step", "undisturbed", "watched",
+    "End", "Patient", "Seen", "admitted", "all_rows", "begins_at_zero", "inference", "numbers", "picked", "sampled", "step",
+    "watched",
 ]  # fmt: skip
 
-_SEED = 0
+_SEED = 0  # of the rows that are drawn
 _BATCH = 32  # the batch size of fit, if none is given
 _NUMBERS = 2**20  # of the inputs in a sample: images of 224 x 224 come in a handful
 
@@ -63,34 +60,6 @@ class Patient(NamedTuple):
     sample: Batch  # some rows of it, drawn at random
     compiled: bool
     batch: int  # samples in a training step
-
-
-@contextmanager
-def undisturbed() -> Iterator[None]:
-    """What is drawn, overflows or warns in this block is not noticed outside.
-
-    A thread beside it goes on with minidl's random numbers as always; it shares NumPy's own (`np.random`) and the
-    silence about warnings, which are of the whole process.
-    """
-    numpy_state = np.random.get_state()  # noqa: NPY002  layers of your own may draw from it
-    try:
-        with set_apart(_SEED), warnings.catch_warnings(), np.errstate(all="ignore"):
-            warnings.simplefilter("ignore")
-            np.random.seed(_SEED)  # noqa: NPY002
-            yield
-    finally:
-        np.random.set_state(numpy_state)  # noqa: NPY002
-
-
-def copied(model: Model) -> Model:
-    """A copy on the CPU with weights, optimizer and states of its own; not of the data of its latest `fit`."""
-    left_out = {id(kept): None for kept in (model._run, getattr(model, "history", None)) if kept is not None}
-    twin: Model = copy.deepcopy(model, left_out)
-    for v in twin.weights:
-        v.grad = None
-    if home_of(twin) != "cpu":
-        take_home(twin)
-    return twin
 
 
 def all_rows(model: Model, x: Any, y: Any, rows: int) -> Batch:
@@ -177,16 +146,6 @@ def watched(model: Model) -> Iterator[list[Seen]]:
 
     with watching.watched(parts(model), note):
         yield seen
-
-
-def parts(holder: Any) -> Iterator[Layer]:
-    """The layers as a reader of the model counts them: not models and blocks, but what is in them."""
-    for layer in holder._layers:
-        is_block = isinstance(layer, Model) or not type(layer).__module__.startswith("minidl.")
-        if is_block and layer._layers and not layer._variables:
-            yield from parts(layer)
-        else:
-            yield layer
 
 
 def step(model: Model, batch: Batch, number: int) -> float:

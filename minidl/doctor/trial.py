@@ -13,12 +13,14 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from minidl.doctor.flow import Flow
-from minidl.doctor.patient import End, Patient, copied, parts, picked, step, watched
+from minidl.doctor.patient import End, Patient, picked, step, watched
 from minidl.doctor.report import Finding, error, note, warning
 from minidl.doctor.signals import first_not_finite
 from minidl.doctor.targets import kind_of
 from minidl.messages import say
+from minidl.models.aside import copied
 from minidl.models.data import Batch
+from minidl.models.parts import parts
 from minidl.tensor import no_grad
 from minidl.utils.nested import flatten
 

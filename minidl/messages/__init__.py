@@ -4,9 +4,10 @@ Where a message is made, it is written in English, in full, as the reader of tha
 
     raise ValueError(say(f"{layer} expects rate in [0, 1), got {rate}."))
 
-`catalogue.toml` beside this file holds every such sentence in both languages, with `{}` where the code fills
-something in. For a reader of Korean, `say` finds the entry that a finished sentence was made from, takes out what was
-filled in, and puts it into the Korean sentence. A sentence that has no entry stays English: a message is never lost.
+The `.toml` files beside this one hold every such sentence in both languages, with `{}` where the code fills something
+in: errors and reports in `catalogue.toml`, what `minidl.inspect` says in the others. For a reader of Korean, `say`
+finds the entry that a finished sentence was made from, takes out what was filled in, and puts it into the Korean
+sentence. A sentence that has no entry stays English: a message is never lost.
 
 The language is that of `MINIDL_LANG` ("en" or "ko"), else that of the locale, else English.
 """

@@ -48,8 +48,15 @@ def entries() -> tuple[Entry, ...]:
     """All messages, those that leave the least open first."""
     import tomllib  # only for those who need a translation
 
-    table = tomllib.loads(Path(__file__).with_name("catalogue.toml").read_text(encoding="utf-8"))
-    found = [Entry(tuple(m["english"].split("{}")), m["korean"]) for m in table["message"]]
+    tables = [
+        tomllib.loads(file.read_text(encoding="utf-8"))
+        for file in sorted(Path(__file__).parent.glob("*.toml"))
+    ]
+    found = [
+        Entry(tuple(m["english"].split("{}")), m["korean"])
+        for table in tables
+        for m in table.get("message", [])
+    ]
     return tuple(sorted(found, key=lambda entry: -entry.length))
 
 

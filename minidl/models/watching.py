@@ -11,10 +11,15 @@ _lock = threading.RLock()  # two threads that watch the same layer would take aw
 
 
 @contextmanager
-def watched(layers: Iterable[Any], look: Callable[[Any, Any, Any], None]) -> Iterator[None]:
+def watched(
+    layers: Iterable[Any],
+    look: Callable[[Any, Any, Any], None],
+    before: Callable[[Any, Any], None] | None = None,
+) -> Iterator[None]:
     """Within the block, `look(layer, inputs, outputs)` is called behind every call of one of these layers.
 
-    Calls by other threads, which may be predicting with the same model, are not looked at.
+    `before(layer, inputs)` is called in front of it. Calls by other threads, which may be predicting with the same
+    model, are not looked at.
 
     >>> import numpy as np
     >>> from minidl.layers import Dense
@@ -27,7 +32,7 @@ def watched(layers: Iterable[Any], look: Callable[[Any, Any, Any], None]) -> Ite
         parts = list({id(layer): layer for layer in layers}.values())
         own = [layer.__dict__.get("call") for layer in parts]  # of a layer whose `call` was replaced
         for layer in parts:
-            layer.__dict__["call"] = _looked_at(layer, layer.call, look)
+            layer.__dict__["call"] = _looked_at(layer, layer.call, look, before)
         try:
             yield
         finally:
@@ -37,12 +42,20 @@ def watched(layers: Iterable[Any], look: Callable[[Any, Any, Any], None]) -> Ite
                     layer.__dict__["call"] = call
 
 
-def _looked_at(layer: Any, call: Callable[..., Any], look: Callable[[Any, Any, Any], None]) -> Any:
+def _looked_at(
+    layer: Any,
+    call: Callable[..., Any],
+    look: Callable[[Any, Any, Any], None],
+    before: Callable[[Any, Any], None] | None,
+) -> Any:
     thread = threading.get_ident()
 
     def looked_at(inputs: Any, *args: Any, **kwargs: Any) -> Any:
+        ours = threading.get_ident() == thread
+        if ours and before is not None:
+            before(layer, inputs)
         outputs = call(inputs, *args, **kwargs)
-        if threading.get_ident() == thread:
+        if ours:
             look(layer, inputs, outputs)
         return outputs
 
