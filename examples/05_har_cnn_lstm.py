@@ -22,6 +22,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 import minidl
+from minidl.inspect import explain
 from minidl.layers import (
     LSTM,
     BatchNormalization,
@@ -144,6 +145,13 @@ def strong():
         name="strong",
     )
 
+
+# %% [markdown]
+# Why has the LSTM of `plain` 8,320 parameters, and what does it compute? `explain` tells it of any layer, or of a whole
+# model.
+
+# %%
+print(explain(plain().layers[2]))
 
 # %% [markdown]
 # ## Training

@@ -92,7 +92,8 @@ LAYERS = {
 # ## Following the gradient
 # Before each step we add zeros to the state it is handed (h; for LSTM h and c): they change nothing, but their
 # gradient is that of the state. We start from the prediction, which is the gradient of any loss but for a factor,
-# and show it as a share of what it is at the last step.
+# and show it as a share of what it is at the last step. (For the gradient of the loss, one line does it:
+# `minidl.inspect.plot_time_gradients(model, x, y)`. Here it is by hand, as we want to start from the prediction.)
 
 
 # %%

@@ -1,5 +1,5 @@
 # %% [markdown]
-# # Two inputs, two outputs: hares, lynxes, and what the one says about the other
+# # Two inputs, two outputs: what do the hares say about the lynxes?
 #
 # Sequential is a chain: one input, one output, a single way between them. Here the data come from two sides and two
 # answers are wanted. Every year hares and lynxes are counted; from three years of both, the next three of both are to

@@ -1,5 +1,5 @@
 # %% [markdown]
-# # Transfer learning: what a network has learned, put to another use
+# # What is it worth that a network has learned something else? Transfer learning
 #
 # A base network learns from many windows of 14 people to tell four activities: walking, going up, sitting, lying. Then
 # the task changes: six activities (going down and standing are new), and only a few windows of three other people are

@@ -1,5 +1,5 @@
 # %% [markdown]
-# # Residual networks: y = F(x) + x
+# # Why does y = F(x) + x train deep networks? Residual networks
 #
 # Deeper networks can say more, yet beyond some depth they learned worse, on the training images too. He, Zhang, Ren and
 # Sun (2015, arXiv:1512.03385) added a way around every few layers: a block computes F(x) with two convolutions, and x
@@ -47,7 +47,7 @@ parser.add_argument(
 )
 parser.add_argument("--synthetic", action="store_true", help="use made-up images")
 parser.add_argument("--images", type=int, default=10000, help="train on so many images at most")
-parser.add_argument("--epochs", type=int, default=15)
+parser.add_argument("--epochs", type=int, default=5)
 parser.add_argument("--blocks", type=int, default=1, help="n, of each stage: 6n + 2 layers")
 parser.add_argument("--filters", type=int, default=16, help="of the first stage")
 parser.add_argument("--deep-blocks", type=int, default=5, help="n of the two experiments")

@@ -1,8 +1,9 @@
 """minidl: a neural-network engine on NumPy, to read and to use.
 
 Start with `Sequential` and `layers`; `Tensor` and `Function` for gradients of your own; `gradcheck` to check
-them; `kernels_off()` for the plain reference. Importing it needs NumPy only, prints nothing and compiles
-nothing; what is not automatic differentiation is imported when it is first asked for.
+them; `inspect` to see where each number comes from; `kernels_off()` for the plain reference. Importing it needs
+NumPy only, prints nothing and compiles nothing; what is not automatic differentiation is imported when it is first
+asked for.
 """
 
 import sys
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
         doctor,
         gradcheck,
         initializers,
+        inspect,
         layers,
         losses,
         metrics,
@@ -47,7 +49,7 @@ __version__ = "0.1.0"
 __all__ = [
     "DeviceError", "Function", "Input", "Layer", "Loss", "Metric", "Model", "Optimizer", "Sequential",
     "Tensor", "Variable", "activations", "applications", "backend", "callbacks", "config", "constraints",
-    "current_device", "datasets", "device", "doctor", "gradcheck", "initializers", "kernels_off",
+    "current_device", "datasets", "device", "doctor", "gradcheck", "initializers", "inspect", "kernels_off",
     "kernels_on", "layers", "losses", "metrics", "models", "no_grad", "ops", "optimizers", "preprocessing",
     "primitives", "random", "regularizers", "saving", "set_device", "to_device", "to_numpy", "utils",
 ]  # fmt: skip

@@ -53,6 +53,7 @@ class Applied(NamedTuple):
     outputs: Sequence[Any]
     several: bool  # whether forward returned a tuple
     node: "Node | None"
+    function: Any = None  # the Function that was called
 
 
 class _Mode(threading.local):

@@ -97,7 +97,7 @@ class Function:
         node = Node(cls.__name__, sources, backward, cache, outputs, several) if way_back else None
         tensors = tuple([Tensor._made(y, node, i) for i, y in enumerate(outputs)])
         if mode.tape is not None:
-            mode.tape.append(Applied(forward, options, inputs, arrays, tensors, several, node))
+            mode.tape.append(Applied(forward, options, inputs, arrays, tensors, several, node, cls))
         return tensors if several else tensors[0]
 
 

@@ -39,6 +39,7 @@ LEVELS = [
 ]
 LATE = {  # what a function may import when it runs, against or outside of the order
     "minidl.saving.hdf5": {"h5py"},
+    "minidl.saving.training_history": {"minidl.callbacks.base"},
     "minidl.callbacks.live_plot": {"IPython.display", "matplotlib.figure"},
     "minidl.callbacks.tensorboard": {
         "tensorboardX",
@@ -55,6 +56,12 @@ LATE = {  # what a function may import when it runs, against or outside of the o
     "minidl.gradcheck.target": {"minidl.layers.context"},
     "minidl.datasets.files": {"pooch", "requests", "tqdm"},
     "minidl.models.table": {"rich.box", "rich.cells", "rich.console", "rich.table", "rich.text"},
+    "minidl.inspect.pictures.canvas": {
+        "matplotlib",
+        "matplotlib.figure",
+        "matplotlib.text",
+        "matplotlib.ticker",
+    },
     "minidl.models.picture.raster": {
         "matplotlib.figure",
         "matplotlib.font_manager",

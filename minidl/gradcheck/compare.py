@@ -59,7 +59,11 @@ class Measured(NamedTuple):
         return not (self.slopes.gap <= 4 * self.allowed).all()
 
     def excess(self, sums: Array) -> Array:
-        """The error of each sum as a multiple of what is allowed. At a kink any slope between the sides will do."""
+        """The error of each sum as a multiple of what is allowed."""
+        return self.errors(sums) / self.allowed
+
+    def errors(self, sums: Array) -> Array:
+        """How far backward is from the slope, for each sum. At a kink any slope between the sides will do."""
         if self.at_kink:
             one, other = sums * self.slopes.left, sums * self.slopes.right
             low, high = np.minimum(one, other).sum(axis=1), np.maximum(one, other).sum(axis=1)
@@ -67,7 +71,7 @@ class Measured(NamedTuple):
         else:
             errors = np.abs(sums @ self.slopes.slope - self.analytic)
         unknown = np.where(np.isfinite(self.analytic), 0, np.inf)  # where the function is not finite nearby
-        return np.where(np.isfinite(errors), errors, unknown) / self.allowed
+        return np.where(np.isfinite(errors), errors, unknown)
 
     def agrees(self, sums: Array) -> bool:
         return not self.at_kink and bool((self.excess(sums) <= 1).all())
@@ -179,15 +183,28 @@ def _judged(target: Target, leaf: Leaf, results: list[Measured], sums: Array, la
                 continue
         if d.single not in worst or excess[k] > worst[d.single][0]:
             worst[d.single] = float(excess[k]), k, result
-    rows = [_row(target, leaf, k, result, sums, largest) for _, k, result in worst.values()]
+    errors = _errors(leaf, results, sums, largest)
+    rows = [_row(target, leaf, k, result, sums, largest, errors) for _, k, result in worst.values()]
     unknown = np.nan if kinks else 0.0  # every element is at a kink, or there is none
     empty = GradcheckRow(
-        leaf.name, leaf.tensor.shape, None, "", unknown, unknown, unknown, unknown, ok=not kinks
+        leaf.name, leaf.tensor.shape, None, "", unknown, unknown, unknown, unknown, not kinks, errors
     )
     return Comparison(rows or [empty], kinks)
 
 
-def _row(target: Target, leaf: Leaf, k: int, result: Measured, sums: Array, largest: float) -> GradcheckRow:
+def _errors(leaf: Leaf, results: list[Measured], sums: Array, largest: float) -> Array:
+    """For each element its largest relative error; NaN for those at a kink and those that moved with others only."""
+    found = np.full(leaf.tensor.size, np.nan)
+    for result in results:
+        excused = result.at_kink and (result.excess(sums) <= 1).all()
+        if result.direction.single and not excused:
+            found[result.direction.positions] = result.errors(sums).max() / (largest or 1.0)
+    return found.reshape(leaf.tensor.shape)
+
+
+def _row(
+    target: Target, leaf: Leaf, k: int, result: Measured, sums: Array, largest: float, errors: Array
+) -> GradcheckRow:
     analytic, numeric = float(result.analytic[k]), float(sums[k] @ result.slopes.slope)
     single, outputs = result.direction.single, sums.shape[1]
     return GradcheckRow(
@@ -200,6 +217,7 @@ def _row(target: Target, leaf: Leaf, k: int, result: Measured, sums: Array, larg
         error=abs(analytic - numeric),
         relative_error=abs(analytic - numeric) / largest if largest else 0.0,
         ok=bool(result.excess(sums)[k] <= 1),
+        errors=errors if single else None,
     )
 
 

@@ -2,7 +2,9 @@
 
 import math
 import textwrap
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from minidl.backend import Array
 
 __all__ = ["GradcheckError", "GradcheckReport", "GradcheckRow"]
 
@@ -28,6 +30,9 @@ class GradcheckRow:
         relative_error: error / the largest slope of this input or parameter.
         ok: whether error is within the tolerance; False also where every element is at a kink that could
             not be avoided, so that nothing was checked: then the numbers are NaN.
+        errors: of the shape of the whole: for each element its largest relative error over all outputs, NaN where it was
+            not checked by itself. None if the row is about many elements at once. `minidl.inspect.plot_gradcheck` shows
+            it as a picture.
     """
 
     name: str
@@ -39,6 +44,7 @@ class GradcheckRow:
     error: float
     relative_error: float
     ok: bool
+    errors: Array | None = field(default=None, compare=False, repr=False)
 
     def line(self) -> str:
         """This row of the table, 80 characters at most."""

@@ -113,6 +113,8 @@ def translated(text: str, whole: bool = True) -> str:
     if len(several) > 1 and all(map(_is_known, several)):  # a hole of several messages, one behind the other
         return text.replace(body, " ".join(map(translated, several)))
     for entry in entries() if body else ():
+        if not (body.startswith(entry.pieces[0]) and body.endswith(entry.pieces[-1])):
+            continue  # nearly all of them, and this is quickly seen
         if (entry.is_sentence or not whole) and not (entry.joins and body[0].isalpha()):
             holes = filled_with(entry.pieces, body)
             if holes is not None:

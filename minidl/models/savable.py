@@ -23,7 +23,7 @@ class Savable:
     """
 
     def save(self, filepath: FilePath, overwrite: bool = True) -> None:
-        """Write the whole model to a `.keras` file, which Keras 3 can load too.
+        """Write the whole model to a `.keras` file, which Keras 3 can load too: with the history of its latest `fit`.
 
         The file is there completely or not at all: an error, a full disk or the end of the process leave the old
         one as it was.

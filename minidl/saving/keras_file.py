@@ -1,11 +1,12 @@
 """`.keras`: a whole model in one file, as Keras 3 writes and reads it: description, weights, state of the optimizer.
 
-A zip archive with four members. Keras looks at the second and the third.
+A zip archive with four members, or five. Keras looks at the second and the third.
 
     metadata.json        versions and the date
     config.json          the description of the model and what `compile` was told
     model.weights.h5     weights and the state of the optimizer (see `weights_h5`)
-    manifest.json        length and SHA-256 checksum of the other three
+    history.json         what `fit` measured, if the model was trained (see `training_history`)
+    manifest.json        length and SHA-256 checksum of the others
 
 A file is data, not code. It names layers out of a closed table, and classes and functions of your own only if you
 pass them along; what it names is checked before anything is built, and weights are built only as far as the file has
@@ -33,6 +34,7 @@ from minidl.saving.hdf5 import open_hdf5, stored_numbers
 from minidl.saving.json_text import objects_in, read_json
 from minidl.saving.registration import custom_object_scope, registered_objects
 from minidl.saving.to_keras import model_config
+from minidl.saving.training_history import HISTORY, encode_history, restored_history
 from minidl.saving.weights_h5 import assign, encode, read_weights
 from minidl.tensor import no_grad
 from minidl.utils.atomic import atomic_write
@@ -59,6 +61,8 @@ def save_keras(model: Any, path: FilePath, overwrite: bool = True) -> None:
         _CONFIG: _json(model_config(model, with_training=True)),
         _WEIGHTS: encode(model, model.optimizer),
     }
+    if (history := encode_history(model)) is not None:
+        members[HISTORY] = history
     manifest = {name: {"bytes": len(data), "sha256": checksum(data)} for name, data in members.items()}
     members[_MANIFEST] = _json({"format": "minidl model", "version": 1, "members": manifest})
     needed = sum(map(len, members.values())) + 1000
@@ -99,8 +103,9 @@ def load_keras(
         ValueError: it is damaged, or asks for something that is not there.
     """
     with open_regular(path) as file:
-        members = _members(file, path, (_CONFIG, _WEIGHTS))
+        members = _members(file, path, (_CONFIG, _WEIGHTS), (HISTORY,))
     config = read_json(members[_CONFIG], path, _CONFIG)
+    history = restored_history(members[HISTORY], path) if HISTORY in members else None
     if safe_mode:
         refuse_lambdas(config, path, custom_objects)
     with open_hdf5(io.BytesIO(members[_WEIGHTS]), path) as root:
@@ -110,6 +115,9 @@ def load_keras(
     with open_hdf5(io.BytesIO(members[_WEIGHTS]), path) as root:
         values = read_weights(root, path, model, optimizer=model.optimizer if compile else None)
     assign(values, path)
+    if history is not None:
+        history.set_model(model)
+        model.history = history
     return model
 
 
@@ -135,14 +143,18 @@ def weights_member(file: IO[bytes], path: FilePath) -> IO[bytes]:
     return io.BytesIO(_members(file, path, (_WEIGHTS,))[_WEIGHTS])
 
 
-def _members(file: IO[bytes], path: FilePath, wanted: tuple[str, ...]) -> dict[str, bytes]:
-    """The members of an archive that are needed, compared with its manifest if it has one."""
+def _members(
+    file: IO[bytes], path: FilePath, wanted: tuple[str, ...], welcome: tuple[str, ...] = ()
+) -> dict[str, bytes]:
+    """The members of an archive that are wanted, and those that are welcome, compared with its manifest if it has one."""
     archive, infos = open_archive(file, path)
     for name in wanted:
         if name not in infos:
             raise refusal(path, f"a member {name}", f"{', '.join(infos):.80}", "Is it a .keras file?")
     limits = {_WEIGHTS: min(MAX_FILE, max(1 << 20, 20 * file.seek(0, 2)))}
-    names = wanted if _MANIFEST not in infos else [name for name in infos if name != _MANIFEST]
+    names = [*wanted, *(name for name in welcome if name in infos)]
+    if _MANIFEST in infos:
+        names = [name for name in infos if name != _MANIFEST]
     found = {name: read_member(archive, infos[name], path, limits.get(name, MAX_CONFIG)) for name in names}
     if _MANIFEST in infos:
         manifest = read_json(read_member(archive, infos[_MANIFEST], path, MAX_CONFIG), path, _MANIFEST)

@@ -5,14 +5,15 @@ end at its frame, where those inside go on.
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
-from minidl.models.picture.graph import Graph
+from minidl.models.picture.graph import Box, Graph
 from minidl.models.picture.labels import Choice, Label, label
 from minidl.models.picture.layout import Edge, Layout, layout
 from minidl.models.picture.straight import Node
 
-__all__ = ["Drawing", "Line", "Shape", "drawn"]
+__all__ = ["Drawing", "Line", "Shape", "drawn", "drawn_with"]
 
 _PORT = Node(4.0, 4.0)
 _MARGIN = 8.0  # around the whole picture
@@ -21,6 +22,7 @@ _ARROW = 7.0  # length and width of an arrowhead
 _STRAIGHT = 0.1  # what bends less is drawn straight
 
 Point = tuple[float, float]
+Tell = Callable[[Box], Label]
 
 
 class Shape(NamedTuple):
@@ -58,15 +60,20 @@ class Drawing(NamedTuple):
 
 def drawn(graph: Graph, choice: Choice, sideways: bool = False) -> Drawing:
     """The drawing of `graph`, from top to bottom, or from left to right if it goes `sideways`."""
-    inner = _moved(_placed(graph, choice, sideways, ports=False), _MARGIN, _MARGIN)
+    return drawn_with(graph, partial(label, choice=choice), sideways)
+
+
+def drawn_with(graph: Graph, tell: Tell, sideways: bool = False) -> Drawing:
+    """The drawing of a graph whose boxes say what `tell(box)` gives."""
+    inner = _moved(_placed(graph, tell, sideways, ports=False), _MARGIN, _MARGIN)
     return inner._replace(width=inner.width + 2 * _MARGIN, height=inner.height + 2 * _MARGIN)
 
 
-def _placed(graph: Graph, choice: Choice, sideways: bool, ports: bool) -> Drawing:
+def _placed(graph: Graph, tell: Tell, sideways: bool, ports: bool) -> Drawing:
     """The drawing of a graph without a margin; with `ports`, edges lead from its border to it, and back."""
-    labels = [label(box, choice) for box in graph.boxes]
+    labels = [tell(box) for box in graph.boxes]
     parts = [
-        _framed(_placed(box.inner, choice, sideways, ports=True), text, sideways)
+        _framed(_placed(box.inner, tell, sideways, ports=True), text, sideways)
         if box.inner
         else _single(text, sideways)
         for box, text in zip(graph.boxes, labels, strict=True)

@@ -10,7 +10,7 @@ from minidl.models.shapes import kind_of, output_shapes, shape_text
 from minidl.symbolic import is_shape
 from minidl.utils.nested import flatten
 
-__all__ = ["LINE", "PADDING", "SIZE", "TITLE_SIZE", "Choice", "Label", "label"]
+__all__ = ["LINE", "PADDING", "SIZE", "TITLE_SIZE", "Choice", "Label", "boxed", "label"]
 
 TITLE_SIZE = 13.0  # of the font, in points
 SIZE = 12.0
@@ -54,13 +54,19 @@ def label(box: Box, choice: Choice) -> Label:
         lines += filled(_shape_pieces(box), _LONGEST)
     if facts := _facts(box, choice):
         lines += filled(_joined(facts, " · "), _LONGEST)
+    look = "input" if isinstance(layer, InputLayer) else "weights" if layer.weights else "plain"
+    return boxed(title, lines, look, f"{name} ({kind})")
+
+
+def boxed(title: list[str], lines: list[str], kind: str, hint: str) -> Label:
+    """These lines of text in a box that is as large as they are."""
     sizes = [width(line, TITLE_SIZE, bold=True) for line in title] + [width(line, SIZE) for line in lines]
     title_height = LINE * len(title) + PADDING
     return Label(
         title,
         lines,
-        "input" if isinstance(layer, InputLayer) else "weights" if layer.weights else "plain",
-        f"{name} ({kind})",
+        kind,
+        hint,
         max(sizes) + 2 * PADDING,
         title_height,
         title_height + (LINE * len(lines) + PADDING if lines else 0.0),

@@ -9,7 +9,7 @@ from minidl.models.picture.drawing import Drawing, Shape
 from minidl.models.picture.labels import LINE, PADDING, SIZE, TITLE_SIZE
 from minidl.models.picture.svg import BORDER, COLOURS, LINES, PAPER, TEXT
 
-__all__ = ["LARGEST", "MOST", "POINTS_PER_INCH", "raster"]
+__all__ = ["LARGEST", "MOST", "POINTS_PER_INCH", "figure_of", "fonts", "raster"]
 
 LARGEST = 65_000  # pixels of height or width: more is beyond Matplotlib's drawing and most viewers
 MOST = 200_000_000  # pixels in all, of 4 bytes each
@@ -28,27 +28,36 @@ def raster(drawing: Drawing, format: str, dpi: float) -> bytes:
         format: "png" or "pdf".
         dpi: pixels in an inch, which is 72 units of the drawing.
     """
-    try:
-        from matplotlib.figure import Figure
-    except ImportError:
-        raise ImportError(
-            say(
-                f'A {format.upper()} is drawn by Matplotlib: pip install "minidl[plot]". An .svg file needs nothing.'
-            )
-        ) from None
-    size = drawing.width / POINTS_PER_INCH, drawing.height / POINTS_PER_INCH
-    figure = Figure(figsize=size, dpi=dpi, facecolor=PAPER)
-    axes = figure.add_axes((0, 0, 1, 1), xlim=(0, drawing.width), ylim=(drawing.height, 0))
-    axes.set_axis_off()
-    fonts = _fonts()
-    _draw_lines(axes, drawing)
-    for shape in drawing.shapes:
-        _draw_box(axes, shape, fonts)
+    figure = figure_of(drawing, format.upper(), dpi)
     file = io.BytesIO()
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing from")  # drawn as an empty box
         figure.savefig(file, format=format, dpi=dpi, facecolor=PAPER)
     return file.getvalue()
+
+
+def figure_of(drawing: Drawing, what: str, dpi: float) -> Any:
+    """The drawing as a figure of Matplotlib.
+
+    Args:
+        what: it is to become, for the error where Matplotlib is not installed.
+        dpi: pixels in an inch, which is 72 units of the drawing.
+    """
+    try:
+        from matplotlib.figure import Figure
+    except ImportError:
+        raise ImportError(
+            say(f'A {what} is drawn by Matplotlib: pip install "minidl[plot]". An .svg file needs nothing.')
+        ) from None
+    size = drawing.width / POINTS_PER_INCH, drawing.height / POINTS_PER_INCH
+    figure = Figure(figsize=size, dpi=dpi, facecolor=PAPER)
+    axes = figure.add_axes((0, 0, 1, 1), xlim=(0, drawing.width), ylim=(drawing.height, 0))
+    axes.set_axis_off()
+    families = fonts()
+    _draw_lines(axes, drawing)
+    for shape in drawing.shapes:
+        _draw_box(axes, shape, families)
+    return figure
 
 
 def _draw_lines(axes: Any, drawing: Drawing) -> None:
@@ -69,7 +78,7 @@ def _draw_lines(axes: Any, drawing: Drawing) -> None:
             axes.add_patch(Polygon(line.arrow, facecolor=LINES, linewidth=0))
 
 
-def _draw_box(axes: Any, shape: Shape, fonts: list[str]) -> None:
+def _draw_box(axes: Any, shape: Shape, families: list[str]) -> None:
     from matplotlib.patches import Rectangle
 
     text = shape.label
@@ -82,14 +91,15 @@ def _draw_box(axes: Any, shape: Shape, fonts: list[str]) -> None:
         Rectangle(corner, shape.width, text.title_height, facecolor=back, edgecolor=BORDER, linewidth=1)
     )
     x, y = shape.x + shape.width / 2, shape.y + PADDING / 2 + LINE - 4
-    look: dict[str, Any] = {"ha": "center", "va": "baseline", "parse_math": False, "family": fonts}
+    look: dict[str, Any] = {"ha": "center", "va": "baseline", "parse_math": False, "family": families}
     for i, line in enumerate(text.title):
         axes.text(x, y + i * LINE, line, color=front, size=TITLE_SIZE, weight="bold", **look)
     for i, line in enumerate(text.lines):
         axes.text(x, y + text.title_height + i * LINE, line, color=TEXT, size=SIZE, **look)
 
 
-def _fonts() -> list[str]:
+def fonts() -> list[str]:
+    """The fonts to draw text with: one that is always there, and one with Korean letters, if any is installed."""
     from matplotlib.font_manager import get_font_names
 
     installed = set(get_font_names())

@@ -1,0 +1,161 @@
+"""One call of a layer in a recorded step, and each of its weights."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from minidl.backend import Array
+from minidl.inspect.traced.elements.result import Calculation
+from minidl.inspect.traced.html import layer_html
+from minidl.inspect.traced.norms import norm
+from minidl.inspect.traced.ops import Measured, Op
+from minidl.inspect.traced.steps import Steps, has_steps, steps_of
+from minidl.inspect.traced.tables import layer_text
+from minidl.messages import say
+
+__all__ = ["LayerTrace", "WeightTrace"]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class WeightTrace:
+    """A weight, as it was before the step.
+
+    Attributes:
+        name: layer and weight, "dense/kernel".
+        value: the array.
+        trainable: whether training changes it.
+        gradient: dL/dweight, with what penalties add; None where no gradient came.
+        update: what the step adds to it; None where there was no update, zeros where it was frozen.
+    """
+
+    name: str
+    value: Array
+    trainable: bool
+    gradient: Array | None
+    update: Array | None
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Its shape."""
+        return self.value.shape
+
+    @cached_property
+    def norm(self) -> float:
+        """The root of the sum of its squares."""
+        return norm(self.value) or 0.0
+
+    @cached_property
+    def gradient_norm(self) -> float | None:
+        """The same of its gradient."""
+        return norm(self.gradient)
+
+    @cached_property
+    def update_norm(self) -> float | None:
+        """The same of its update."""
+        return norm(self.update)
+
+    def __repr__(self) -> str:
+        return f"<WeightTrace {self.name} {self.shape}>"
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class LayerTrace(Measured):
+    """One call of a layer.
+
+    Attributes:
+        name: of the layer, with the models around it: "encoder/dense"; "dense[1]" for its second call of several.
+        kind: its class; "operations" for what a model computes outside of its layers; "loss".
+        ops: those that ran in it, in order, those of layers inside included.
+        inputs, outputs: arrays.
+        gradients: dL/d each output; None where none came back. Where the loss works on the numbers in front of the
+            last activation (a cross-entropy on the logits of a softmax), it is theirs, and `in_front` is true.
+        input_gradients: dL/d each input.
+        weights: all of the layer's.
+        inner: the calls of layers inside, for Bidirectional, TimeDistributed and the like.
+        layer: the layer itself, in the copy that ran; None for "loss".
+    """
+
+    name: str
+    kind: str
+    ops: tuple[Op, ...]
+    inputs: tuple[Array, ...]
+    outputs: tuple[Array, ...]
+    gradients: tuple[Array | None, ...]
+    input_gradients: tuple[Array | None, ...]
+    weights: tuple[WeightTrace, ...]
+    inner: tuple["LayerTrace", ...]
+    layer: Any
+    in_front: bool = False
+
+    @property
+    def output(self) -> Array:
+        """The first output; an empty array if there is none."""
+        return self.outputs[0] if self.outputs else np.zeros(0)
+
+    @property
+    def gradient(self) -> Array | None:
+        """dL/d output."""
+        return self.gradients[0] if self.gradients else None
+
+    @property
+    def weight_gradient_norm(self) -> float | None:
+        """The root of the sum of squares of all dL/dweight; None if no weight got a gradient."""
+        return _together([w.gradient_norm for w in self.weights])
+
+    @property
+    def update_norm(self) -> float | None:
+        """The same of all updates of trainable weights."""
+        return _together([w.update_norm for w in self.weights if w.trainable])
+
+    @property
+    def seconds(self) -> float:
+        """Of the forward of its ops."""
+        return sum(op.seconds for op in self.ops)
+
+    @property
+    def backward_seconds(self) -> float | None:
+        """Of the backward of its ops; None where none ran."""
+        ran = [op.backward_seconds for op in self.ops if op.backward_seconds is not None]
+        return sum(ran) if ran else None
+
+    def element(self, *index: int) -> Calculation:
+        """How one number of the output was computed, by the last op of the layer. For those before, ask `ops`.
+
+        Raises:
+            ValueError: no op of this layer made its output.
+        """
+        for op in reversed(self.ops):
+            for i, array in enumerate(op.outputs):
+                if array is self.output:
+                    return op.element(*index, output=i)
+        raise ValueError(say(f"{self.name} hands on its input: there is nothing that it computes."))
+
+    @property
+    def has_steps(self) -> bool:
+        """Whether it is a recurrent layer whose time steps can be seen."""
+        return has_steps(self)
+
+    @cached_property
+    def steps(self) -> Steps:
+        """The time steps of a recurrent layer.
+
+        Raises:
+            ValueError: it is none, or its steps are those of the layers inside.
+        """
+        return steps_of(self)
+
+    def __str__(self) -> str:
+        return layer_text(self)
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        return layer_html(self)
+
+
+def _together(norms: Sequence[float | None]) -> float | None:
+    known = [n for n in norms if n is not None]
+    return float(np.sqrt(sum(n * n for n in known))) if known else None
