@@ -303,6 +303,33 @@ def test_elements():
         idle.element(0, 0)
 
 
+def test_elements_of_gradients():
+    model = Sequential([L.Input((4,)), L.Dense(3, activation="tanh", name="d"), L.Dense(1, name="e")])
+    model.compile("sgd", "mse")
+    x, y = rows()
+    t = trace(model, x, y)
+    (kernel, bias) = t["d"].weights
+    assert t["d"].gradient_element("kernel", 2, 1).value == pytest.approx(kernel.gradient[2, 1], rel=1e-5)
+    assert t["d"].gradient_element("d/bias", 1).value == pytest.approx(bias.gradient[1], rel=1e-5)
+    assert t["e"].ops[0].gradient_element(0, 3, 2).value == pytest.approx(t["d"].gradient[3, 2], rel=1e-5)
+    with pytest.raises(ValueError, match=r"d has 0 ops that take a weight called 'kernl'.*d/kernel, d/bias"):
+        t["d"].gradient_element("kernl", 0, 0)
+    with pytest.raises(ValueError, match="No gradient came back to #0 Dense: trace it with y"):
+        trace(model, x)["d"].gradient_element("kernel", 0, 0)
+
+
+def test_the_gradient_of_a_shared_weight_is_told_op_by_op():
+    layer, x = L.Dense(3, name="d"), L.Input((3,))
+    model = Model(x, layer(layer(x)))
+    model.compile("sgd", "mse")
+    data = np.random.default_rng(0).normal(size=(5, 3)).astype("float32")
+    t = trace(model, data, data[:, :3] * 2)
+    ops = [op for op in t if op.name == "Dense"]
+    parts = [op.gradient_element(1, 2, 1).value for op in ops]
+    assert len(parts) == 2
+    assert sum(parts) == pytest.approx(t.weights[0].gradient[2, 1], rel=1e-5)
+
+
 def test_weights_in_an_element_are_those_before_the_update():
     model = linear(optimizer=optimizers.SGD(10.0))
     x, y = rows(6)

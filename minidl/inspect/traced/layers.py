@@ -133,6 +133,33 @@ class LayerTrace(Measured):
                     return op.element(*index, output=i)
         raise ValueError(say(f"{self.name} hands on its input: there is nothing that it computes."))
 
+    def gradient_element(self, weight: str, *index: int) -> Calculation:
+        """How one number of dL/dweight was computed: `trace["conv2d"].gradient_element("kernel", 1, 1, 0, 2)`.
+
+        Args:
+            weight: its name, with or without the layer's in front.
+            index: one number for each axis of the weight.
+
+        Raises:
+            ValueError: no op of this layer takes such a weight, or several do: then ask these, in `ops`.
+        """
+        takers = [
+            (op, i)
+            for op in self.ops
+            for i, name in enumerate(op.inputs)
+            if name == weight or name.endswith(f"/{weight}")
+        ]
+        if len(takers) != 1:
+            names = [w.name for w in self.weights]
+            raise ValueError(
+                say(
+                    f"{self.name} has {len(takers)} ops that take a weight called {weight!r:.60}, and one is expected. "
+                    f"Its weights: {', '.join(names) or '-':.200}."
+                )
+            )
+        ((op, number),) = takers
+        return op.gradient_element(number, *index)
+
     @property
     def has_steps(self) -> bool:
         """Whether it is a recurrent layer whose time steps can be seen."""

@@ -10,10 +10,12 @@ import numpy as np
 
 from minidl.backend import Array
 from minidl.graph import Applied
+from minidl.inspect.traced.elements.backward import gradient_calculation
 from minidl.inspect.traced.elements.calculation import calculation
 from minidl.inspect.traced.elements.result import Calculation
 from minidl.inspect.traced.norms import norm, rms
 from minidl.inspect.traced.tables import op_text
+from minidl.messages import say
 
 __all__ = ["Measured", "Op", "kernel_of", "name_of"]
 
@@ -125,8 +127,28 @@ class Op(Measured):
         Args:
             index: its place, one number for each axis of the output.
             output: of which output, where there are several.
+
+        Raises:
+            ValueError: there is no such element.
         """
         return calculation(self.applied, index, output=output)
+
+    def gradient_element(self, number: int, *index: int) -> Calculation:
+        """How one number of the gradient of an input was computed, in the backward of this op alone.
+
+        Where an array is used several times, its gradient is the sum of what all these ops send back.
+
+        Args:
+            number: of the input, as in `inputs`.
+            index: its place, one number for each axis of that input.
+
+        Raises:
+            ValueError: no gradient came back to this op, or none goes to that element.
+        """
+        if all(dy is None for dy in self.gradients):
+            raise ValueError(say(f"No gradient came back to #{self.number} {self.name}: trace it with y."))
+        dy = self.gradients if self.applied.several else self.gradients[0]
+        return gradient_calculation(self.applied, dy, number, index)
 
     def __str__(self) -> str:
         return op_text(self)
