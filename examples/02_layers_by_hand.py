@@ -229,4 +229,13 @@ for panel, (title, picture) in zip(panels, pictures.items(), strict=True):
             panel.text(l, k, f"{value:g}", ha="center", va="center", color=colour)
 panels[2].plot(2, 6, "s", mfc="none", mec="#009E73", ms=12, mew=2)  # the one output
 figure.savefig(options.output / "layers_by_hand.png", dpi=120)
+
+# %% [markdown]
+# ## The answer
+
+# %%
+print("""
+forward    a sum of products: y += x * w
+backward   the same loops: dx += dy * w, dw += dy * x, db += dy
+A number that is used in several places gets the sum over all of them.""")
 print(f"\npicture: {options.output}/layers_by_hand.png")

@@ -97,7 +97,7 @@ def few(n, rng):
 # %% [markdown]
 # ## The base, and its weights in a file
 # `.npz` is NumPy's own format and needs nothing further. A name that ends in `.weights.h5` gives the file that Keras
-# reads and writes; that needs h5py (`pip install minidl[io]`).
+# reads and writes; that needs h5py (`pip install h5py`).
 
 
 # %%

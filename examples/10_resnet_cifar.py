@@ -319,6 +319,7 @@ epochs = range(1, options.epochs + 1)
 panels[0].plot(epochs, history["accuracy"], "o--", color="gray", label="training (varied images)")
 panels[0].plot(epochs, history["val_accuracy"], "o-", color="black", label="kept aside")
 panels[0].axhline(accuracy, color="#009E73", lw=1, label=f"test, at the end: {accuracy:.1%}")
+panels[0].xaxis.get_major_locator().set_params(integer=True)
 panels[0].set(title=f"{model.name}: {len(x_train):,} images", xlabel="epoch", ylabel="accuracy")
 panels[0].legend(loc="lower right")
 for (setting, shortcut), sizes in gradients.items():

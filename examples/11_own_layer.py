@@ -212,7 +212,13 @@ print(f"\nsaved and loaded: {'the same answers' if same else 'OTHER ANSWERS'}")
 # ## The answer
 # Write `call` with NumPy functions, and `minidl.gradcheck(layer, x)` says whether the backward is right. If you write
 # the backward too, it says where it is not.
-#
+
+# %%
+print("""
+write it                call, with NumPy functions: no backward is needed
+is its backward right?  print(minidl.gradcheck(layer, x))""")
+
+# %% [markdown]
 # ## Picture
 
 # %%

@@ -102,6 +102,12 @@ by_hand = max((window * kernel[..., 1]).sum() + bias[1], 0)
 print(f"by hand: {by_hand:.7f}")
 
 # %% [markdown]
+# So can any gradient. That of a bias is what came back to its unit, added up over the samples.
+
+# %%
+print(f"\n{step['digits'].gradient_element('bias', 3)}")
+
+# %% [markdown]
 # ## Where does the gradient vanish?
 # Twenty layers with a sigmoid each. Its slope is 1/4 at most, so on its way back the gradient gets smaller with each
 # layer. With relu and weights of a proper size ("he_normal") it arrives.
@@ -121,13 +127,16 @@ for activation, initializer in (("sigmoid", "glorot_uniform"), ("relu", "he_norm
     deep_step = inspect.trace(deep(activation, initializer), rows, y_train[:32])
     first, last = deep_step.layers[0], deep_step.layers[19]
     share = np.linalg.norm(first.gradient) / np.linalg.norm(last.gradient)
-    print(f"{activation:8} of the gradient at layer 20 there arrives at layer 1: {share:.1e}")
+    print(f"{activation + ':':9}{share:.1e} of the gradient at layer 20 arrives at layer 1")
     keep(inspect.plot_gradient_flow(deep_step), f"gradient_flow_{activation}")
 
 # %% [markdown]
 # ## And in time?
 # A digit read row by row, as a sequence of 8 steps, is short. Here are 60 steps, and the loss asks for the first one. A
 # recurrent layer opens up: `.steps[t]` has the gates, the states, and the gradients of step t.
+#
+# Before training the LSTM is hardly better than the SimpleRNN: its forget gate is near sigmoid(1) = 0.73, and a part
+# is lost at each step. But it can learn to keep the gate open: example 07 looks before training, and after it.
 
 # %%
 sequences = rng.normal(size=(16, 60, 2)).astype("float32")

@@ -1,13 +1,19 @@
 """Reading what a printed calculation says, and calculating it again: from the text alone, with a parser of its own.
 
-It shares nothing with minidl: the numbers come from the printed rows, the formula from the printed line.
+It shares nothing with minidl: the numbers come from the printed rows, the formula from the printed line. What the
+tests of all ops have in common stands at the end.
 """
 
 import math
 import re
+import warnings
 from typing import NamedTuple
 
 import numpy as np
+
+from minidl.backend import kernels_off, kernels_on
+from minidl.graph import taken_down
+from minidl.random import training_step
 
 NUMBER = r"-?(?:inf|nan|\d+(?:\.\d+)?(?:e[-+]?\d+)?)"
 STEP = re.compile(rf"  (\S+) = (.+) = ({NUMBER})")
@@ -193,3 +199,34 @@ def again(text):
     for label, cut in printed.cut.items():
         assert len(printed.rows[label]) == 32, f"{label} shows {len(printed.rows[label])} of {cut} + 32"
     return value, steps
+
+
+def equal(a, b, tolerance):
+    return a == b or (np.isnan(a) and np.isnan(b)) or abs(a - b) <= tolerance
+
+
+def check_printed(told, tolerance=1e-6):
+    """What is printed, calculated again, is what the op gave, and each line is what stands in it."""
+    value, steps = again(str(told))
+    gave = float(told.recorded)
+    assert equal(value, gave, tolerance * max(1, abs(gave))), f"{value} instead of {gave}:\n{told}"
+    assert equal(value, told.value, 1e-6 * abs(told.value)), f"{value} instead of {told.value}:\n{told}"
+    for name, (found, said) in steps.items():
+        assert equal(found, said, 1e-6 * abs(said)), f"{name} is {found}:\n{told}"
+
+
+def recorded(function, *args, **options):
+    """The calls of Functions while `function` runs."""
+    tape = []
+    with taken_down(tape):
+        function(*args, **options)
+    return [call for call in tape if call.forward is not None]
+
+
+def tape_of(example, dtype, kernels):
+    """The calls of an example of the registry, in numbers of this type, by the kernels or by the reference."""
+    arrays = [a if a is None or a.dtype.kind != "f" else a.astype(dtype) for a in example.arrays]
+    with warnings.catch_warnings(), training_step(0), kernels_on() if kernels else kernels_off():
+        warnings.simplefilter("ignore")  # such as strides that leave cells out
+        _, run = example.begin(arrays)
+        return recorded(run)

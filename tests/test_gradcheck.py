@@ -1,5 +1,6 @@
 """The checker checked: what is right must pass, an error of a millionth in one element must not."""
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -14,6 +15,7 @@ from minidl.gradcheck import GradcheckError, complex_step, gradcheck, inner_prod
 from minidl.gradcheck.differences import refined, slopes
 from minidl.layers.base import Layer
 from minidl.tensor import Function, Tensor
+from minidl.utils.columns import columns
 from minidl.variable import FlatWeights, Variable
 
 A = np.array([[0.5, -1.2, 2.0], [1.5, 0.3, -0.7]])
@@ -437,6 +439,8 @@ def test_backward_that_changes_dy(several: bool) -> None:
 def test_nothing_to_check() -> None:
     with pytest.raises(GradcheckError, match="nothing to check"):
         gradcheck(lambda i: i * 2.0, np.array([1, 2]))
+    with pytest.raises(TypeError, match=r"expects an input to run Dense on: gradcheck\(layer, x\)"):
+        gradcheck(minidl.layers.Dense(3))
     with pytest.raises(TypeError, match="expects a function, layer or model to check, got ndarray"):
         gradcheck(A, A)
 
@@ -642,8 +646,8 @@ def test_report_points_at_the_worst_element() -> None:
     assert (row.index, row.ok, row.name) == ((1, 1), False, "inputs[0]")
     assert abs(row.analytic - row.numeric) == pytest.approx(1.0)
     assert row.relative_error == pytest.approx(0.5)
-    assert "inputs[0][1, 1]: d output[0]" in str(report)
-    with pytest.raises(AssertionError, match=r"inputs\[0\]\[1, 1\]: d output"):
+    assert "/ d inputs[0][1,1] is " in str(report)
+    with pytest.raises(AssertionError, match=r"d output\[0\].* / d inputs\[0\]\[1,1\]"):
         gradcheck(off_by(0.5, 4, lambda x: x * 2), A)
 
 
@@ -651,7 +655,49 @@ def test_output_is_named_by_number_and_index() -> None:
     def function(x: Tensor) -> tuple[Tensor, Tensor]:
         return x * 2, off_by(0.5, 0, lambda t: t[1] * 3)(x)
 
-    assert "d output[1][0] is" in str(report_of(function, A))
+    assert "d output[1][0] / d inputs[0][0,0] is" in str(report_of(function, A))
+
+
+def test_a_single_number_is_named_without_an_index() -> None:
+    assert "d output[0] / d inputs[0] is 3 by backward, 2 by differences." in str(
+        report_of(off_by(0.5, 0, lambda x: x * 2), 1.0)
+    )
+
+
+def test_report_in_korean(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MINIDL_LANG", "ko")
+    report = report_of(off_by(0.5, 0, lambda x: x * 2), RNG.standard_normal(300), max_elements=290)
+    title, head, *lines = str(report).splitlines()
+    assert title == "기울기 2개 중 1개가 차분과 일치합니다(상대 허용 오차 1e-07)"
+    assert head.split() == ["위치", "역전파", "차분", "오차", "상대"]
+    assert {columns(line) for line in lines[:2]} == {columns(head) + len(" 1234")}
+    assert [line.split()[-1] for line in lines[:2]] == ["틀림", "맞음"]
+    assert lines[1].startswith("inputs[0], 나머지 300 ")
+    assert "d 출력의 무작위 합 / d inputs[0][0]: 역전파로는 " in lines[2]
+    assert not re.search("[a-z]{3}", str(report).replace("inputs", ""))
+
+
+def test_notes_in_korean(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MINIDL_LANG", "ko")
+    kinks = report_of(lambda x, n: np.abs(x), [0.0, *range(1, 9)], np.arange(3), max_elements=8, seed=1).notes
+    assert kinks == (
+        "inputs[1]은(는) 기울기가 없는 int64을(를) 담고 있어 검사하지 않습니다.",
+        "inputs[0]: 원소 9개 중에서 시드 1(으)로 뽑은 8개를 하나씩 검사했습니다.",
+        "꺾인 점이 inputs[0][0] = 0 가까이에 있어 1번 다시 뽑았습니다.",
+    )
+    assert report_of(np.abs, np.zeros(9)).notes[-1] == "... 그 밖에 4개를 다시 뽑았습니다."
+    monkeypatch.setattr(KinkEverywhere, "slope", 0.0)
+    where = [np.array([1.0, 2.0])]
+    stays = report_of(lambda t: KinkEverywhere.apply(t, where=where)[:1] + 0 * t[1:], where[0].copy())
+    assert stays.notes[-1] == "inputs[0][0]: 건너뛰었습니다(왼쪽 기울기 -1, 오른쪽 기울기 1)."
+    empty = report_of(lambda x: x[:0], [1.0])
+    assert empty.notes == ("실수 출력이 없으므로 기울기도 없습니다.",)
+
+
+def test_the_end_of_a_long_korean_name_is_shown_in_as_many_columns() -> None:
+    _, head, *lines = str(report_of(layers.Dense(2, name="층의_이름이_아주_길어도"), A)).splitlines()
+    assert {columns(line) for line in lines} == {columns(head) + len(" ok")}
+    assert re.match(r"….*도/kernel 3×2 ", lines[0])
 
 
 # --- the exact checks -----------------------------------------------------------------------------------

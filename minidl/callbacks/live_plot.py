@@ -42,7 +42,7 @@ class LivePlot(Callback):
 
     Raises:
         TypeError, ValueError: an argument of the wrong kind; or a key that no epoch has.
-        ImportError: matplotlib is not there (`pip install "minidl[plot]"`).
+        ImportError: matplotlib is not there (`pip install matplotlib`).
 
     >>> import minidl
     >>> model = minidl.Sequential([minidl.layers.Dense(1)])
@@ -135,7 +135,7 @@ class LivePlot(Callback):
             )  # not pyplot: no window, and no figure that others may draw into
         except ImportError as error:
             raise ImportError(
-                say('LivePlot draws with matplotlib. Install it: pip install "minidl[plot]".')
+                say("LivePlot draws with matplotlib. Install it: pip install matplotlib.")
             ) from error
         names = self._names()
         columns = min(len(names), 3) or 1

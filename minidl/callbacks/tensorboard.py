@@ -52,7 +52,7 @@ class TensorBoard(Callback):
     A metric that is several numbers becomes as many curves, epoch_f1_score/0 and so on.
 
     Raises:
-        ImportError: tensorboardX is not there (`pip install "minidl[tensorboard]"`).
+        ImportError: tensorboardX is not there (`pip install tensorboardX`).
         TypeError, ValueError: an argument of the wrong kind, or one that is not served.
 
     >>> TensorBoard(log_dir="logs/first", update_freq=100).update_freq
@@ -192,7 +192,7 @@ class _EventFile:
             from tensorboardX.record_writer import masked_crc32c
         except ImportError as error:
             raise ImportError(
-                say('TensorBoard writes with tensorboardX. Install it: pip install "minidl[tensorboard]".')
+                say("TensorBoard writes with tensorboardX. Install it: pip install tensorboardX.")
             ) from error
         os.makedirs(folder, exist_ok=True)
         name = f"events.out.tfevents.{time.time():.0f}.{socket.gethostname()}.{os.getpid()}.{time.monotonic_ns()}"

@@ -1,17 +1,17 @@
 """What the doctor found: findings, a table of the layers, and how both are written for a screen of 80 columns."""
 
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from minidl.messages import say
+from minidl.messages import say, word
+from minidl.utils.columns import WIDTH, columns, cut, padded, wrapped
 
 __all__ = ["SEVERITIES", "Finding", "LayerRow", "Report", "error", "in_order", "note", "warning"]
 
 SEVERITIES = ("error", "warning", "note")
-_WIDTH = 80
 _NAME = 26  # columns for name and kind of a layer
+_FIGURES = (11, 10, 7, 11, 11)
 
 
 @dataclass(frozen=True)
@@ -67,15 +67,9 @@ class LayerRow(NamedTuple):
 
     def line(self) -> str:
         """This row of the table, 80 columns at most."""
-        name = _cut(f"{self.name} ({self.kind})", _NAME)
-        cells = [_number(self.mean), _number(self.std), f"{self.zeros:.0%}"]
-        cells += [_number(self.gradient), _number(self.update)]
-        widths = (11, 10, 7, 11, 11)
-        return (
-            name
-            + " " * (_NAME - _columns(name))
-            + "".join(f"{c:>{w}}" for c, w in zip(cells, widths, strict=True))
-        )
+        figures = [_number(self.mean), _number(self.std), f"{self.zeros:.0%}"]
+        figures += [_number(self.gradient), _number(self.update)]
+        return _cells(cut(f"{self.name} ({self.kind})", _NAME), figures)
 
 
 @dataclass(frozen=True)
@@ -108,15 +102,15 @@ class Report:
         lines = [self._title()]
         for finding in self.findings:
             where = f", {finding.layer}" if finding.layer else ""
-            lines += ["", *_wrapped(f"{finding.severity.upper()} ({finding.topic}{where})", "")]
-            lines += _wrapped(finding.message, "  ") + _wrapped(f"-> {finding.mend}", "  ", "     ")
+            lines += ["", *_lines(f"{finding.severity.upper()} ({finding.topic}{where})", "")]
+            lines += _lines(finding.message, "  ") + _lines(f"-> {finding.mend}", "  ", "     ")
         if self.layers:
             lines += ["", *self._table()]
         if self.learnt is not None:
             before, after, steps = self.learnt
             lines += [
                 "",
-                *_wrapped(
+                *_lines(
                     say(
                         f"Learning one batch by heart: the loss goes from {before:.3g} to {after:.3g} in {steps} steps."
                     ),
@@ -134,52 +128,22 @@ class Report:
         return say(f"The doctor found: errors {errors}, warnings {warnings}, notes {notes}.")
 
     def _table(self) -> list[str]:
-        head = f"{'output':<{_NAME}}{'mean':>11}{'std':>10}{'zeros':>7}{'gradient':>11}{'update':>11}"
-        return [head, *(row.line() for row in self.layers)]
+        first, *others = word("output, mean, std, zeros, gradient, update").split(", ")
+        return [_cells(first, others), *(row.line() for row in self.layers)]
+
+
+def _cells(name: str, figures: Sequence[str]) -> str:
+    """A line of the table."""
+    row = (" " * (width - columns(f)) + f for f, width in zip(figures, _FIGURES, strict=True))
+    return padded(name, _NAME) + "".join(row)
 
 
 def _number(x: float | None) -> str:
     return "-" if x is None else f"{x:.3g}"
 
 
-def _columns(text: str) -> int:
-    """The columns that `text` takes on a screen: a Korean syllable takes two."""
-    return sum(2 if unicodedata.east_asian_width(letter) in "WF" else 1 for letter in text)
-
-
-def _cut(text: str, columns: int) -> str:
-    if _columns(text) <= columns:
-        return text
-    while _columns(text) > columns - 1:
-        text = text[:-1]
-    return text + "…"
-
-
-def _wrapped(text: str, indent: str, further: str | None = None) -> list[str]:
-    """`text` in lines of 80 columns, broken between words; words that are longer are broken anywhere."""
-    lines, line = [], indent
-    begin = indent if further is None else further
-    for word in text.split():
-        while True:
-            joined = line + word if not line.strip() else f"{line} {word}"
-            if _columns(joined) <= _WIDTH:
-                line = joined
-                break
-            if line.strip():
-                lines.append(line)
-                line = begin
-            else:
-                fitting = _fitting(word, _WIDTH - len(begin))
-                lines.append(begin + fitting)
-                word = word[len(fitting) :]
-    return [*lines, line]
-
-
-def _fitting(word: str, columns: int) -> str:
-    end = len(word)
-    while _columns(word[:end]) > columns:
-        end -= 1
-    return word[:end]
+def _lines(text: str, indent: str, further: str | None = None) -> list[str]:
+    return wrapped(" ".join(text.split()), WIDTH, indent, further)
 
 
 def in_order(findings: Sequence[Finding]) -> tuple[Finding, ...]:

@@ -24,7 +24,7 @@ largest slope in a single element is found.
 0 of 1 gradients agree with differences (tolerance 1e-07 relative)
                            worst at   backward difference   error    rel.
 inputs[0] 2                       1  2.000e+00  4.000e+00   2e+00   1e+00 WRONG
-inputs[0][1]: d output[0][1] is 2 by backward, 4 by differences.
+d output[0][1] / d inputs[0][1] is 2 by backward, 4 by differences.
 """
 
 import sys

@@ -7,7 +7,7 @@ import numpy as np
 from minidl.backend import Array
 from minidl.gradcheck.compare import REST, Comparison, Settings, backward_slopes, compared, projections
 from minidl.gradcheck.report import GradcheckError, GradcheckReport
-from minidl.gradcheck.target import Target, prepared
+from minidl.gradcheck.target import Leaf, Target, prepared
 from minidl.messages import say
 from minidl.utils.checks import flag, number, whole_number
 
@@ -94,7 +94,7 @@ def _refuse_unfit(target: Target) -> list[str]:
             )
         )
     if not first.size:
-        return [*target.notes, "there is no float output, and so no slope."]
+        return [*target.notes, say("there is no float output, and so no slope.")]
     if not np.isfinite(first).all():
         raise GradcheckError(
             say("gradcheck got NaN or infinite outputs at this point, where no slope exists.")
@@ -138,8 +138,10 @@ def _move(target: Target, kinks: list[tuple[int, int]], rng: np.random.Generator
 
 def _sampling(target: Target, settings: Settings) -> list[str]:
     return [
-        f"{leaf.name}: {settings.max_elements:,} of {leaf.tensor.size:,} elements, drawn with seed "
-        f"{settings.seed}, were checked one by one."
+        say(
+            f"{leaf.name}: {settings.max_elements:,} of {leaf.tensor.size:,} elements, drawn with seed "
+            f"{settings.seed}, were checked one by one."
+        )
         for leaf in target.leaves
         if leaf.tensor.size > settings.max_elements
     ]
@@ -153,15 +155,23 @@ def _kink_notes(
     for (i, position), times in moves.items():
         leaf = target.leaves[i]
         value = float(original[i].reshape(-1)[position])
-        where = f"kink near {leaf.name}{list(leaf.element(position))} = {value:.6g}"
-        notes.append(f"{where}: re-drawn {times} time{'s' * (times > 1)}.")
-    shown = notes[:_SHOWN] + [f"... and {len(notes) - _SHOWN} more re-drawn."] * (len(notes) > _SHOWN)
+        notes.append(
+            say(
+                f"kink near {_place(leaf, position)} = {value:.6g}: re-drawn {times} time{'s' * (times > 1)}."
+            )
+        )
+    shown = notes[:_SHOWN] + [say(f"... and {len(notes) - _SHOWN} more re-drawn.")] * (len(notes) > _SHOWN)
     for leaf, comparison in zip(target.leaves, comparisons, strict=False):
         skipped = [
-            f"{leaf.name}{', the rest' if position == REST else list(leaf.element(position))} skipped: {reason}."
+            say(f"{_place(leaf, position)} skipped: {reason}.")
             for position, reason in comparison.kinks.items()
         ]
-        shown += skipped[:_SHOWN] + [f"... and {len(skipped) - _SHOWN} more of {leaf.name}."] * (
+        shown += skipped[:_SHOWN] + [say(f"... and {len(skipped) - _SHOWN} more of {leaf.name}.")] * (
             len(skipped) > _SHOWN
         )
     return shown
+
+
+def _place(leaf: Leaf, position: int) -> str:
+    """ "inputs[0][1, 0]"; what the elements that moved together are called."""
+    return f"{leaf.name}, the rest" if position == REST else f"{leaf.name}{list(leaf.element(position))}"

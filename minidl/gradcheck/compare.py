@@ -17,7 +17,7 @@ from minidl.gradcheck.differences import Line, Slopes, refined, rounding, slopes
 from minidl.gradcheck.report import GradcheckError, GradcheckRow
 from minidl.gradcheck.target import Leaf, Target
 from minidl.graph import walk
-from minidl.messages import say
+from minidl.messages import say, word
 from minidl.tensor import Tensor
 
 __all__ = ["REST", "Comparison", "Settings", "backward_slopes", "compared", "projections"]
@@ -208,7 +208,7 @@ def _row(
     analytic, numeric = float(result.analytic[k]), float(sums[k] @ result.slopes.slope)
     single, outputs = result.direction.single, sums.shape[1]
     return GradcheckRow(
-        name=leaf.name if single else f"{leaf.name}, the rest",
+        name=leaf.name if single else word(f"{leaf.name}, the rest"),
         shape=leaf.tensor.shape,
         index=leaf.element(int(result.direction.positions[0])) if single else None,
         output=target.output_name(k % outputs) if outputs <= _ONE_BY_ONE else "a random sum of the outputs",

@@ -1,14 +1,17 @@
 """What a gradient check found, as numbers and as a table."""
 
 import math
-import textwrap
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from minidl.backend import Array
+from minidl.messages import say, word
+from minidl.utils.columns import WIDTH, columns, cut, padded, wrapped
 
 __all__ = ["GradcheckError", "GradcheckReport", "GradcheckRow"]
 
 _NAME = 25  # columns for name and shape
+_FIGURES = (9, 10, 10, 7, 7)  # for the place and the numbers
 
 
 class GradcheckError(AssertionError):
@@ -47,16 +50,15 @@ class GradcheckRow:
     errors: Array | None = field(default=None, compare=False, repr=False)
 
     def line(self) -> str:
-        """This row of the table, 80 characters at most."""
-        shape = "×".join(map(str, self.shape)) or "number"
-        room = _NAME - len(shape) - 1
-        name = self.name if len(self.name) <= room else "…" + self.name[len(self.name) - max(room, 4) + 1 :]
+        """This row of the table, 80 columns at most."""
+        shape = "×".join(map(str, self.shape)) or word("one number")
+        name = _end_of(self.name, max(_NAME - columns(shape) - 1, 4))
         where = "" if self.index is None else ",".join(map(str, self.index))
-        verdict = "ok" if self.ok else "KINK" if math.isnan(self.error) else "WRONG"
-        return (
-            f"{name + ' ' + shape:<{_NAME}.{_NAME}} {where:>9.9} {self.analytic:>10.3e} {self.numeric:>10.3e}"
-            f" {self.error:>7.0e} {self.relative_error:>7.0e} {verdict}"
-        )
+        right, kink, wrong = word("ok, KINK, WRONG").split(", ")
+        verdict = right if self.ok else kink if math.isnan(self.error) else wrong
+        slopes = [f"{slope:.3e}" for slope in (self.analytic, self.numeric)]
+        errors = [f"{error:.0e}" for error in (self.error, self.relative_error)]
+        return f"{_cells(cut(f'{name} {shape}', _NAME), [where[:9], *slopes, *errors])} {verdict}"
 
 
 @dataclass(frozen=True)
@@ -83,15 +85,35 @@ class GradcheckReport:
 
     def __str__(self) -> str:
         right = sum(row.ok for row in self.rows)
-        title = f"{right} of {len(self.rows)} gradients agree with differences (tolerance {self.tolerance:g} relative)"
-        head = f"{'':<{_NAME}} {'worst at':>9} {'backward':>10} {'difference':>10} {'error':>7} {'rel.':>7}"
-        wrong = [
-            f"{row.name}{list(row.index)}: d {row.output} is {row.analytic:.10g} by backward, "
-            f"{row.numeric:.10g} by differences."
-            for row in self.rows
-            if not row.ok and row.index is not None
-        ]
-        remarks = [textwrap.fill(text, 80, subsequent_indent="    ") for text in (*wrong, *self.notes)]
+        title = word(
+            f"{right} of {len(self.rows)} gradients agree with differences (tolerance {self.tolerance:g} relative)"
+        )
+        head = _cells("", word("worst at, backward, difference, error, rel.").split(", "))
+        wrong = [_fault(row) for row in self.rows if not row.ok and row.index is not None]
+        remarks = [line for text in (*wrong, *self.notes) for line in wrapped(text, WIDTH, further="    ")]
         return "\n".join([title, head, *(row.line() for row in self.rows), *remarks])
 
     __repr__ = __str__
+
+
+def _cells(name: str, figures: Sequence[str]) -> str:
+    """A line of the table, without the verdict."""
+    row = (" " * (1 + width - columns(f)) + f for f, width in zip(figures, _FIGURES, strict=True))
+    return padded(name, _NAME) + "".join(row)
+
+
+def _end_of(name: str, width: int) -> str:
+    """The name in so many columns at most: of a longer one the end, which tells weights apart."""
+    if columns(name) <= width:
+        return name
+    while columns(name) >= width:
+        name = name[1:]
+    return "…" + name
+
+
+def _fault(row: GradcheckRow) -> str:
+    """What is wrong at the worst element."""
+    element = f"{row.name}[{','.join(map(str, row.index))}]" if row.index else row.name
+    return say(
+        f"d {row.output} / d {element} is {row.analytic:.10g} by backward, {row.numeric:.10g} by differences."
+    )

@@ -86,7 +86,7 @@ def prepared(target: Any, inputs: Sequence[Any], training: bool) -> Iterator[Tar
     """The target on float64 copies of its inputs and weights; the weights are restored on the way out.
 
     Raises:
-        TypeError: the target cannot be called.
+        TypeError: the target cannot be called, or is a layer or model without an input.
         GradcheckError: the loss of a model that has none yet.
     """
     if not callable(target):
@@ -104,6 +104,10 @@ def _prepared(target: Any, inputs: Sequence[Any], training: bool) -> Iterator[Ta
         arguments = _arguments(inputs, leaves, notes)
         yield Target(lambda: target(*arguments), leaves, notes)
         return
+    if not inputs:
+        raise TypeError(
+            say(f"gradcheck expects an input to run {type(target).__name__} on: gradcheck(layer, x).")
+        )
     is_loss = hasattr(target, "compute_loss") and len(inputs) > 1
     if is_loss and getattr(target, "optimizer", True) is None:
         raise GradcheckError(
@@ -190,7 +194,7 @@ def _to_float64(x: Any, name: str, leaves: list[Leaf], notes: list[str]) -> Any:
         return x
     array = as_array(x)
     if array.dtype.kind != "f":
-        notes.append(f"{name} holds {array.dtype}, which has no gradient: not checked.")
+        notes.append(say(f"{name} holds {array.dtype}, which has no gradient: not checked."))
         return x
     exact = x if isinstance(x, list | tuple | float) else array
     leaf = Leaf(name, Tensor(np.array(exact, np.float64, order="C"), requires_grad=True))

@@ -25,18 +25,20 @@ The engine knows every number; here it shows them. One call for each question:
 
 from minidl.inspect.comparing import compare
 from minidl.inspect.explanation import explain
-from minidl.inspect.gradcheck_picture import plot_gradcheck
 from minidl.inspect.graph import plot_graph
-from minidl.inspect.model_picture import plot_model
 from minidl.inspect.page import write_report
-from minidl.inspect.pictures.confusion import plot_confusion_matrix
-from minidl.inspect.pictures.feature_maps import plot_feature_maps
-from minidl.inspect.pictures.filters import plot_filters
-from minidl.inspect.pictures.gates import plot_gates
-from minidl.inspect.pictures.gradient_flow import plot_gradient_flow
-from minidl.inspect.pictures.history import plot_history
-from minidl.inspect.pictures.landscape import plot_loss_landscape
-from minidl.inspect.pictures.time_gradients import plot_time_gradients
+from minidl.inspect.pictures import (
+    plot_confusion_matrix,
+    plot_feature_maps,
+    plot_filters,
+    plot_gates,
+    plot_gradcheck,
+    plot_gradient_flow,
+    plot_history,
+    plot_loss_landscape,
+    plot_model,
+    plot_time_gradients,
+)
 from minidl.inspect.traced import trace
 
 __all__ = [

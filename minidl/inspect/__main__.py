@@ -6,8 +6,8 @@ import sys
 from collections.abc import Sequence
 
 from minidl.inspect.explanation import explain
+from minidl.inspect.logs import read_log
 from minidl.inspect.page.report import write_report
-from minidl.inspect.page.training import read_log
 from minidl.messages import say
 from minidl.saving import load_model
 

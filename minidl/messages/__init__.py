@@ -17,7 +17,7 @@ import re
 
 from minidl.messages.catalogue import translated
 
-__all__ = ["language", "say"]
+__all__ = ["language", "say", "word"]
 
 
 def language() -> str:
@@ -39,3 +39,14 @@ def say(text: str) -> str:
     'Dropout expects seed to be True or False, got 3.'
     """
     return text if language() == "en" else translated(text)
+
+
+def word(text: str) -> str:
+    """`text`, which is no sentence, or the same in the reader's language: the heading of a column, a label.
+
+    The headings of a table are looked up together, as "layer, output, time": one of them alone may be somebody's name.
+
+    >>> word("Largest difference")
+    'Largest difference'
+    """
+    return text if language() == "en" else translated(text, whole=False)

@@ -13,7 +13,6 @@ terminal plain lines would be needed as well.
 
 import os
 import sys
-import unicodedata
 from collections.abc import Callable, Mapping
 from numbers import Integral
 from time import perf_counter
@@ -22,6 +21,7 @@ from typing import Any, TextIO
 import numpy as np
 
 from minidl.messages import say
+from minidl.utils.columns import columns
 
 __all__ = ["Progress"]
 
@@ -127,16 +127,16 @@ class Progress:
         room = _columns(stream) - 1 if redraws else sys.maxsize  # the last column makes some terminals wrap
         clock = self._elapsed() if finished or not self.steps else self._remaining()
         parts = [f"{clock} {self._pace()}", *_numbers(logs)]
-        while not finished and len(parts) > 1 and _width(f"{self._count()} {' - '.join(parts)}") > room:
+        while not finished and len(parts) > 1 and columns(f"{self._count()} {' - '.join(parts)}") > room:
             parts.pop()
         words = " - ".join(parts)
-        bar = self._bar(min(_BAR, room - _width(f"{self._count()}  {words}")), *_glyphs(stream))
+        bar = self._bar(min(_BAR, room - columns(f"{self._count()}  {words}")), *_glyphs(stream))
         line = f"{self._count()} {bar}{words}"
         if not finished:
             line = line[:room]
-        columns = _width(line)
-        self._write(("\r" if redraws else "") + line + " " * (self._open - columns))
-        self._open = columns
+        used = columns(line)
+        self._write(("\r" if redraws else "") + line + " " * (self._open - used))
+        self._open = used
 
     def _bar(self, columns: int, full: str, rest: str) -> str:
         if not self.steps or columns < 5:
@@ -215,8 +215,3 @@ def _columns(stream: Any) -> int:
         return os.get_terminal_size(stream.fileno()).columns or 80
     except (OSError, ValueError, AttributeError):
         return 80
-
-
-def _width(text: str) -> int:
-    """Columns a text takes in a terminal: Hangul, Kana and Chinese characters take two."""
-    return sum(2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)

@@ -45,7 +45,7 @@ def _h5py() -> Any:
     except ImportError as error:
         raise ImportError(
             say(
-                'HDF5 files (.keras, .h5) need the package h5py: pip install "minidl[io]". '
+                "HDF5 files (.keras, .h5) need the package h5py: pip install h5py. "
                 "Without it, save_weights and load_weights work with .npz and .safetensors files."
             )
         ) from error

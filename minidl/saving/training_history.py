@@ -8,6 +8,7 @@ JSON has no NaN and no infinity, and a run that diverged has them: they stand as
 
 import json
 import math
+import sys
 from typing import Any
 
 import numpy as np
@@ -71,7 +72,9 @@ def restored_history(raw: bytes, path: FilePath) -> Any:
 
     found = read_json(raw, path, HISTORY)
     epochs, curves = found.get("epoch"), found.get("history")
-    in_order = isinstance(epochs, list) and all(type(epoch) is int for epoch in epochs)
+    in_order = isinstance(epochs, list) and all(
+        type(epoch) is int and abs(epoch) <= sys.maxsize for epoch in epochs
+    )
     if not in_order or not isinstance(curves, dict) or not all(isinstance(v, list) for v in curves.values()):
         raise refusal(path, f"{HISTORY} to list epochs and what was measured in them", "something else")
     history = History()
@@ -85,6 +88,6 @@ def _read(value: Any, path: FilePath) -> Any:
         return [_read(entry, path) for entry in value]
     if isinstance(value, str) and value in _WORDS:
         return _WORDS[value]
-    if isinstance(value, bool | int | float):
+    if isinstance(value, bool | int | float) and abs(value) <= sys.float_info.max:
         return value
     raise refusal(path, f"numbers in {HISTORY}", shown(value))

@@ -103,7 +103,7 @@ def test_without_a_place_to_show_it_nothing_is_drawn(monkeypatch):
 
 def test_without_matplotlib_it_says_what_to_install(monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
-    with pytest.raises(ImportError, match=r'pip install "minidl\[plot\]"'):
+    with pytest.raises(ImportError, match="pip install matplotlib"):
         fit(LivePlot(tmp_path / "a.png"))
 
 

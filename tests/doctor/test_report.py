@@ -92,6 +92,14 @@ def test_messages_in_korean(monkeypatch):
     assert str(Report(())) == "의사는 아무 이상도 찾지 못했습니다."
 
 
+def test_the_table_in_korean(monkeypatch):
+    monkeypatch.setenv("MINIDL_LANG", "ko")
+    head, line = str(Report((), (row("층"),))).splitlines()[-2:]
+    assert head.split("  ")[0] == "출력"
+    assert head.endswith("평균  표준편차 0 비율     기울기     갱신비")
+    assert width(head) == width(line)
+
+
 # --- data ---------------------------------------------------------------------------------------------------
 
 

@@ -13,6 +13,7 @@ from minidl import backend, inspect, layers
 from minidl.inspect import comparing
 from minidl.inspect.comparing import compare
 from minidl.inspect.comparing.choice import choices
+from minidl.inspect.comparing.report import Comparison, Difference, Times
 from minidl.inspect.comparing.run import Run, differences
 from minidl.layers.core.dense import dense_backward, dense_forward
 from minidl.tensor import Function
@@ -50,6 +51,27 @@ def test_both_sides_agree_and_every_gradient_is_there(layer, x):
     assert len(names) == 1 + floats + len(twin.trainable_weights)
     assert all(row.relative < 1e-4 for row in result.differences)
     assert min(result.times.reference_forward, result.times.kernels_backward) > 0
+
+
+@needs_kernels
+@pytest.mark.parametrize("seed", range(3))
+def test_what_is_sent_back_is_not_what_came_in(seed):
+    """The gradient of a normalisation along its own input is zero: rounding alone would be compared."""
+    x = np.random.default_rng(seed).standard_normal((8, 6, 4)).astype(np.float32)
+    result = compare(layers.BatchNormalization(), x)
+    back = next(row for row in result.differences if row.name == "d inputs[0]")
+    assert back.largest == 0 or back.largest / back.relative > 0.1
+
+
+def test_the_title_says_no_less_than_the_table():
+    rows = (
+        Difference("output", (2,), 1e-6, 4e-7, (0,), 2.5, 2.500001),
+        Difference("d w", (2,), 3e-5, 3e-7, (1,), 100.0, 100.00003),
+    )
+    title = str(Comparison("conv", "Conv2D", rows, Times(1.0, 1.0, 1.0, 1.0), (), "")).split("\n\n")[0]
+    assert "differ by 4e-07 of an array's largest value at most: in output, by 1e-06." in " ".join(
+        title.split()
+    )
 
 
 def test_the_layer_stays_as_it_was():

@@ -1,10 +1,8 @@
 """Every element of every gradient is told, and what is printed is enough to calculate it."""
 
-import warnings
-
 import numpy as np
 import pytest
-from calculations import again
+from calculations import check_printed, recorded, tape_of
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from registry.every import ENTRIES
@@ -14,32 +12,9 @@ from minidl import Tensor, layers, ops
 from minidl.backend import kernels_off, kernels_on
 from minidl.graph import taken_down
 from minidl.inspect.traced.elements import gradient_calculation
-from minidl.random import training_step
 from minidl.tensor import Function
 
 SELDOM = settings(max_examples=3, deadline=None, suppress_health_check=list(HealthCheck))
-
-
-def recorded(function, *args, **options):
-    """The calls of Functions while `function` runs."""
-    tape = []
-    with taken_down(tape):
-        function(*args, **options)
-    return [call for call in tape if call.function is not None]
-
-
-def equal(a, b, tolerance):
-    return a == b or (np.isnan(a) and np.isnan(b)) or abs(a - b) <= tolerance
-
-
-def check_printed(told, tolerance):
-    """What is printed, calculated again, is what backward gave, and each line is what stands in it."""
-    value, steps = again(str(told))
-    gave = float(told.recorded)
-    assert equal(value, gave, tolerance * max(1, abs(gave))), f"{value} instead of {gave}:\n{told}"
-    assert equal(value, told.value, 1e-6 * abs(told.value)), f"{value} instead of {told.value}:\n{told}"
-    for name, (found, said) in steps.items():
-        assert equal(found, said, 1e-6 * abs(said)), f"{name} is {found}:\n{told}"
 
 
 def check_call(applied, seed):
@@ -69,12 +44,7 @@ def test_the_printed_numbers_give_the_gradient(entry):
     @SELDOM
     @given(entry.examples, st.sampled_from(["float32", "float64"]), st.booleans(), seeds)
     def holds(example, dtype, kernels, seed):
-        arrays = [a if a is None or a.dtype.kind != "f" else a.astype(dtype) for a in example.arrays]
-        with warnings.catch_warnings(), training_step(0), kernels_on() if kernels else kernels_off():
-            warnings.simplefilter("ignore")  # such as strides that leave cells out
-            _, run = example.begin(arrays)
-            tape = recorded(run)
-        for applied in tape:
+        for applied in tape_of(example, dtype, kernels):
             if all(y.dtype.kind == "f" for y in applied.outputs):
                 check_call(applied, seed)
 

@@ -13,7 +13,7 @@ from small_models import rows, same, state, with_everything
 import minidl
 from minidl import Input, Sequential, layers
 from minidl.inspect import explain
-from minidl.inspect.explanation.columns import columns, padded, wrapped
+from minidl.utils.columns import columns, padded, wrapped
 
 
 def har(optimizer="adam"):
@@ -39,9 +39,7 @@ def test_why_8320():
 def test_why_48_6_64():
     text = " ".join(str(explain(layers.Conv2D(64, 3), (50, 8, 1))).split())
     assert "(50 − 3 + 2·0)/1 + 1 = 48; (8 − 3 + 2·0)/1 + 1 = 6" in text
-    assert (
-        "(None, 50, 8, 1) became (None, 48, 6, 64): a window over 3×3 cells has room at 48×6 places" in text
-    )
+    assert "(None, 50, 8, 1) became (None, 48, 6, 64): a window of size 3×3 has room at 48×6 places" in text
 
 
 def test_a_model_of_the_seeds():
@@ -69,6 +67,8 @@ def test_one_layer_of_a_model():
     assert repr(alone) == str(alone)
     with pytest.raises(KeyError, match=r"no layer called 'lsmt'.*lstm"):
         explained["lsmt"]
+    with pytest.raises(KeyError, match=r"Its layers: .*lstm"):
+        explained["zzz"]
     assert explain(har().layers[2]).layers[0].input_shapes == ((None, 4, 32),)
 
 
@@ -176,6 +176,15 @@ def test_korean(monkeypatch):
 
 
 # --- HTML --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("language", "words"), [("en", "Weights Shape Count Meaning"), ("ko", "가중치 모양 개수 뜻")]
+)
+def test_headings_of_the_table_of_weights(monkeypatch, language, words):
+    monkeypatch.setenv("MINIDL_LANG", language)
+    html = explain(layers.Dense(2), (3,))._repr_html_()
+    assert re.findall("<th scope=.col.[^>]*>([^<]*)", html) == words.split()
 
 
 class Outline(HTMLParser):

@@ -17,9 +17,9 @@ import minidl
 from minidl import layers
 from minidl.callbacks import CSVLogger
 from minidl.inspect.__main__ import main
+from minidl.inspect.logs import logs_of, read_log
 from minidl.inspect.page import weights, write_report
 from minidl.inspect.page.charts import curves, histogram, ticks
-from minidl.inspect.page.training import read_log, recorded
 from minidl.inspect.page.weights import spread_of
 
 
@@ -244,26 +244,25 @@ def test_long_curves_keep_their_peaks():
 def test_history_of_every_kind(tmp_path):
     log = tmp_path / "log.csv"
     model = trained(4, [CSVLogger(log)])
-    from_fit, from_log = recorded(model.history), read_log(log)
+    from_fit, from_log = logs_of("f", model.history), read_log(log)
     assert from_fit.epochs == from_log.epochs == [1, 2, 3, 4]
     assert from_fit.curves.keys() == from_log.curves.keys()
     for name, values in from_fit.curves.items():
         np.testing.assert_allclose(values, from_log.curves[name])
-    assert recorded(model.history.history) == from_fit
-    assert recorded(None) is None
-    assert recorded({}) is None
-    assert recorded({"loss": []}) is None
+    assert logs_of("f", model.history.history) == from_fit
+    assert logs_of("f", {}) is None
+    assert logs_of("f", {"loss": []}) is None
 
 
 def test_validation_every_few_epochs(tmp_path):
-    found = recorded({"loss": [5, 4, 3, 2], "val_loss": [4.5, 2.5]})
+    found = logs_of("f", {"loss": [5, 4, 3, 2], "val_loss": [4.5, 2.5]})
     assert found.curves["val_loss"] == [None, 4.5, None, 2.5]
     text = page_of(network(), tmp_path, history={"loss": [5, 4, 3, 2], "val_loss": [4.5, 2.5]})
     assert "val_loss: from 4.5 to 2.5, smallest 2.5, largest 4.5." in text
 
 
 def test_metrics_of_several_numbers():
-    found = recorded({"loss": [1, 2], "f1": [[0.1, 0.2], [0.3, 0.4]]})
+    found = logs_of("f", {"loss": [1, 2], "f1": [[0.1, 0.2], [0.3, 0.4]]})
     assert found.curves["f1[1]"] == [0.2, 0.4]
 
 

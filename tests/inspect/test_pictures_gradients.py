@@ -123,11 +123,14 @@ def test_a_layer_alone():
 @pytest.mark.parametrize("plot", [plot_gradient_flow, plot_time_gradients, plot_gates])
 def test_nothing_to_draw(plot):
     model = model_of(layers.LSTM(2), layers.Dense(1))
+    takes = "model, x" if plot is plot_gates else "model, x, y"
     with pytest.raises(
         TypeError, match=rf"{plot.__name__} expects a model with data, or what trace returned, got 3"
     ):
         plot(3, sequences()[0])
-    with pytest.raises(ValueError, match=rf"expects data for .*: {plot.__name__}\(model, x, y\)"):
+    with pytest.raises(
+        ValueError, match=rf"expects data for .*, one batch of it: {plot.__name__}\({takes}\)"
+    ):
         plot(model)
 
 
@@ -286,6 +289,12 @@ def test_which_layer_and_which_sample():
     np.testing.assert_allclose(one, other, rtol=1e-6)
     with pytest.raises(KeyError, match="No layer 'third'"):
         plot_gates(model, x, layer="third")
+    model = Sequential([layers.Input((7, 2)), layers.LSTM(4), layers.Dense(3, name="out")])
+    assert panels(plot_gates(model, x, layer=0))["hidden state h"].shape == (4, 7)
+    with pytest.raises(ValueError, match="and out has none"):
+        plot_gates(model, x, layer=1)
+    with pytest.raises(TypeError, match="takes layer only with a model"):
+        plot_gates(trace(model, x), layer=0)
 
 
 def test_a_stateful_layer_takes_a_whole_batch_and_stays_as_it_is():

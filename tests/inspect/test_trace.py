@@ -1,5 +1,7 @@
 """A traced step is the step of `fit`, and every number of it is that of the op, the layer or the weight it is told of."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 from small_models import linear, rows, with_everything
@@ -312,7 +314,7 @@ def test_elements_of_gradients():
     assert t["d"].gradient_element("kernel", 2, 1).value == pytest.approx(kernel.gradient[2, 1], rel=1e-5)
     assert t["d"].gradient_element("d/bias", 1).value == pytest.approx(bias.gradient[1], rel=1e-5)
     assert t["e"].ops[0].gradient_element(0, 3, 2).value == pytest.approx(t["d"].gradient[3, 2], rel=1e-5)
-    with pytest.raises(ValueError, match=r"d has 0 ops that take a weight called 'kernl'.*d/kernel, d/bias"):
+    with pytest.raises(ValueError, match=r"No op of d takes a weight called 'kernl'.*d/kernel, d/bias"):
         t["d"].gradient_element("kernl", 0, 0)
     with pytest.raises(ValueError, match="No gradient came back to #0 Dense: trace it with y"):
         trace(model, x)["d"].gradient_element("kernel", 0, 0)
@@ -326,6 +328,8 @@ def test_the_gradient_of_a_shared_weight_is_told_op_by_op():
     t = trace(model, data, data[:, :3] * 2)
     ops = [op for op in t if op.name == "Dense"]
     parts = [op.gradient_element(1, 2, 1).value for op in ops]
+    with pytest.raises(ValueError, match=r"Several ops of model take a weight called 'kernel': #0, #1"):
+        dataclasses.replace(t["d[0]"], ops=tuple(ops), name="model").gradient_element("kernel", 2, 1)
     assert len(parts) == 2
     assert sum(parts) == pytest.approx(t.weights[0].gradient[2, 1], rel=1e-5)
 
@@ -418,7 +422,7 @@ class Batches(PyDataset):
 
 def test_errors_teach():
     model, x, y = new()
-    with pytest.raises(TypeError, match="expects a model or a layer, got str"):
+    with pytest.raises(TypeError, match="expects a model or a layer, got 'model'"):
         trace("model", x, y)
     with pytest.raises(ValueError, match="is not compiled"):
         trace(Sequential([L.Dense(1)]), x, y)

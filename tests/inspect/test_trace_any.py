@@ -11,13 +11,13 @@ from strategies import LAYERS
 
 import minidl
 from minidl import layers as L
-from minidl.inspect.explanation.columns import columns
 from minidl.inspect.traced import trace
 from minidl.layers.context import CallContext
 from minidl.losses import MeanSquaredError
 from minidl.models import Model, Sequential
 from minidl.random import training_step
 from minidl.tensor import Tensor
+from minidl.utils.columns import columns
 
 
 def printed(step):

@@ -238,10 +238,36 @@ def test_a_cell_of_ones_own():
     np.testing.assert_allclose(traced.steps[2].dh, 1 - h**2, rtol=1e-4, atol=1e-6)
 
 
+class Apart(Counting):
+    """The same, but what comes out is no state."""
+
+    state_size = (3, 3)
+
+    def call(self, x, states):
+        h, _ = super().call(x, states[:1])
+        return h * 2, [h, states[1] + h]
+
+
+def test_an_output_that_is_no_state():
+    traced = trace(L.RNN(Apart(), name="r"), np.ones((2, 3, 2), "float32"))
+    steps = traced["r"].steps
+    assert list(steps[0].states) == ["state_0", "state_1"]
+    np.testing.assert_array_equal(steps[2].h * 2, traced["r"].output)
+    np.testing.assert_allclose(steps.norms(), [step.norm("dstate_0") for step in steps])
+    assert "|dL/dh|" in str(steps)
+
+
 def test_a_stack_of_cells():
     x = np.ones((2, 3, 2), "float32")
-    steps = trace(L.RNN([L.LSTMCell(3), L.GRUCell(2)], name="r"), x)["r"].steps
-    assert list(steps[0].states) == ["state_0", "state_1", "state_2"]
+    traced = trace(L.RNN([L.LSTMCell(3), L.GRUCell(2)], name="r"), x)
+    steps = traced["r"].steps
+    assert list(steps[0].states) == ["state_0", "state_1", "h"]
+    np.testing.assert_array_equal(steps[2].h, traced["r"].output)
+    np.testing.assert_array_equal(steps[2].dh, traced["r"].gradient)
+    assert "|dL/dh|" in str(steps)
+    assert "|dL/dh|" in str(traced)
+    with pytest.raises(IndexError, match=rf"has time steps from 0 to {len(steps) - 1}, got 99"):
+        steps[99]
     assert [state.shape for state in steps[0].states.values()] == [(2, 3), (2, 3), (2, 2)]
 
 

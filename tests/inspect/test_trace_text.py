@@ -8,10 +8,10 @@ import pytest
 from small_models import linear, rows, with_everything
 
 from minidl import layers as L
-from minidl.inspect.explanation.columns import columns
+from minidl.inspect.numbers import shape
 from minidl.inspect.traced import trace
-from minidl.inspect.traced.figures import cell, cut, shape
 from minidl.models import Sequential
+from minidl.utils.columns import cell, columns, cut
 
 rng = np.random.default_rng(3)
 
@@ -123,7 +123,7 @@ def test_an_op_prints_all_of_itself():
     )
     for n in (step[0].mean, step[0].std, step[0].min, step[0].max, step[0].gradient_norm):
         assert f"{n:.3g}" in text
-    assert repr(step[0]) == text
+    assert repr(step[0]) == "<Op #0 Dense (dense) (6, 1)>"  # a list of ops is read line by line
     assert "forward " in text
 
 
@@ -144,8 +144,21 @@ def test_korean(monkeypatch):
     model = Sequential([L.Input((40, 1)), L.SimpleRNN(2, name="순환층"), L.Dense(1)])
     model.compile("sgd", "mse")
     step = trace(model, np.ones((1, 40, 1)), np.ones((1, 1)))
-    assert "그래디언트가 시간을 거" in flat(step)
+    assert "기울기가 시간을 거" in flat(step)
     assert "타임스텝 3:" in str(step["순환층"].steps[3])
+    first, dense = step.layers
+    heads = {
+        str(step): "층 출력 평균 표준편차 |dL/dy| |dL/dw| 시간",
+        str(dense): "# 연산 출력 평균 표준편차 |dL/dy| 순전파 역전파",
+        str(first): "가중치 모양 |w| |dL/dw| |갱신량| 갱신량/w",
+    }
+    for text, head in heads.items():
+        (at,) = [i for i, line in enumerate(text.splitlines()) if line.split() == head.split()]
+        above, below = text.splitlines()[at : at + 2]
+        assert columns(above) == columns(below)  # both end with the last column
+    assert re.search("평균 .* 표준편차 .* 최솟값 .* 최댓값 ", str(step[0]))
+    assert re.search("평균 .* 최솟값 .* 최댓값 ", str(first.steps[3]))
+    assert re.findall("<th scope=.col.[^>]*>([^<]*)", step._repr_html_()) == heads[str(step)].split()
     for part in (step, step["순환층"].steps, *step.layers):
         assert max(map(columns, str(part).splitlines())) <= 80
 

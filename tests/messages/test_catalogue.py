@@ -14,7 +14,7 @@ from minidl import layers, losses, messages
 from minidl.messages.catalogue import entries, filled_with, translated
 
 SOURCE = Path(minidl.__file__).parent
-SAYS = {"say", "warn"}  # functions whose first argument is a message
+SAYS = {"say", "warn", "word", "words"}  # functions whose first argument is a message, or a label
 PARTS = {"refusal"}  # whose arguments are parts of one
 HOLE = "{}"
 NOT_MESSAGES = ("ops/elementwise", "models/picture", "saving/operations")  # descriptions of functions, labels
@@ -132,6 +132,20 @@ def test_what_was_filled_in_may_be_anything():
     assert filled_with(("ab", "bc"), "abc") is None  # the pieces may not overlap
     assert translated("no such message") == "no such message"
     assert translated("") == ""
+
+
+def test_no_message_installs_minidl_from_an_index():
+    """`pip install "minidl[plot]"` would ask an index for it; the packages themselves are there."""
+    assert not [text for _, text, _ in literals() if re.search(r"pip install \W?minidl", text)]
+
+
+def test_words_that_stand_alone(monkeypatch):
+    monkeypatch.delenv("MINIDL_LANG", raising=False)
+    head = "layer, output, mean, std, |dL/dy|, |dL/dw|, time"
+    assert messages.word(head) == head
+    monkeypatch.setenv("MINIDL_LANG", "ko")
+    assert len(messages.word(head).split(", ")) == len(head.split(", "))
+    assert messages.word("output") == "output"  # may be the name of a layer
 
 
 HOOK = "Override compute_loss for a loss of your own, or write the loop with optimizer.apply(gradients, variables)."

@@ -35,7 +35,9 @@ def test_an_error_in_the_block_leaves_nothing_behind():
 def test_the_beginning_of_a_call_can_be_seen_too():
     layer, moments = Dense(2), []
     with watched(
-        [layer], lambda layer, x, y: moments.append(("after", y.shape)), lambda layer, x: moments.append(x.shape)
+        [layer],
+        lambda layer, x, y: moments.append(("after", y.shape)),
+        lambda layer, x: moments.append(x.shape),
     ):
         layer(np.ones((1, 3)))
     assert moments == [(1, 3), ("after", (1, 2))]

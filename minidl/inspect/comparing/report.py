@@ -1,22 +1,19 @@
 """What `compare` found, as numbers, as text of 80 columns and as HTML."""
 
 import html
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from minidl.inspect.comparing.choice import OpChoice
-from minidl.inspect.explanation.columns import columns, padded, wrapped
-from minidl.inspect.traced.figures import time
-from minidl.inspect.wording import word
-from minidl.messages import say
+from minidl.inspect.markup import NUMBER, part, table
+from minidl.inspect.numbers import time
+from minidl.messages import say, word
 from minidl.models.picture.text import escaped
+from minidl.utils.columns import WIDTH, columns, padded, wrapped
 
 __all__ = ["Comparison", "Difference", "Times"]
 
-_WIDTH = 80  # columns
-_CELL = "text-align: left; padding: 0.1em 0.8em 0.1em 0"
-_NAME = 34  # of them for name and shape
+_NAME = 34  # columns for name and shape
 
 
 @dataclass(frozen=True)
@@ -82,7 +79,7 @@ class Comparison:
         return max(self.differences, key=lambda row: row.relative, default=None)
 
     def __str__(self) -> str:
-        lines = [*wrapped(self._title(), _WIDTH), ""]
+        lines = [*wrapped(self._title(), WIDTH), ""]
         if self.differences:
             head = _row("", word("Difference"), word("Relative"), word("At"))
             lines += [head, *(row.line() for row in self.differences), ""]
@@ -90,7 +87,7 @@ class Comparison:
             lines.append(padded(what, 12) + "".join(_right(cell, 16) for cell in cells))
         lines.append("")
         for op in self.ops:
-            lines += wrapped(f"{_called(op)}: {op.reason}", _WIDTH, further="    ")
+            lines += wrapped(f"{_called(op)}: {op.reason}", WIDTH, further="    ")
         return "\n".join([*lines, "", say("The reference:"), "", self.source])
 
     __repr__ = __str__
@@ -105,12 +102,12 @@ class Comparison:
         clock = self._clock()
         parts = [
             f"<p><strong>{escaped(self._title())}</strong></p>",
-            _table(head, differences) if differences else "",
-            _table(clock[0], clock[1:]),
-            _table([word("Operation"), word("Kernel"), word("Reason")], ops),
+            table(head, differences, ("", "", NUMBER, NUMBER)) if differences else "",
+            table(clock[0], clock[1:], ("", NUMBER, NUMBER, NUMBER)),
+            table([word("Operation"), word("Kernel"), word("Reason")], ops),
             f"<details><summary>{escaped(say('The reference:'))}</summary><pre>{html.escape(self.source)}</pre></details>",
         ]
-        return "\n".join(["<div>", *filter(None, parts), "</div>"])
+        return part(*filter(None, parts))
 
     def _title(self) -> str:
         worst = self.largest
@@ -121,8 +118,8 @@ class Comparison:
         if worst.largest == 0:
             return say(f"{self.name} ({self.kind}): reference and kernels give the same to the last bit.")
         return say(
-            f"{self.name} ({self.kind}): reference and kernels differ by {worst.largest:.2g} at most, in {worst.name}, "
-            f"which is {worst.relative:.2g} of its largest value."
+            f"{self.name} ({self.kind}): reference and kernels differ by {worst.relative:.2g} of an array's largest value at "
+            f"most: in {worst.name}, by {worst.largest:.2g}."
         )
 
     def _clock(self) -> list[tuple[str, str, str, str]]:
@@ -149,10 +146,3 @@ def _right(text: str, width: int) -> str:
 
 def _called(op: OpChoice) -> str:
     return op.name if op.times == 1 else f"{op.name} ({op.times}×)"
-
-
-def _table(head: Sequence[str], rows: Sequence[tuple[str, ...]]) -> str:
-    top = "".join(f'<th scope="col" style="{_CELL}">{escaped(text)}</th>' for text in head)
-    cells = ["".join(f'<td style="{_CELL}">{escaped(text)}</td>' for text in row) for row in rows]
-    body = "".join(f"<tr>{row}</tr>" for row in cells)
-    return f"<table><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table>"

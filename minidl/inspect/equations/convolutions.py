@@ -84,7 +84,9 @@ def _seen(layer: Any, x: Shape) -> str:
 def _padding(layer: Any, x: Shape) -> tuple[Line, ...]:
     """A line on the border, if there is one."""
     edges = borders_of(x[1:-1], layer.kernel_size, layer.strides, layer.padding, layer.dilation_rate)
-    words = say("Zeros around x, before and after it. They are multiplied like all other numbers.")
+    words = say(
+        "How many zeros stand around x, before and after it. They are multiplied like all other numbers."
+    )
     return (Line(arrays(*(edge.text for edge in edges)), words),) if is_bordered(edges) else ()
 
 
@@ -107,7 +109,7 @@ def convolution(layer: Any, inputs: Shapes, outputs: Shapes) -> Told:
     value = f"{bias}Σ_{{{cell}, c}} x[{_seen(layer, x)}, {first}c]·w[{cell}, c, f]"
     lines = _result(layer, place, "f", value)
     words = say(
-        f"Each of the {filters} filters lies on a window of the input, multiplies {'·'.join(map(str, (*window, channels)))}"
+        f"Each filter ({filters}) lies on a window of the input, multiplies {'·'.join(map(str, (*window, channels)))}"
         " numbers by its weights, and moves on."
     )
     lines[0] = Line(lines[0].text, words)

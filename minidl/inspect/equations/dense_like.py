@@ -23,7 +23,7 @@ def dense(layer: Any, inputs: Shapes, outputs: Shapes) -> Told:
     features, units = layer.kernel.shape
     letters, biased = LETTERS.get(len(x), "N"), layer.bias is not None
     each = say(
-        f"Each of the {units} units multiplies all {features} features by weights of its own and adds them up."
+        f"Each unit ({units}) multiplies all features ({features}) by weights of its own and adds them up."
     )
     lines = [
         Line(f"y = {applied(layer.activation, 'x @ w' + ' + b' * biased)}", each),

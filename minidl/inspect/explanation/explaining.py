@@ -19,12 +19,13 @@ from minidl.inspect.explanation.explanation import Explanation
 from minidl.inspect.explanation.facts import LayerExplanation, Memory
 from minidl.inspect.explanation.hints import ONCE, hints_of
 from minidl.inspect.explanation.memory import kept_by_layers
-from minidl.inspect.explanation.places import Place, bytes_of, is_block, places_in, shapes_in, unique
+from minidl.inspect.explanation.places import Place, bytes_of, places_in, shapes_in, unique
 from minidl.inspect.explanation.subject import Subject, subject_of
 from minidl.inspect.explanation.weights import weights_of
 from minidl.layers.merge.base import Merge
 from minidl.layers.recurrent.time_distributed import TimeDistributed
 from minidl.models.aside import undisturbed
+from minidl.models.parts import is_block
 from minidl.models.shapes import kind_of
 from minidl.symbolic import SymbolicTensor
 from minidl.utils.nested import flatten
@@ -45,6 +46,9 @@ def explain(target: Any, input_shape: Any = None) -> Explanation:
         input_shape: of one sample, as `Input` takes it, (4, 32); also understood with a batch axis, (None, 4, 32). For
             several inputs a list of shapes. Needed for what is not built yet; otherwise it replaces the shape that is
             known.
+
+    Returns:
+        An `Explanation`; `["name"]` is that of one layer of a model.
 
     Raises:
         TypeError: `target` is no layer.

@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from minidl.inspect.explanation.columns import screen_width, wrapped
 from minidl.inspect.explanation.facts import LayerExplanation, Memory
 from minidl.inspect.explanation.html import page_part
 from minidl.inspect.explanation.text import layer_lines
 from minidl.inspect.explanation.words import in_bytes, totals
 from minidl.messages import say
 from minidl.utils.checks import did_you_mean
+from minidl.utils.columns import screen_width, wrapped
 
 __all__ = ["Explanation"]
 
@@ -55,7 +55,8 @@ class Explanation:
         for layer in found:
             if layer.name == name:
                 return _of_one(layer, self.optimizer)
-        mend = did_you_mean(name, [layer.name for layer in found])
+        names = [layer.name for layer in found]
+        mend = did_you_mean(name, names) or f"Its layers: {', '.join(names):.250}."
         raise KeyError(say(f"{self.name} has no layer called {name!r}. {mend}"))
 
     def __str__(self) -> str:

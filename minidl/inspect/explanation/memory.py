@@ -2,10 +2,11 @@
 
 The nodes of a graph hold what their backward will read: the caches of the forward passes, and the tensors that
 gradients are sent to. All arrays among those are counted, each once, by the memory that is behind it: a view, such as
-the output of Flatten, takes none of its own. A batch of two minus a batch of one is what each sample takes.
+the output of Flatten, takes none of its own. What a batch of two keeps more than an empty one is what two samples take.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -35,11 +36,11 @@ def kept_by_layers(holder: Layer, inputs: Any, parts: Sequence[Layer]) -> dict[i
     """
     if any(None in x.shape[1:] for x in flatten(inputs)):
         return None
-    try:
-        one, two = (_kept(holder, inputs, parts, n) for n in (1, 2))
-    except Exception:  # a layer of somebody's own may not like zeros, or batches of one
-        return None
-    return {key: two[key] - one[key] for key in one}
+    for few in (0, 2):
+        with suppress(Exception):  # a layer of somebody's own may not like an empty batch, or zeros at all
+            fewer, more = (_kept(holder, inputs, parts, n) for n in (few, few + 2))
+            return {key: (more[key] - fewer[key]) // 2 for key in fewer}
+    return None
 
 
 def _kept(holder: Layer, inputs: Any, parts: Sequence[Layer], batch: int) -> dict[int, int]:

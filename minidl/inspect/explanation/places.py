@@ -13,14 +13,13 @@ import numpy as np
 from minidl.inspect.explanation.facts import Shapes
 from minidl.layers.core.input import InputLayer
 from minidl.layers.laying_out import run_on_zeros
-from minidl.models.model import Model
 from minidl.models.shapes import calls_of
 from minidl.models.watching import watched
 from minidl.symbolic import Shape, SymbolicTensor
 from minidl.tensor import Tensor
 from minidl.utils.nested import flatten
 
-__all__ = ["Place", "bytes_of", "is_block", "layers_in", "places_in", "shapes_in", "unique"]
+__all__ = ["Place", "bytes_of", "layers_in", "places_in", "shapes_in", "unique"]
 
 
 class Place(NamedTuple):
@@ -55,12 +54,6 @@ class Place(NamedTuple):
     def inner(self, layer: Any, inputs: Shapes, outputs: Shapes) -> "Place":
         """The same place, seen from a layer inside, whose neighbours are others."""
         return Place(layer, ((inputs, outputs),))
-
-
-def is_block(layer: Any) -> bool:
-    """Whether a reader sees the layers in it, and not itself: models, and layers of one's own that hold only layers."""
-    own = isinstance(layer, Model) or not type(layer).__module__.startswith("minidl.")
-    return bool(own and getattr(layer, "_layers", None) and not layer._variables)
 
 
 def layers_in(holder: Any) -> list[Any]:

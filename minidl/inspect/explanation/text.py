@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator, Sequence
 
-from minidl.inspect.explanation.columns import columns, padded, wrapped
 from minidl.inspect.explanation.facts import LayerExplanation, WeightExplanation
 from minidl.inspect.explanation.words import counted_weight, heading, sentences_of
 from minidl.messages import say
 from minidl.models.shapes import shape_text
+from minidl.utils.columns import columns, padded, wrapped
 
 __all__ = ["layer_lines"]
 

@@ -67,7 +67,7 @@ def _meaning(owner: Any, name: str) -> str:
 
 def _bias_of_cell(cell: Any) -> str:
     if getattr(cell, "unit_forget_bias", False):
-        return "What is added in each gate; that of f begins at 1, so that nothing is forgotten at first."
+        return "What is added in each gate; that of f begins at 1, so that little is forgotten at first."
     if getattr(cell, "reset_after", False):
         return "Row 0 is added to what x_t gives, row 1 to what h gives."
     return "What is added in each gate." if cell.gates > 1 else "What is added in each unit."
@@ -75,19 +75,19 @@ def _bias_of_cell(cell: Any) -> str:
 
 _MEANINGS: dict[type, dict[str, str]] = {
     LSTMCell: {
-        "kernel": "What x_t gives to the gates i, f, c, o, which lie side by side.",
-        "recurrent_kernel": "What the state h of the step before gives to the same four gates.",
+        "kernel": "What x_t is multiplied by: the weights of the gates i, f, c, o side by side.",
+        "recurrent_kernel": "What the state h of the step before is multiplied by, for the same four gates.",
     },
     GRUCell: {
-        "kernel": "What x_t gives to the gates z, r and the candidate h, which lie side by side.",
-        "recurrent_kernel": "What the state h of the step before gives to the same three.",
+        "kernel": "What x_t is multiplied by: the weights of the gates z, r and the candidate h side by side.",
+        "recurrent_kernel": "What the state h of the step before is multiplied by, for the same three.",
     },
     RecurrentCell: {
-        "kernel": "What x_t gives to each unit.",
-        "recurrent_kernel": "What the state h of the step before gives to each unit.",
+        "kernel": "What x_t is multiplied by: a column for each unit.",
+        "recurrent_kernel": "What the state h of the step before is multiplied by: a column for each unit.",
     },
     Dense: {
-        "kernel": "Column u is what unit u gives each feature.",
+        "kernel": "Column u holds the weights of unit u, one for each feature.",
         "bias": "What is added in each unit.",
     },
     Embedding: {"embeddings": "Row k is what id k becomes."},

@@ -8,8 +8,7 @@ import numpy as np
 from minidl.devices import to_numpy
 from minidl.graph import Node
 from minidl.inspect.graph.walked import Cut, Output, Walked, walked
-from minidl.inspect.wording import word
-from minidl.messages import say
+from minidl.messages import say, word
 from minidl.models.picture.drawing import drawn_with
 from minidl.models.picture.graph import Box
 from minidl.models.picture.labels import Label, boxed
@@ -70,6 +69,9 @@ def plot_graph(tensor: Any) -> GraphPicture:
 
     Args:
         tensor: one that is on a graph: the result of operations on tensors that require a gradient, or a weight.
+
+    Returns:
+        A `GraphPicture`, which a notebook shows; `save("graph.svg")` writes it into a file, without Matplotlib.
 
     Raises:
         TypeError: it is no tensor.

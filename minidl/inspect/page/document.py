@@ -11,8 +11,7 @@ also holds for whatever a name in a model from somewhere else might try.
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from minidl.inspect.wording import word
-from minidl.messages import language
+from minidl.messages import language, word
 from minidl.models.picture.text import escaped
 
 __all__ = ["Section", "document", "scrolling", "table"]

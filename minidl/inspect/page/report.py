@@ -3,11 +3,11 @@
 from typing import Any
 
 from minidl.inspect.explanation import explain
+from minidl.inspect.logs import Logs, logs_of
 from minidl.inspect.page.document import Section, document, scrolling
-from minidl.inspect.page.training import history_section, recorded
+from minidl.inspect.page.training import history_section
 from minidl.inspect.page.weights import weights_section
-from minidl.inspect.wording import word
-from minidl.messages import say
+from minidl.messages import say, word
 from minidl.models.model import Model
 from minidl.models.picture.drawing import drawn
 from minidl.models.picture.graph import graph_of
@@ -30,8 +30,8 @@ def write_report(model: Any, path: FilePath, history: Any = None) -> None:
     Args:
         model: a built model.
         path: where to, ending in .html.
-        history: what `fit` returned, or a dict of lists; by default the history of the model's latest `fit`, which
-            `model.save` keeps in the file.
+        history: what `fit` returned, a trained model, or a dict of lists; by default the history of the model's latest
+            `fit`, which `model.save` keeps in the file.
 
     Raises:
         TypeError: `model` is no model, or `history` no history.
@@ -58,12 +58,13 @@ def write_report(model: Any, path: FilePath, history: Any = None) -> None:
                 "with an Input, call build(input_shape), or call it on a batch of data."
             )
         )
-    page = _page(model, recorded(getattr(model, "history", None) if history is None else history))
+    history = getattr(model, "history", None) if history is None else history
+    page = _page(model, None if history is None else logs_of("write_report", history))
     with atomic_write(name) as file:
         file.write(page.encode())
 
 
-def _page(model: Model, history: Any) -> str:
+def _page(model: Model, history: Logs | None) -> str:
     picture = svg(
         drawn(graph_of(model, True), _CHOICE), say(f"The graph of {model.name}: its layers and connections.")
     )

@@ -12,8 +12,7 @@ import numpy as np
 
 from minidl.backend import Array
 from minidl.inspect.page.charts import BARS, histogram
-from minidl.inspect.wording import word
-from minidl.messages import say
+from minidl.messages import say, word
 from minidl.models.picture.text import escaped
 
 __all__ = ["Spread", "spread_of", "weights_section"]

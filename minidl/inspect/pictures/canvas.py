@@ -13,10 +13,9 @@ from typing import Any
 import numpy as np
 
 from minidl.backend import Array
-from minidl.inspect.explanation.columns import columns
-from minidl.inspect.wording import word
-from minidl.messages import say
+from minidl.messages import say, word
 from minidl.models.picture.raster import fonts
+from minidl.utils.columns import columns
 
 __all__ = [
     "AMOUNTS", "COLOURS", "SIGNED", "colour_scale", "columns_for", "cut", "finished", "image", "label_sizes",
@@ -38,7 +37,7 @@ def new_figure(width: float, height: float) -> Any:
         from matplotlib.figure import Figure
     except ImportError:
         raise ImportError(
-            say('The pictures of minidl.inspect are drawn by Matplotlib: pip install "minidl[plot]".')
+            say("The pictures of minidl.inspect are drawn by Matplotlib: pip install matplotlib.")
         ) from None
     figure = Figure(figsize=(width, height), layout="constrained")
     figure.get_layout_engine().set(w_pad=0.08, h_pad=0.08)  # type: ignore[call-arg, union-attr]
@@ -151,7 +150,7 @@ def image(
 def text_on(axes: Any, x: float, y: float, text: str, drawn: Any) -> None:
     """Write in the cell (x, y) of an image, black or white, whichever can be read there."""
     red, green, blue, _ = drawn.cmap(drawn.norm(float(drawn.get_array()[int(y), int(x)])))
-    dark = 0.299 * red + 0.587 * green + 0.114 * blue < 0.55
+    dark = 0.299 * red + 0.587 * green + 0.114 * blue < 0.47
     axes.text(x, y, text, ha="center", va="center", fontsize="small", color="white" if dark else "black")
 
 

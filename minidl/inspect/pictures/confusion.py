@@ -48,7 +48,7 @@ def plot_confusion_matrix(y_true: Any, y_pred: Any, labels: Sequence[str] | None
 
     Raises:
         TypeError, ValueError: they are no classes, or not as many of each; too few labels.
-        ImportError: matplotlib is not there (`pip install "minidl[plot]"`).
+        ImportError: matplotlib is not there (`pip install matplotlib`).
 
     >>> figure = plot_confusion_matrix([0, 0, 1, 2], [[0.9, 0.1, 0], [0.3, 0.6, 0.1], [0, 1, 0], [0, 0, 1]])
     >>> figure.axes[0].images[0].get_array().tolist()

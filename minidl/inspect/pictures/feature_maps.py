@@ -61,7 +61,7 @@ def plot_feature_maps(target: Any, x: Any, layer: str | int | None = None) -> An
 
     Raises:
         TypeError, ValueError: no layer or no weights, no such layer, or no output that is a map.
-        ImportError: matplotlib is not there (`pip install "minidl[plot]"`).
+        ImportError: matplotlib is not there (`pip install matplotlib`).
 
     >>> from minidl.layers import Conv2D
     >>> edges = Conv2D(2, 3, use_bias=False)

@@ -23,6 +23,7 @@ from minidl.inspect.pictures.canvas import (
 from minidl.inspect.pictures.chosen import check_built, named_layer
 from minidl.layers.base import Layer
 from minidl.layers.convolutional.base import Sliding
+from minidl.layers.convolutional.conv1d import Conv1D
 from minidl.layers.convolutional.conv2d_transpose import Conv2DTranspose
 from minidl.messages import say
 from minidl.models.model import Model
@@ -51,7 +52,7 @@ def plot_filters(target: Any, layer: str | int | None = None) -> Any:
 
     Raises:
         TypeError, ValueError: no such layer, no convolution, or no weights yet.
-        ImportError: matplotlib is not there (`pip install "minidl[plot]"`).
+        ImportError: matplotlib is not there (`pip install matplotlib`).
 
     >>> from minidl.layers import Conv2D
     >>> sobel = Conv2D(1, 3, use_bias=False)
@@ -64,6 +65,9 @@ def plot_filters(target: Any, layer: str | int | None = None) -> Any:
     filters = _filters(getattr(found, "layer", found))
     drawn = filters[:_FILTERS] if filters.shape[1] == 1 else filters[:_COLUMNS, :_CHANNELS]
     figure = _drawn(drawn)
+    if isinstance(getattr(found, "layer", found), Conv1D):  # rows of a picture are channels here
+        figure.axes[0].set_xlabel(words("Time step"), fontsize="small")
+        figure.axes[0].set_ylabel(words("Channel"), fontsize="small")
     titled(figure, _title(found, filters, drawn.shape))
     return finished(figure)
 
@@ -112,7 +116,7 @@ def _drawn(weights: Array) -> Any:
     rows, columns = columns_for(number) if channels == 1 else (channels, number)
     look = limits(weights, -weights)
     written = weights.size <= _WRITTEN and width <= 5
-    cells = 0.45 if written else 0.0  # inches that a number takes
+    cells = 0.55 if written else 0.0  # inches that a number takes
     panel = max(1.1, cells * width), max(1.25, cells * height * 0.7 + 0.3)
     figure = new_figure(max(panel[0] * columns + 1.2, 4.0), max(panel[1] * rows + 0.6, 2.2))
     for place, (c, f) in enumerate(np.ndindex(channels, number)):

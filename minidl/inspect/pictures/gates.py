@@ -37,7 +37,7 @@ class _Panel(NamedTuple):
     is_gate: bool
 
 
-def plot_gates(target: Any, x: Any = None, layer: str | None = None) -> Any:
+def plot_gates(target: Any, x: Any = None, layer: str | int | None = None) -> Any:
     """Draw the gates and states of one recurrent layer for one sequence: units from top to bottom, time to the right.
 
     Gates have one scale, from 0 to 1; candidates and states are blue below 0 and red above. Steps that a mask rules out
@@ -47,7 +47,7 @@ def plot_gates(target: Any, x: Any = None, layer: str | None = None) -> Any:
         target: a model or a layer with a batch of sequences x; or what `minidl.inspect.trace` returned, or one of its
             layers. The first sample is drawn. It runs as in training, so dropout is seen too.
         x: the batch, or one sequence without its batch axis.
-        layer: name of the layer; by default the first recurrent one.
+        layer: name of the layer, or its index in a model; by default the first recurrent one.
 
     Returns:
         A `matplotlib.figure.Figure`, with one `Axes` for the input, each gate, and each state.
@@ -55,7 +55,7 @@ def plot_gates(target: Any, x: Any = None, layer: str | None = None) -> Any:
     Raises:
         TypeError, ValueError: there is no recurrent layer, or no data.
         KeyError: there is no such layer.
-        ImportError: matplotlib is not there (`pip install "minidl[plot]"`).
+        ImportError: matplotlib is not there (`pip install matplotlib`).
 
     >>> from minidl.layers import LSTM
     >>> figure = plot_gates(LSTM(4), np.ones((1, 10, 3)))
@@ -66,7 +66,7 @@ def plot_gates(target: Any, x: Any = None, layer: str | None = None) -> Any:
     """
     if isinstance(target, Layer) and x is not None:
         x = first_samples(target, x)
-    call = recurrent_calls("plot_gates", target, x, layer=layer)[0]
+    call = recurrent_calls("plot_gates", target, x, layer=layer, takes="model, x")[0]
     panels = _panels(call)
     columns = 2 if len(panels) > 2 else 1
     rows = -(-len(panels) // columns)

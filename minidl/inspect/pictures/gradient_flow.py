@@ -49,7 +49,7 @@ def plot_gradient_flow(target: Any, x: Any = None, y: Any = None) -> Any:
 
     Raises:
         TypeError, ValueError: there is no model, no data, or no loss.
-        ImportError: matplotlib is not there (`pip install "minidl[plot]"`).
+        ImportError: matplotlib is not there (`pip install matplotlib`).
 
     >>> from minidl.layers import Dense
     >>> from minidl.models import Sequential

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from minidl.backend import Array
+from minidl.inspect.logs import Logs, logs_of
 from minidl.inspect.pictures.canvas import (
     COLOURS,
     columns_for,
@@ -23,7 +24,7 @@ from minidl.inspect.pictures.canvas import (
     words,
 )
 from minidl.messages import say
-from minidl.utils.checks import did_you_mean, shown
+from minidl.utils.checks import did_you_mean
 
 __all__ = ["plot_history"]
 
@@ -36,11 +37,10 @@ _MARKED = 30  # epochs up to which each is marked: the only one of a run would n
 
 
 class _Run(NamedTuple):
-    """One training: its name ("" if it is the only one), the numbers of its epochs, and the curves by key."""
+    """One training: its name ("" if it is the only one), and what was measured."""
 
     name: str
-    epochs: Array
-    curves: Mapping[str, Array]
+    logs: Logs
 
 
 def plot_history(history: Any, metrics: Sequence[str] | None = None) -> Any:
@@ -61,7 +61,7 @@ def plot_history(history: Any, metrics: Sequence[str] | None = None) -> Any:
     Raises:
         TypeError: `history` is something else.
         ValueError: there is nothing to draw; or `metrics` has a key that is not in the logs.
-        ImportError: matplotlib is not there (`pip install "minidl[plot]"`).
+        ImportError: matplotlib is not there (`pip install matplotlib`).
 
     >>> figure = plot_history({"loss": [0.9, 0.5, 0.4], "val_loss": [1.0, 0.7, 0.8], "mae": [0.6, 0.5, 0.4]})
     >>> [axes.get_title(loc="left") for axes in figure.axes]
@@ -81,38 +81,16 @@ def plot_history(history: Any, metrics: Sequence[str] | None = None) -> Any:
 
 
 def _runs(history: Any) -> list[_Run]:
-    one = _run("", history)
-    if one is not None:
-        return [one]
-    several = [_run(str(n), run) for n, run in history.items()] if isinstance(history, Mapping) else []
-    found = [run for run in several if run is not None]
-    if not found or len(found) < len(several):
-        raise TypeError(
-            say(
-                "plot_history expects what fit returned, a trained model, or a dict such as {'loss': [0.9, 0.5]}, got "
-                f"{shown(history)}."
-            )
-        )
-    return found
-
-
-def _run(name: str, history: Any) -> _Run | None:
-    """One training, or None if `history` is something else."""
-    kept = getattr(history, "history", history)  # of a model its History, of a History the dict
-    logs = getattr(kept, "history", kept)
-    if not isinstance(logs, Mapping) or not all(
-        isinstance(v, list | tuple | np.ndarray) for v in logs.values()
-    ):
-        return None
-    curves = {key: np.asarray(v, np.float64) for key, v in logs.items() if len(v) and np.ndim(v[0]) == 0}
-    longest = max(map(len, curves.values()), default=0)
-    epochs = getattr(history if logs is kept else kept, "epoch", ())
-    counted = [epoch + 1 for epoch in epochs] if len(epochs) == longest else range(1, longest + 1)
-    return _Run(name, np.asarray(counted), curves)
+    several = isinstance(history, Mapping) and not any(
+        isinstance(v, list | tuple | np.ndarray) for v in history.values()
+    )
+    named = history.items() if several else [("", history)]
+    logs = [(str(name), logs_of("plot_history", one)) for name, one in named]
+    return [_Run(name, found) for name, found in logs if found is not None]
 
 
 def _names(runs: list[_Run], metrics: Sequence[str] | None) -> list[str]:
-    there = list(dict.fromkeys(key.removeprefix("val_") for run in runs for key in run.curves))
+    there = list(dict.fromkeys(key.removeprefix("val_") for run in runs for key in run.logs.curves))
     if not there:
         raise ValueError(
             say("plot_history has nothing to draw: no epoch has been logged. Train first: fit(x, y).")
@@ -134,12 +112,12 @@ def _draw(axes: Any, runs: list[_Run], name: str) -> None:
     shown = []
     for run, colour in zip(runs, COLOURS * len(runs), strict=False):
         for key, own in ((name, colour), (f"val_{name}", colour if len(runs) > 1 else COLOURS[1])):
-            if key in run.curves:
+            if key in run.logs.curves:
                 shown.append(_curve(axes, run, key, own))
     axes.set_title(words(_TITLES[name]) if name in _TITLES else cut(name), loc="left")
     axes.set_xlabel(words("Epoch"))
     axes.xaxis.get_major_locator().set_params(integer=True)
-    if max(run.epochs.max(initial=1) for run in runs) == 1:
+    if max(max(run.logs.epochs) for run in runs) == 1:
         axes.set_xlim(0.5, 1.5)
     tidy(axes)
     if sizes_on(np.concatenate(shown)):
@@ -172,6 +150,6 @@ def _curve(axes: Any, run: _Run, key: str, colour: str) -> Array:
 
 def _placed(run: _Run, key: str) -> tuple[Array, Array]:
     """The epochs of a curve and its numbers, those that are infinite as gaps."""
-    curve = np.where(np.isfinite(run.curves[key]), run.curves[key], np.nan)
-    every = len(run.epochs) // len(curve)
-    return run.epochs[every - 1 :: every][: len(curve)], curve
+    measured = zip(run.logs.epochs, run.logs.curves[key], strict=True)
+    known = np.array([(epoch, value) for epoch, value in measured if value is not None])
+    return known[:, 0].astype(int), np.where(np.isfinite(known[:, 1]), known[:, 1], np.nan)

@@ -58,7 +58,7 @@ def plot_loss_landscape(
 
     Raises:
         TypeError, ValueError: no model, no loss, no weights, or arguments out of range.
-        ImportError: matplotlib is not there (`pip install "minidl[plot]"`).
+        ImportError: matplotlib is not there (`pip install matplotlib`).
 
     >>> from minidl.layers import Dense
     >>> from minidl.models import Sequential

@@ -3,6 +3,7 @@
 from typing import Any
 
 from minidl.backend import Array
+from minidl.inspect.pictures.chosen import named_layer
 from minidl.inspect.traced import LayerTrace, Trace, trace
 from minidl.layers.base import Layer
 from minidl.layers.recurrent.rnn import RNN
@@ -16,8 +17,8 @@ from minidl.utils.nested import mapped
 __all__ = ["first_samples", "recurrent_calls", "step_of"]
 
 
-def step_of(owner: str, target: Any, x: Any, y: Any = None) -> Trace:
-    """The recorded step: `target` itself, or one made of a model or layer and its data.
+def step_of(owner: str, target: Any, x: Any, y: Any = None, takes: str = "model, x, y") -> Trace:
+    """The recorded step: `target` itself, or one made of a model or layer and its data, which is what `owner` takes.
 
     Raises:
         TypeError: `target` is something else.
@@ -30,14 +31,23 @@ def step_of(owner: str, target: Any, x: Any, y: Any = None) -> Trace:
             say(f"{owner} expects a model with data, or what trace returned, got {shown(target)}.")
         )
     if x is None:
-        raise ValueError(say(f"{owner} expects data for {target.name}: {owner}(model, x, y), a batch of it."))
+        raise ValueError(say(f"{owner} expects data for {target.name}, one batch of it: {owner}({takes})."))
     return trace(target, x, y)
 
 
 def recurrent_calls(
-    owner: str, target: Any, x: Any, y: Any = None, layer: str | None = None
+    owner: str,
+    target: Any,
+    x: Any,
+    y: Any = None,
+    layer: str | int | None = None,
+    takes: str = "model, x, y",
 ) -> list[LayerTrace]:
     """The calls of recurrent layers in a recorded step, those inside of others (Bidirectional) too.
+
+    Args:
+        layer: to see the calls of this one alone: its name as in the trace, or its index in a model.
+        takes: what `owner` is to be called with, for the message that x is missing.
 
     Raises:
         ValueError: there are none.
@@ -45,9 +55,12 @@ def recurrent_calls(
     """
     if isinstance(target, LayerTrace):
         calls, name = [target], target.name
+    elif layer is not None:
+        name = layer if isinstance(layer, str) else named_layer(owner, target, layer).name
+        calls = [step_of(owner, target, x, y, takes)[name]]
     else:
-        step = step_of(owner, target, x, y)
-        calls, name = [step[layer]] if layer is not None else list(step.calls), step.name
+        step = step_of(owner, target, x, y, takes)
+        calls, name = list(step.calls), step.name
     found = [inner for call in calls for inner in (call, *_inside(call)) if isinstance(inner.layer, RNN)]
     if not found:
         raise ValueError(

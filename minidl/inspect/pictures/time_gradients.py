@@ -51,7 +51,7 @@ def plot_time_gradients(target: Any, x: Any = None, y: Any = None) -> Any:
 
     Raises:
         TypeError, ValueError: there is no recurrent layer, no data, or no loss.
-        ImportError: matplotlib is not there (`pip install "minidl[plot]"`).
+        ImportError: matplotlib is not there (`pip install matplotlib`).
 
     >>> from minidl.layers import LSTM, Dense
     >>> from minidl.models import Sequential

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from minidl.inspect.traced.figures import number
+from minidl.inspect.numbers import number
 from minidl.messages import say
 
 __all__ = ["sentences"]

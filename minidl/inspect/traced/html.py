@@ -1,10 +1,11 @@
 """The same tables for a notebook."""
 
-from collections.abc import Sequence
 from html import escape
 from typing import Any
 
-from minidl.inspect.traced.tables import HEAD, cells_of, remarks, through_time, title
+from minidl.inspect.markup import NUMBER, part, table
+from minidl.inspect.traced.tables import cells_of, remarks, through_time, title, trace_head
+from minidl.models.picture.text import escaped
 
 __all__ = ["layer_html", "trace_html"]
 
@@ -13,23 +14,12 @@ def trace_html(trace: Any) -> str:
     """The table of a trace."""
     found = remarks(trace) + [f"{name} {picture} {text}" for name, picture, text in through_time(trace)]
     rows = [cells_of(layer) for layer in trace.layers]
-    return f"<p>{escape(title(trace))}</p>{_table(HEAD, rows)}" + "".join(
-        f"<p>{escape(r)}</p>" for r in found
-    )
+    head = trace_head()
+    numbers = [NUMBER] * (len(head) - 2)
+    said = [f"<p>{escaped(sentence)}</p>" for sentence in found]
+    return part(f"<p>{escaped(title(trace))}</p>", table(head, rows, ["", "", *numbers]), *said)
 
 
 def layer_html(layer: Any) -> str:
     """A layer as it is printed."""
-    return f"<pre>{escape(str(layer))}</pre>"
-
-
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    def cells(tag: str, row: Sequence[str]) -> str:
-        ends = ["left"] * 2 + ["right"] * (len(row) - 2)
-        return "".join(
-            f'<{tag} style="text-align: {end}; padding: 2px 8px">{escape(c)}</{tag}>'
-            for c, end in zip(row, ends, strict=True)
-        )
-
-    body = "".join(f"<tr>{cells('td', row)}</tr>" for row in rows)
-    return f"<table><thead><tr>{cells('th', head)}</tr></thead><tbody>{body}</tbody></table>"
+    return part(f"<pre>{escape(str(layer))}</pre>")

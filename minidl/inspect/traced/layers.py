@@ -149,12 +149,17 @@ class LayerTrace(Measured):
             for i, name in enumerate(op.inputs)
             if name == weight or name.endswith(f"/{weight}")
         ]
-        if len(takers) != 1:
-            names = [w.name for w in self.weights]
+        if not takers:
+            names = ", ".join(w.name for w in self.weights) or "-"
+            raise ValueError(
+                say(f"No op of {self.name} takes a weight called {weight!r:.60}. Its weights: {names:.200}.")
+            )
+        if len(takers) > 1:
+            numbers = ", ".join(f"#{op.number}" for op, _ in takers)
             raise ValueError(
                 say(
-                    f"{self.name} has {len(takers)} ops that take a weight called {weight!r:.60}, and one is expected. "
-                    f"Its weights: {', '.join(names) or '-':.200}."
+                    f"Several ops of {self.name} take a weight called {weight!r:.60}: {numbers}. Ask one of them, or give "
+                    "the whole name of the weight."
                 )
             )
         ((op, number),) = takers

@@ -153,7 +153,8 @@ class Op(Measured):
     def __str__(self) -> str:
         return op_text(self)
 
-    __repr__ = __str__
+    def __repr__(self) -> str:
+        return f"<Op #{self.number} {self.name} ({self.layer}) {self.shape}>"
 
 
 def name_of(applied: Applied) -> str:

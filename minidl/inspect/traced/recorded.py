@@ -35,6 +35,7 @@ from minidl.models.model import Model
 from minidl.models.modes import modes_restored
 from minidl.models.watching import watched
 from minidl.tensor import Tensor, no_grad
+from minidl.utils.checks import shown
 from minidl.utils.nested import flatten, mapped
 from minidl.utils.py_dataset import PyDataset
 
@@ -58,6 +59,9 @@ def trace(model: Any, x: Any, y: Any = None, sample_weight: Any = None) -> Trace
         model: a model, compiled if there is a `y`, trained or not; or a layer.
         x, y, sample_weight: one batch, in the form that `fit` takes: arrays (N, ...), or lists or dicts of them.
 
+    Returns:
+        A `Trace`; `["name"]` is the call of one layer, `["name"].element(0, 3)` the calculation of a number it made.
+
     Raises:
         TypeError: `model` is no model and no layer, or cannot be copied.
         ValueError: there is a `y` but no loss, or far more samples than a batch has.
@@ -76,7 +80,7 @@ def trace(model: Any, x: Any, y: Any = None, sample_weight: Any = None) -> Trace
     """
     if not isinstance(model, Layer):
         raise TypeError(
-            say(f"trace expects a model or a layer, got {type(model).__name__}. Call trace(model, x, y).")
+            say(f"trace expects a model or a layer, got {shown(model)}. Call trace(model, x, y).")
         )
     with undisturbed(), device("cpu"), with_gradients():
         if isinstance(model, Model):

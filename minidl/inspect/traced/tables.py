@@ -3,16 +3,25 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from minidl.inspect.explanation.columns import wrapped
-from minidl.inspect.traced.figures import WIDTH, cell, number, shape, time
+from minidl.inspect.numbers import number, shape, time
 from minidl.inspect.traced.flow import sentences
 from minidl.inspect.traced.through_time import sparks, verdict
-from minidl.messages import say
+from minidl.messages import say, word
+from minidl.utils.columns import WIDTH, cell, wrapped
 from minidl.utils.naming import snake_case
 
-__all__ = ["cells_of", "label", "layer_text", "op_text", "remarks", "through_time", "title", "trace_text"]
+__all__ = [
+    "cells_of",
+    "label",
+    "layer_text",
+    "op_text",
+    "remarks",
+    "through_time",
+    "title",
+    "trace_head",
+    "trace_text",
+]
 
-HEAD = ("layer", "output", "mean", "std", "|dL/dy|", "|dL/dw|", "time")
 _LAYER = (20, 14, 10, 9, 10, 9, 8)
 _OPS = (15, 4, 15, 10, 9, 9, 9, 9)
 _WEIGHTS = (22, 15, 10, 11, 11, 11)
@@ -40,7 +49,7 @@ def title(trace: Any) -> str:
 
 def trace_text(trace: Any) -> str:
     """The table of a trace, and what follows from it."""
-    lines = [*wrapped(title(trace), WIDTH), "", _line(HEAD, _LAYER)]
+    lines = [*wrapped(title(trace), WIDTH), "", _line(trace_head(), _LAYER)]
     lines += [_line(cells_of(layer), _LAYER) for layer in trace.layers]
     for i, remark in enumerate(remarks(trace)):
         lines += [*[""] * (i == 0), *wrapped(remark, WIDTH)]
@@ -52,9 +61,16 @@ def trace_text(trace: Any) -> str:
     return "\n".join(lines)
 
 
+def trace_head() -> list[str]:
+    """What stands above the columns of `cells_of`."""
+    return word("layer, output, mean, std, |dL/dy|, |dL/dw|, time").split(", ")
+
+
 def remarks(trace: Any) -> list[str]:
     """What follows from the table, and what the star in it says."""
-    found = list(sentences(trace.layers)) if trace.loss is not None else []
+    if trace.loss is None:
+        return [say("Gradients need a loss: pass y as well, trace(model, x, y).")]
+    found = list(sentences(trace.layers))
     if any(layer.in_front for layer in trace.layers):
         found.append(
             say("* The loss works on the numbers in front of the last activation: that is their gradient.")
@@ -99,7 +115,8 @@ def _line(cells: Sequence[str], widths: Sequence[int], left: int = 2) -> str:
 def layer_text(layer: Any) -> str:
     """A layer: its ops, then its weights."""
     lines = [f"{layer.name} ({layer.kind})", ""]
-    lines.append(_line(("#  op", "", "output", "mean", "std", "|dL/dy|", "time", "back"), _OPS, 3))
+    first, *others = word("#  op, output, mean, std, |dL/dy|, time, back").split(", ")
+    lines.append(_line((first, "", *others), _OPS, 3))
     for op in layer.ops:
         numbers = [number(op.mean), number(op.std), number(op.gradient_norm)]
         lines.append(
@@ -119,7 +136,8 @@ def layer_text(layer: Any) -> str:
         about = f"{op.dtype}, {number(op.min)} … {number(op.max)}"
         lines += wrapped(f"← {', '.join(op.inputs) or '-'}   ({about})", WIDTH, "   ")
     if layer.weights:
-        lines += ["", _line(("weight", "shape", "|w|", "|dL/dw|", "|update|", "update/w"), _WEIGHTS)]
+        head = word("weight, shape, |w|, |dL/dw|, |update|, update/w").split(", ")
+        lines += ["", _line(head, _WEIGHTS)]
         lines += [_line(cells, _WEIGHTS) for cells in _weights(layer.weights)]
     if layer.has_steps:
         lines += ["", say("Its time steps, one by one: trace[...].steps.")]
@@ -142,13 +160,9 @@ def op_text(op: Any) -> str:
     lines = wrapped(f"#{op.number} {op.name}   ({op.layer}, {op.kernel})", WIDTH)
     lines += wrapped(f"← {', '.join(inputs) or '-'}", WIDTH, "   ", "     ")
     lines.append(f"   → {shape(op.shape)} {op.dtype}")
-    numbers = (
-        ("mean", op.mean),
-        ("std", op.std),
-        ("min", op.min),
-        ("max", op.max),
-        ("|dL/dy|", op.gradient_norm),
-    )
-    lines += wrapped("   ".join(f"{name} {number(n)}" for name, n in numbers), WIDTH, "   ")
+    names = word("mean, std, min, max, |dL/dy|").split(", ")
+    numbers = (op.mean, op.std, op.min, op.max, op.gradient_norm)
+    told = (f"{name} {number(n)}" for name, n in zip(names, numbers, strict=True))
+    lines += wrapped("   ".join(told), WIDTH, "   ")
     lines.append("   " + say(f"forward {time(op.seconds)}, backward {time(op.backward_seconds)}."))
     return "\n".join(lines)

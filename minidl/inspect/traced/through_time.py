@@ -9,9 +9,9 @@ import itertools
 import numpy as np
 
 from minidl.backend import Array
-from minidl.inspect.explanation.columns import wrapped
-from minidl.inspect.traced.figures import WIDTH, number
+from minidl.inspect.numbers import number
 from minidl.messages import say
+from minidl.utils.columns import WIDTH, wrapped
 
 __all__ = ["bars", "fading", "sparks", "verdict"]
 

@@ -9,6 +9,7 @@ import numpy as np
 from minidl.backend import Array
 from minidl.graph import Applied
 from minidl.inspect.traced.calls import LOSS, Call, Calls, shown
+from minidl.inspect.traced.elements.calls import parameters
 from minidl.inspect.traced.layers import LayerTrace, WeightTrace
 from minidl.inspect.traced.ops import Op, kernel_of, name_of
 from minidl.inspect.traced.traces import Trace
@@ -69,7 +70,9 @@ def _ops(facts: Told) -> list[Op]:
             name=name_of(applied),
             layer=facts.calls.name(call),
             kernel=kernel_of(applied),
-            inputs=tuple(map(sources.name, applied.inputs)),
+            inputs=tuple(
+                sources.name(x, called) for x, called in zip(applied.inputs, parameters(applied), strict=True)
+            ),
             outputs=tuple(t.data for t in applied.outputs),
             gradients=tuple(t.grad for t in applied.outputs),
             seconds=forward,
@@ -96,8 +99,8 @@ class _Sources:
         for i, t in enumerate(outputs):
             self._names[id(t)] = name if len(outputs) == 1 else f"{name}[{i}]"
 
-    def name(self, x: Any) -> str:
-        """What to call this input."""
+    def name(self, x: Any, called: str) -> str:
+        """What to call this input, which the op itself calls so."""
         if isinstance(x, Variable):
             return x.path
         if (name := self._names.get(id(x))) is not None:
@@ -107,7 +110,9 @@ class _Sources:
             return name
         if array is None:
             return "-"
-        return f"{np.asarray(array).item():.4g}" if np.size(array) == 1 else "constant"
+        if np.size(array) == 1:
+            return f"{np.asarray(array).item():.4g}"
+        return "constant" if len(called) == 1 else called  # h0 and factors say more than a and b
 
 
 def _named(part: str, structure: Any) -> list[tuple[str, Any]]:

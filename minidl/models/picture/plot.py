@@ -38,7 +38,7 @@ def plot_model(
 
     Blue layers have weights, grey ones have none, and green is where data enters. A layer that is called several
     times has one box with several arrows into it. SVG needs nothing further; PNG and PDF are drawn by Matplotlib
-    (`pip install "minidl[plot]"`). No Graphviz is needed.
+    (`pip install matplotlib`). No Graphviz is needed.
 
     Args:
         model: a built model. One with its own `call` is a single box.

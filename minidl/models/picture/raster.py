@@ -47,7 +47,7 @@ def figure_of(drawing: Drawing, what: str, dpi: float) -> Any:
         from matplotlib.figure import Figure
     except ImportError:
         raise ImportError(
-            say(f'A {what} is drawn by Matplotlib: pip install "minidl[plot]". An .svg file needs nothing.')
+            say(f"A {what} is drawn by Matplotlib: pip install matplotlib. An .svg file needs nothing.")
         ) from None
     size = drawing.width / POINTS_PER_INCH, drawing.height / POINTS_PER_INCH
     figure = Figure(figsize=size, dpi=dpi, facecolor=PAPER)

@@ -69,8 +69,8 @@ def _count(cell: Any) -> Iterator[Hint]:
     else:
         figures |= {"gates": gates, "biases": biases}
         sentence = say(
-            f"Each unit ({units}) has gates ({gates}), and each gate has a weight for each feature of x_t ({features}), one "
-            f"for each unit of the step before ({units}), and biases ({biases})."
+            f"Each unit ({units}) has gates ({gates}, the candidate counted), and each has a weight for each feature of x_t "
+            f"({features}), one for each unit of the step before ({units}), and biases ({biases})."
         )
     yield Hint("parameters", sentence, figures)
     count = sum(v.size for v in cell.weights)

@@ -110,7 +110,7 @@ def add(place: Place) -> Iterator[Hint]:
 @hints_for(Concatenate)
 def concatenate(place: Place) -> Iterator[Hint]:
     """On sizes that add up."""
-    axis = place.layer.axis
+    axis = place.layer.axis % len(place.inputs[0])
     text = say(
         f"It has no parameters: the inputs are put side by side along axis {axis}, and nothing is added up."
     )

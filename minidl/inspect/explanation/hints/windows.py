@@ -116,7 +116,7 @@ def _shape(layer: Any, x: Shape, y: Shape) -> Iterator[Hint]:
     if layer.padding == "valid":
         figures |= {"window": spans, "places": y[1:-1], "channels": y[-1]}
         text = say(
-            f"{x} became {y}: a window over {by(spans)} cells has room at {by(y[1:-1])} places, and the last axis now holds "
+            f"{x} became {y}: a window of size {by(spans)} has room at {by(y[1:-1])} places, and the last axis now holds "
             f"the channels that were computed ({y[-1]})."
         )
     elif layer.padding == "causal":

@@ -16,7 +16,7 @@ from minidl.inspect.traced.elements.result import Calculation
 from minidl.messages import say
 from minidl.tensor import Function, Tensor
 
-__all__ = ["Call", "checked"]
+__all__ = ["Call", "checked", "parameters"]
 
 
 def _host(value: Any) -> Any:
@@ -28,8 +28,9 @@ def _host(value: Any) -> Any:
     return to_numpy(value) if on_gpu(value) else value
 
 
-def _own_names(function: type[Function] | None, count: int) -> list[str]:
-    """The names of a forward's arrays; a, b, c ... where it takes any number of them."""
+def parameters(applied: Applied) -> list[str]:
+    """What the forward of a call calls its arrays; a, b, c ... where it takes any number of them."""
+    function, count = applied.function, len(applied.arrays)
     if function is not None:
         parameters = list(inspect.signature(function.forward).parameters.values())
         names = [p.name for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD]
@@ -73,7 +74,7 @@ class Call:
         self.output = output
         self.made = self.outputs[output]
         self.index = () if index is None else checked(index, self.made.shape)
-        self.names = _apart(list(names or _own_names(self.function, len(self.arrays))), self.arrays)
+        self.names = _apart(list(names or parameters(applied)), self.arrays)
 
     def at(self, i: int, *index: Any) -> Expression:
         """The numbers at `index` of input number i."""
@@ -109,7 +110,8 @@ def checked(index: Sequence[int], shape: tuple[int, ...]) -> tuple[int, ...]:
     if not inside:
         raise ValueError(
             say(
-                f"An element of an array of shape {shape} has an index of {len(shape)} numbers inside of it, got {entries}."
+                f"An element of an array of shape {shape} is chosen by whole numbers within that shape ({len(shape)}), "
+                f"got {entries}."
             )
         )
     return tuple(int(i) % n for i, n in zip(entries, shape, strict=True))

@@ -1,7 +1,5 @@
 """Calculation: how one element of an array came about, with the numbers it was made from."""
 
-import shutil
-import unicodedata
 from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
@@ -11,6 +9,7 @@ import numpy as np
 from minidl.inspect.traced.elements.expressions import LEAST, SHOWN, Expression, Operand, View, written
 from minidl.inspect.traced.elements.gathering import Reduction, Step, walked
 from minidl.messages import say
+from minidl.utils.columns import columns, screen_width
 
 __all__ = ["Calculation"]
 
@@ -98,7 +97,7 @@ class Calculation:
 
     def _rows(self) -> list[str]:
         """The operands, one behind the other, their numbers wrapped to the terminal."""
-        wide = max((_columns(o.label) for o in self.operands), default=0)
+        wide = max((columns(o.label) for o in self.operands), default=0)
         lines = []
         for operand in self.operands:
             numbers = [
@@ -107,7 +106,7 @@ class Calculation:
             ]
             if operand.is_cut:
                 numbers.append(say(f"… {operand.length - SHOWN} more."))
-            lines += self._wrapped("  " + operand.label + " " * (wide - _columns(operand.label) + 2), numbers)
+            lines += self._wrapped("  " + operand.label + " " * (wide - columns(operand.label) + 2), numbers)
         return lines
 
     def _rests(self) -> list[str]:
@@ -138,15 +137,10 @@ class Calculation:
     @staticmethod
     def _wrapped(head: str, numbers: list[str]) -> list[str]:
         """The numbers behind `head`, and in further lines below them."""
-        width = max(len(head) + 30, min(shutil.get_terminal_size().columns, 80))
+        width = max(len(head) + 30, screen_width())
         lines = [head]
         for number in numbers:
             if len(lines[-1]) > len(head) and len(lines[-1]) + len(number) > width:
                 lines.append(" " * len(head))
             lines[-1] += number + "  "
         return [line.rstrip() for line in lines]
-
-
-def _columns(text: str) -> int:
-    """How many columns a text takes: a hat over a letter takes none."""
-    return sum(not unicodedata.combining(letter) for letter in text)

@@ -8,6 +8,7 @@ it goes.
 from collections.abc import Sequence
 from typing import Any
 
+from minidl.backend import Array
 from minidl.inspect.traced.steps.step import RecurrentStep
 
 __all__ = ["cell_steps"]
@@ -23,9 +24,9 @@ def cell_steps(calls: Sequence[Any], cell: Any, go_backwards: bool) -> list[Recu
     """
     found = []
     for k, call in enumerate(calls):
-        _, *states = call.outputs  # the first is the output
+        output, *states = call.outputs
         _, *gradients = call.gradients
-        names = _names(cell, len(states))
+        names = _names(cell, output, states)
         found.append(
             RecurrentStep(
                 t=len(calls) - 1 - k if go_backwards else k,
@@ -41,8 +42,9 @@ def cell_steps(calls: Sequence[Any], cell: Any, go_backwards: bool) -> list[Recu
     return found[::-1] if go_backwards else found
 
 
-def _names(cell: Any, n: int) -> list[str]:
+def _names(cell: Any, output: Array, states: Sequence[Array]) -> list[str]:
+    """The names that a cell has for its states; of one that has none, h is the state that is also its output."""
     own = getattr(cell, "states", ())
-    if isinstance(own, tuple) and len(own) == n:
+    if isinstance(own, tuple) and len(own) == len(states):
         return [str(name) for name in own]
-    return ["h"] if n == 1 else [f"state_{i}" for i in range(n)]
+    return ["h" if len(states) == 1 or state is output else f"state_{i}" for i, state in enumerate(states)]

@@ -30,7 +30,10 @@ class Steps(Sequence[RecurrentStep]):
         return len(self._steps)
 
     def __getitem__(self, t: Any) -> Any:
-        return self._steps[t]
+        try:
+            return self._steps[t]
+        except IndexError:
+            raise IndexError(say(f"{self.name} has time steps from 0 to {len(self) - 1}, got {t}.")) from None
 
     def __iter__(self) -> Iterator[RecurrentStep]:
         return iter(self._steps)
@@ -45,7 +48,7 @@ class Steps(Sequence[RecurrentStep]):
             ValueError: there is no such gradient.
         """
         known = sorted({name for step in self for name in step.known})
-        if of not in known:
+        if of not in (*known, "dh"):
             raise ValueError(say(f"{self.name} has no {of!r} at its steps, but {', '.join(known)}."))
         found = [step.norm(of) for step in self]
         return np.array([np.nan if n is None else n for n in found], np.float64)

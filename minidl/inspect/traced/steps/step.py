@@ -4,11 +4,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from minidl.backend import Array
-from minidl.inspect.explanation.columns import wrapped
-from minidl.inspect.traced.figures import WIDTH, number, shape
+from minidl.inspect.numbers import number, shape
 from minidl.inspect.traced.norms import norm
 from minidl.inspect.traced.ops import Op
-from minidl.messages import say
+from minidl.messages import say, word
+from minidl.utils.columns import WIDTH, wrapped
 
 __all__ = ["RecurrentStep"]
 
@@ -47,13 +47,17 @@ class RecurrentStep:
 
     @property
     def h(self) -> Array:
-        """The first state, which is also the output."""
-        return next(iter(self.states.values()))
+        """The state that is also the output; the first one, where no state is."""
+        return self.states[self._shown]
 
     @property
     def dh(self) -> Array | None:
         """dL/dh."""
-        return next(iter(self.gradients.values()))
+        return self.gradients[self._shown]
+
+    @property
+    def _shown(self) -> str:
+        return "h" if "h" in self.states else next(iter(self.states))
 
     @property
     def dw(self) -> Array | None:
@@ -101,4 +105,7 @@ def _told(name: str, a: Array) -> str:
     if not a.size:
         return f"  {name:<10}{shape(a.shape)}"
     mean, low, high = float(a.mean()), float(a.min()), float(a.max())
-    return f"  {name:<10}{shape(a.shape):<12} mean {mean:<10.3g} min {low:<10.3g} max {high:.3g}"
+    of_mean, of_low, of_high = word("mean, min, max").split(", ")
+    return (
+        f"  {name:<10}{shape(a.shape):<12} {of_mean} {mean:<10.3g} {of_low} {low:<10.3g} {of_high} {high:.3g}"
+    )

@@ -11,7 +11,7 @@ from minidl.tensor import Function
 
 pytest.importorskip("matplotlib")
 
-from minidl.inspect.gradcheck_picture import plot_gradcheck
+from minidl.inspect.pictures.gradcheck import plot_gradcheck
 
 RNG = np.random.default_rng(0)
 
@@ -88,6 +88,12 @@ def test_the_picture_shows_these_errors_and_marks_the_wrong_ones():
     assert not right.lines
     assert "is WRONG" in false.get_title()
     assert false.lines[0].get_xydata().tolist() == [[1, 2]]
+
+
+def test_shapes_are_written_as_shapes():
+    figure = plot_gradcheck(check(lambda x, y, z: x * y * z, RNG.random((2, 3)), RNG.random(3), 2.0))
+    said = [axes.get_title().split("\n")[-1] for axes in figure.axes[:3]]
+    assert said == ["(2, 3)", "(3,)", "one number"]
 
 
 def test_any_number_of_axes():

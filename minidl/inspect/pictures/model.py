@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from minidl.inspect.pictures.canvas import finished
 from minidl.messages import say
 from minidl.models.picture.drawing import drawn
 from minidl.models.picture.graph import graph_of
@@ -26,7 +27,7 @@ def plot_model(model: Any, expand_nested: bool = False) -> Any:
         expand_nested: draw the models inside this one too, in frames.
 
     Returns:
-        a Figure of Matplotlib, which a notebook shows, and `figure.savefig("model.png")` writes.
+        A `matplotlib.figure.Figure`, which a notebook shows, and `figure.savefig("model.png")` writes.
 
     Raises:
         TypeError: `model` is no model.
@@ -40,4 +41,4 @@ def plot_model(model: Any, expand_nested: bool = False) -> Any:
     if not hasattr(model, "layers") or isinstance(model, type):
         raise TypeError(say(f"plot_model expects a model, got {shown(model)}."))
     graph = graph_of(model, flag("plot_model", "expand_nested", expand_nested))
-    return figure_of(drawn(graph, Choice(shapes=True, names=True, params=True)), "Figure", _DPI)
+    return finished(figure_of(drawn(graph, Choice(shapes=True, names=True, params=True)), "Figure", _DPI))

@@ -11,7 +11,8 @@ import numpy as np
 
 from minidl.backend import Array
 from minidl.gradcheck import GradcheckReport, GradcheckRow
-from minidl.inspect.pictures.canvas import AMOUNTS, COLOURS, cut, finished, new_figure, words
+from minidl.inspect.numbers import shape
+from minidl.inspect.pictures.canvas import AMOUNTS, COLOURS, cut, finished, new_figure, titled, words
 from minidl.messages import say
 from minidl.models.picture.text import clean
 from minidl.utils.checks import shown
@@ -37,11 +38,12 @@ def plot_gradcheck(report: Any) -> Any:
         report: what `minidl.gradcheck(..., raise_on_failure=False)` returned.
 
     Returns:
-        a Figure of Matplotlib.
+        A `matplotlib.figure.Figure`.
 
     Raises:
         TypeError: `report` is something else.
         ValueError: it has no element that was checked by itself.
+        ImportError: matplotlib is not there (`pip install matplotlib`).
 
     >>> import minidl
     >>> report = minidl.gradcheck(minidl.layers.Dense(2, name="dense"), [[1.0, 2.0, 3.0]])
@@ -74,11 +76,11 @@ def _figure(report: GradcheckReport, rows: list[GradcheckRow]) -> Any:
     bar.ax.axhline(report.tolerance, color=_WRONG, linewidth=2)
     bar.ax.set_yticks(_TICKS, [f"{tick:g}" for tick in _TICKS])
     right = sum(row.ok for row in report.rows)
-    figure.suptitle(
+    titled(
+        figure,
         words(
             f"{right} of {len(report.rows)} gradients agree with differences; tolerance {report.tolerance:g}."
         ),
-        size=11,
     )
     return finished(figure)
 
@@ -101,9 +103,9 @@ def _draw(axes: Any, row: GradcheckRow, tolerance: float) -> Any:
     verdict = (
         words("is right") if row.ok else words("is at a kink") if math.isnan(row.error) else words("is WRONG")
     )
-    shape = "×".join(map(str, row.shape)) or words("one number")
+    sizes = shape(row.shape) if row.shape else words("one number")
     colour = "black" if row.ok else _WRONG
-    axes.set_title(f"{cut(clean(row.name))} {verdict}\n{shape}", size=9, color=colour)
+    axes.set_title(f"{cut(clean(row.name))} {verdict}\n{sizes}", size=9, color=colour)
     axes.tick_params(labelsize=8)
     for axis, size in ((axes.xaxis, table.shape[1]), (axes.yaxis, table.shape[0])):
         axis.set_ticks(sorted({0, (size - 1) // 2, size - 1}))

@@ -12,7 +12,7 @@ from minidl.layers import Dense, Input
 
 pytest.importorskip("matplotlib")
 
-from minidl.inspect.model_picture import plot_model
+from minidl.inspect.pictures.model import plot_model
 
 
 def shown(figure):

@@ -3,14 +3,15 @@
 import shutil
 import unicodedata
 
-__all__ = ["columns", "padded", "screen_width", "wrapped"]
+__all__ = ["WIDTH", "cell", "columns", "cut", "padded", "screen_width", "wrapped"]
 
-_WIDEST, _NARROWEST = 80, 40
+WIDTH = 80  # columns that every terminal has
+_NARROWEST = 40
 
 
 def screen_width() -> int:
     """The columns to write in: those of the terminal, 80 at most."""
-    return min(_WIDEST, max(_NARROWEST, shutil.get_terminal_size((_WIDEST, 24)).columns))
+    return min(WIDTH, max(_NARROWEST, shutil.get_terminal_size((WIDTH, 24)).columns))
 
 
 def columns(text: str) -> int:
@@ -19,7 +20,7 @@ def columns(text: str) -> int:
     >>> columns("weights"), columns("가중치")
     (7, 6)
     """
-    return sum(_column(letter) for letter in text)
+    return len(text) if text.isascii() else sum(map(_column, text))
 
 
 def _column(letter: str) -> int:
@@ -31,6 +32,26 @@ def _column(letter: str) -> int:
 def padded(text: str, width: int) -> str:
     """`text` with spaces behind it, `width` columns in all."""
     return text + " " * (width - columns(text))
+
+
+def cut(text: str, width: int) -> str:
+    """`text` in so many columns at most; where it is cut stands an ellipsis.
+
+    >>> cut("batch_normalization", 9)
+    'batch_no…'
+    """
+    if columns(text) <= width:
+        return text
+    while columns(text) > width - 1:
+        text = text[:-1]
+    return text + "…"
+
+
+def cell(text: str, width: int, right: bool = False) -> str:
+    """`text` in exactly so many columns, to the left or to the right of them, with a space in front of the next."""
+    text = cut(text, width - 1)
+    space = " " * (width - columns(text))
+    return space + text if right else text + space
 
 
 def wrapped(text: str, width: int, indent: str = "", further: str | None = None) -> list[str]:

@@ -1,30 +1,8 @@
-"""Numbers, shapes and times as they are printed, and text in columns of a given width."""
+"""Numbers, shapes and times as they are printed."""
 
-from minidl.inspect.explanation.columns import columns
+from minidl.utils.columns import WIDTH, columns
 
-__all__ = ["WIDTH", "cell", "cut", "number", "shape", "time"]
-
-WIDTH = 80
-
-
-def cut(text: str, width: int) -> str:
-    """`text` in so many columns at most; where it is cut stands an ellipsis.
-
-    >>> cut("batch_normalization", 9)
-    'batch_no…'
-    """
-    if columns(text) <= width:
-        return text
-    while columns(text) > width - 1:
-        text = text[:-1]
-    return text + "…"
-
-
-def cell(text: str, width: int, right: bool = False) -> str:
-    """`text` in exactly so many columns, to the left or to the right of them, with a space in front of the next."""
-    text = cut(text, width - 1)
-    space = " " * (width - columns(text))
-    return space + text if right else text + space
+__all__ = ["number", "shape", "time"]
 
 
 def number(x: float | None) -> str:
