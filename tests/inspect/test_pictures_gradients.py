@@ -287,7 +287,7 @@ def test_which_layer_and_which_sample():
     assert panels(plot_gates(model, x, layer="second"))["hidden state h"].shape == (4, 7)
     one, other = (panels(plot_gates(model, given))["hidden state h"] for given in (x, x[0]))
     np.testing.assert_allclose(one, other, rtol=1e-6)
-    with pytest.raises(KeyError, match="No layer 'third'"):
+    with pytest.raises(ValueError, match="No layer 'third'"):
         plot_gates(model, x, layer="third")
     model = Sequential([layers.Input((7, 2)), layers.LSTM(4), layers.Dense(3, name="out")])
     assert panels(plot_gates(model, x, layer=0))["hidden state h"].shape == (4, 7)

@@ -53,8 +53,7 @@ def plot_gates(target: Any, x: Any = None, layer: str | int | None = None) -> An
         A `matplotlib.figure.Figure`, with one `Axes` for the input, each gate, and each state.
 
     Raises:
-        TypeError, ValueError: there is no recurrent layer, or no data.
-        KeyError: there is no such layer.
+        TypeError, ValueError: there is no such layer, no recurrent one, or no data.
         ImportError: matplotlib is not there (`pip install matplotlib`).
 
     >>> from minidl.layers import LSTM

@@ -50,14 +50,17 @@ def recurrent_calls(
         takes: what `owner` is to be called with, for the message that x is missing.
 
     Raises:
-        ValueError: there are none.
-        KeyError: there is no layer with that name.
+        ValueError: there are none, or no layer with that name.
     """
     if isinstance(target, LayerTrace):
         calls, name = [target], target.name
     elif layer is not None:
         name = layer if isinstance(layer, str) else named_layer(owner, target, layer).name
-        calls = [step_of(owner, target, x, y, takes)[name]]
+        step = step_of(owner, target, x, y, takes)
+        try:
+            calls = [step[name]]
+        except KeyError as error:
+            raise ValueError(error.args[0]) from None
     else:
         step = step_of(owner, target, x, y, takes)
         calls, name = list(step.calls), step.name

@@ -1,7 +1,8 @@
 """One training step, recorded: what each op computed, what came back through it, and what each weight learnt.
 
 recorded       running the step on a copy, with every call of an op and of a layer noted: `trace`
-calls, told    which layer ran which ops, and what is told of that
+calls          which layer ran which ops
+assembled      ops with names and layers with their weights, made of what was noted
 traces         the result: `Trace`
 layers, ops    one call of a layer, one weight; one op
 steps          a recurrent layer, time step by time step

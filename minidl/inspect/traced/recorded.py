@@ -21,9 +21,9 @@ from minidl import random
 from minidl.backend import Array
 from minidl.devices import device, to_numpy
 from minidl.graph import Applied, taken_down
+from minidl.inspect.traced.assembled import Noted, assembled
 from minidl.inspect.traced.calls import Calls
 from minidl.inspect.traced.switched import with_gradients
-from minidl.inspect.traced.told import Told, told
 from minidl.inspect.traced.traces import Trace
 from minidl.layers.base import Layer
 from minidl.layers.context import CallContext
@@ -224,7 +224,7 @@ def _recorded(twin: Any, batch: Batch, loss_kind: str) -> Trace:
         updates = _updates(twin, context, learns=loss is not None and loss_kind == "compiled")
         seconds = [_timed(applied) for applied in tape]
     kind = loss_kind if loss is not None else "none"
-    return told(Told(twin, batch, tape, calls, loss, kind, gradients, updates, seconds))
+    return assembled(Noted(twin, batch, tape, calls, loss, kind, gradients, updates, seconds))
 
 
 def _forward(twin: Any, batch: Batch, loss_kind: str, calls: Calls) -> Tensor | None:

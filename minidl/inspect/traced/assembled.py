@@ -17,10 +17,10 @@ from minidl.models.data import Batch
 from minidl.tensor import Tensor
 from minidl.variable import Variable
 
-__all__ = ["Told", "told"]
+__all__ = ["Noted", "assembled"]
 
 
-class Told(NamedTuple):
+class Noted(NamedTuple):
     """What was noted of a step."""
 
     twin: Any
@@ -34,7 +34,7 @@ class Told(NamedTuple):
     seconds: list[tuple[float, float | None]]  # forward and backward, by op
 
 
-def told(facts: Told) -> Trace:
+def assembled(facts: Noted) -> Trace:
     """The trace."""
     ops = _ops(facts)
     weights = {id(v): _weight(v, facts) for v in facts.twin.weights}
@@ -60,7 +60,7 @@ def told(facts: Told) -> Trace:
 # --- ops ----------------------------------------------------------------------------------------------------
 
 
-def _ops(facts: Told) -> list[Op]:
+def _ops(facts: Noted) -> list[Op]:
     sources = _Sources(facts.batch)
     made: list[Op] = []
     for applied, call, (forward, backward) in zip(facts.tape, facts.calls.owners, facts.seconds, strict=True):
@@ -125,7 +125,7 @@ def _named(part: str, structure: Any) -> list[tuple[str, Any]]:
 # --- layers -------------------------------------------------------------------------------------------------
 
 
-def _weight(v: Variable, facts: Told) -> WeightTrace:
+def _weight(v: Variable, facts: Noted) -> WeightTrace:
     stepped = facts.loss_kind == "compiled" or not v.trainable
     update = facts.updates.get(id(v)) if stepped else None
     return WeightTrace(v.path, v.data.copy(), v.trainable, facts.gradients.get(id(v)), update)
@@ -133,7 +133,7 @@ def _weight(v: Variable, facts: Told) -> WeightTrace:
 
 def _layer(
     call: Call,
-    facts: Told,
+    facts: Noted,
     ops: Sequence[Op],
     weights: Mapping[int, WeightTrace],
     inside: Sequence[LayerTrace],
@@ -169,7 +169,7 @@ def _gradient(t: Tensor) -> tuple[Array | None, bool]:
 
 
 def _rows(
-    facts: Told, ops: Sequence[Op], calls: Mapping[int, LayerTrace], weights: Mapping[int, WeightTrace]
+    facts: Noted, ops: Sequence[Op], calls: Mapping[int, LayerTrace], weights: Mapping[int, WeightTrace]
 ) -> list[LayerTrace]:
     """The calls that a reader counts, in order, and between them what models compute outside of their layers."""
     visible = shown(facts.twin)
@@ -186,7 +186,7 @@ def _rows(
     return [row for _, row in sorted(rows, key=lambda row: row[0])]
 
 
-def _outside(call: Call, run: Sequence[Op], facts: Told, weights: Mapping[int, WeightTrace]) -> LayerTrace:
+def _outside(call: Call, run: Sequence[Op], facts: Noted, weights: Mapping[int, WeightTrace]) -> LayerTrace:
     """What a model computes by itself in a row, between the calls of its layers."""
     layer = call.layer
     return LayerTrace(
