@@ -39,6 +39,7 @@ LEVELS = [
 ]
 LATE = {  # what a function may import when it runs, against or outside of the order
     "minidl.saving.hdf5": {"h5py"},
+    "minidl.saving.model_files": {"minidl.models"},
     "minidl.saving.training_history": {"minidl.callbacks.base"},
     "minidl.callbacks.live_plot": {"IPython.display", "matplotlib.figure"},
     "minidl.callbacks.tensorboard": {

@@ -63,6 +63,8 @@ def load_model(
         OSError: there is no such file.
         ValueError: it is damaged, no model, or asks for something that is not there.
     """
+    import minidl.models  # noqa: F401  a file may name Sequential before anyone else has
+
     as_path("load_model", "filepath", filepath)
     if custom_objects is not None and not isinstance(custom_objects, Mapping):
         raise TypeError(say(f"load_model expects custom_objects to be a dict, got {custom_objects!r:.60}."))

@@ -54,6 +54,12 @@ def test_both_sides_agree_and_every_gradient_is_there(layer, x):
 
 
 @needs_kernels
+def test_a_layer_without_kernels_says_so():
+    title = str(compare(layers.Flatten(), image(2, 3, 4))).splitlines()[0]
+    assert title == "flatten (Flatten): no kernel is written for its ops, the reference runs on both"
+
+
+@needs_kernels
 @pytest.mark.parametrize("seed", range(3))
 def test_what_is_sent_back_is_not_what_came_in(seed):
     """The gradient of a normalisation along its own input is zero: rounding alone would be compared."""

@@ -123,7 +123,10 @@ def test_a_layer_used_often_counts_once():
     (both,) = (layer for layer in explained.layers if layer.name == "both")
     assert {h.topic: h.figures for h in both.hints}["shared"] == {"uses": 3}
     assert explained.parameters == both.parameters == 20
-    assert explained.multiplications == 3 * both.work.count
+    assert explained.multiplications == both.calls * both.work.count
+    assert f"in each of 3 calls, 3·{both.work.count} = {3 * both.work.count} for each sample." in str(
+        explained
+    )
 
 
 def test_models_inside_are_opened():

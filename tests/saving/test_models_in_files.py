@@ -7,6 +7,7 @@ import zipfile
 import numpy as np
 import pytest
 from hostile_files import archive
+from processes import python
 
 from minidl import Variable, layers, losses, metrics, models, optimizers, saving
 from minidl.models import Sequential
@@ -32,6 +33,12 @@ def network():
 def same(one, other):
     a, b = one.get_weights(), other.get_weights()
     return len(a) == len(b) and all(map(np.array_equal, a, b))
+
+
+def test_a_process_may_begin_with_loading(tmp_path):
+    network().save(tmp_path / "m.keras")
+    code = "import sys; from minidl.saving import load_model; print(load_model(sys.argv[1]).count_params())"
+    assert python("-c", code, tmp_path / "m.keras")[0] == f"{network().count_params()}\n"
 
 
 @pytest.mark.parametrize("suffix", [".weights.h5", ".npz", ".safetensors", ".keras"])

@@ -115,6 +115,10 @@ class Comparison:
             return say(
                 f"{self.name} ({self.kind}): the reference alone, as there are no kernels on this machine."
             )
+        if worst.largest == 0 and all(op.kernel is None for op in self.ops):
+            return say(
+                f"{self.name} ({self.kind}): no kernel is written for its ops, the reference runs on both sides."
+            )
         if worst.largest == 0:
             return say(f"{self.name} ({self.kind}): reference and kernels give the same to the last bit.")
         return say(

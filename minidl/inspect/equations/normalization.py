@@ -22,6 +22,17 @@ def batch_normalization(layer: Any, inputs: Shapes, outputs: Shapes) -> Told:
     scaled, centred = layer.gamma is not None, layer.beta is not None
     n = layer.moving_mean.shape
     keep, take = number(layer.momentum), number(round(1 - layer.momentum, 12))
+    learning = [
+        Line("μ = mean(x)   σ² = mean((x − μ)²)", say(
+            "In training: of this batch, for each feature over all axes but its own."
+        )),
+        Line(f"moving = {keep}·moving + {take}·batch", say("How each batch of training moves the running averages.")),
+    ]  # fmt: skip
+    still = [
+        Line(
+            "trainable=False", say("In training it does the same, and the running averages stay as they are.")
+        )
+    ]
     lines = [
         Line(f"y = (x − μ)·s{' + β' * centred}", say(
             f"In inference: axis {axis} holds {n[0]} features, and each has a μ, σ² and s of its own."
@@ -30,10 +41,7 @@ def batch_normalization(layer: Any, inputs: Shapes, outputs: Shapes) -> Told:
             "It depends on weights alone: made once, and not for every sample."
         )),
         Line("μ = moving_mean   σ² = moving_variance", say("Running averages of what training has seen.")),
-        Line("μ = mean(x)   σ² = mean((x − μ)²)", say(
-            "In training: of this batch, for each feature over all axes but its own."
-        )),
-        Line(f"moving = {keep}·moving + {take}·batch", say("How each batch of training moves the running averages.")),
+        *(learning if layer.trainable else still),
         Line(arrays(
             array("x", x, letters), array("γ", n) if scaled else "", array("β", n) if centred else "", array("μ", n),
             array("σ²", n), array("y", y, letters),

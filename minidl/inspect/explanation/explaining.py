@@ -141,6 +141,7 @@ def _explained(branch: _Branch, slots: int | None, kept: Mapping[int, int] | Non
         memory=_memory(layer, slots, place.memory, bytes_kept),
         hints=tuple(hints_of(place)),
         inside=tuple(_explained(part, slots, kept) for part in branch.inside),
+        calls=max(len(place.calls), 1),
     )
 
 

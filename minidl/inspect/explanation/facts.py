@@ -82,7 +82,8 @@ class LayerExplanation:
         parameters, parameter_formula: how many numbers they are, and how they come about: "(32 + 32 + 1)·4·32".
         trainable_parameters: those that training changes.
         shape_formulas: how the size of each axis that changes comes about; equal ones once.
-        work: the multiplications for one sample.
+        work: the multiplications for one sample, in one call.
+        calls: how often the model calls it.
         hints: what is easily misunderstood.
         inside: the layers of a model inside of a model.
     """
@@ -101,3 +102,4 @@ class LayerExplanation:
     memory: Memory
     hints: tuple[Hint, ...]
     inside: tuple["LayerExplanation", ...] = ()
+    calls: int = 1

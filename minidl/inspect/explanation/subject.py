@@ -72,12 +72,15 @@ def _twin_of(layer: Layer) -> Any:
 
 
 def _laid_out(target: Layer, input_shape: Any) -> Subject:
-    """A copy of `target` behind symbolic tensors of this shape, read first without a batch axis, then with one."""
+    """A copy of `target` behind symbolic tensors of this shape, read first without a batch axis, then with one.
+
+    None in front looks like a batch axis, and is read as one first: (None, 4) may also be a series of any length.
+    """
     if not _is_structure(input_shape):
         raise TypeError(
             say(f"explain expects input_shape as a tuple, such as (28, 28, 1), got {shown(input_shape)}.")
         )
-    readings = [True] if _begins_with_none(input_shape) else [False, True]
+    readings = [True, False] if _begins_with_none(input_shape) else [False, True]
     failures: list[Exception] = []
     for has_batch in readings:
         twin, inputs = _twin_of(target), mapped(_SYMBOLIC[has_batch], input_shape, is_shape)

@@ -32,10 +32,13 @@ def weights_of(layer: Any) -> tuple[WeightExplanation, ...]:
     """
     owners = {id(v): part for part in all_layers(layer) for v in (*part._variables, *part._frozen_variables)}
     names = [v.name for v in layer.weights]
+    ways = [v.path.partition("/")[2] for v in layer.weights]  # without the layer, where that is enough
+    if len(set(ways)) < len(ways):
+        ways = [v.path for v in layer.weights]
     trainable = {id(v) for v in layer.trainable_weights}
     return tuple(
         WeightExplanation(
-            v.name if names.count(v.name) == 1 else v.path.partition("/")[2],
+            v.name if names.count(v.name) == 1 else way,
             v.shape,
             _formula(owners[id(v)], v),
             math.prod(v.shape),
@@ -43,7 +46,7 @@ def weights_of(layer: Any) -> tuple[WeightExplanation, ...]:
             v.data.nbytes,
             _meaning(owners[id(v)], v.name),
         )
-        for v in layer.weights
+        for v, way in zip(layer.weights, ways, strict=True)
     )
 
 

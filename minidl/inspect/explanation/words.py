@@ -18,13 +18,15 @@ def _shapes(shapes: Shapes) -> str:
     return shape_text(list(shapes)) if shapes else "()"
 
 
-def _of_work(work: Work) -> str:
+def _of_work(work: Work, calls: int) -> str:
     """How many multiplications there are."""
     if work.count is None:
         return say(f"Multiplications: {work.formula} for each {work.per}.")
-    if work.formula == str(work.count):
-        return say(f"Multiplications: {work.count:,} for each sample.")
-    return say(f"Multiplications: {work.formula} = {work.count:,} for each sample.")
+    once = f"{work.count:,}" if work.formula == str(work.count) else f"{work.formula} = {work.count:,}"
+    if calls == 1:
+        return say(f"Multiplications: {once} for each sample.")
+    total = f"{calls}·{work.count:,} = {calls * work.count:,}"
+    return say(f"Multiplications: {once} in each of {calls} calls, {total} for each sample.")
 
 
 def in_bytes(memory: Memory, optimizer: str | None) -> list[str]:
@@ -76,6 +78,6 @@ def totals(parameters: int, trainable: int, other: int, multiplications: int | N
 
 def sentences_of(layer: LayerExplanation, optimizer: str | None) -> list[str]:
     """What is said of a layer in sentences, between its weights and its hints."""
-    work = [] if layer.work is None else [_of_work(layer.work)]
+    work = [] if layer.work is None else [_of_work(layer.work, layer.calls)]
     said = [_counted(layer), _sized(layer), *work, *in_bytes(layer.memory, optimizer)]
     return [sentence for sentence in said if sentence]

@@ -4,13 +4,12 @@ import math
 from collections.abc import Iterator
 
 from minidl.inspect.explanation.facts import Hint
-from minidl.inspect.explanation.hints.kinds import biased, followed_by, hints_for, is_linear
+from minidl.inspect.explanation.hints.kinds import biased, centred_by, followed_by, hints_for, is_linear
 from minidl.inspect.explanation.places import Place
 from minidl.layers.core.dense import Dense
 from minidl.layers.core.embedding import Embedding
 from minidl.layers.core.masking import Masking
 from minidl.layers.core.shaping import Flatten
-from minidl.layers.normalization.batch_normalization import BatchNormalization
 from minidl.messages import say
 
 __all__ = ["dense", "embedding", "flatten", "masking"]
@@ -31,7 +30,7 @@ def dense(place: Place) -> Iterator[Hint]:
         )
         yield Hint("axes", text, {"before": x, "after": y})
     yield from _ending(place)
-    other, norm = followed_by(place, Dense), followed_by(place, BatchNormalization)
+    other, norm = followed_by(place, Dense), centred_by(place)
     if other is not None and is_linear(layer):
         text = say(
             f"Without an activation between them, this layer and {other.name} can do no more than one."
@@ -97,10 +96,16 @@ def embedding(place: Place) -> Iterator[Hint]:
 def masking(place: Place) -> Iterator[Hint]:
     """On steps that are skipped."""
     value = place.layer.mask_value
-    text = say(
-        f"It has no parameters and changes no number: it marks the steps that consist of {value} alone, and the layers behind "
-        "skip them."
-    )
+    if value:
+        text = say(
+            f"It has no parameters: it marks the steps that consist of {value} alone, which become zero, and the layers behind "
+            "skip them."
+        )
+    else:
+        text = say(
+            f"It has no parameters and changes no number: it marks the steps that consist of {value} alone, and the layers "
+            "behind skip them."
+        )
     yield Hint("mask value", text, {"mask_value": value})
     yield from _lost(place)
 

@@ -5,10 +5,21 @@ from typing import Any, TypeAlias
 
 from minidl.inspect.explanation.facts import Hint
 from minidl.inspect.explanation.places import Place
+from minidl.layers.normalization.batch_normalization import BatchNormalization
 from minidl.messages import say
 from minidl.symbolic import Shape
 
-__all__ = ["ONCE", "Teacher", "biased", "by", "followed_by", "hints_for", "hints_of", "is_linear"]
+__all__ = [
+    "ONCE",
+    "Teacher",
+    "biased",
+    "by",
+    "centred_by",
+    "followed_by",
+    "hints_for",
+    "hints_of",
+    "is_linear",
+]
 
 Teacher: TypeAlias = Callable[[Place], Iterator[Hint]]
 _TEACHERS: dict[type, Teacher] = {}
@@ -52,6 +63,13 @@ def _general(place: Place, is_unknown: bool) -> Iterator[Hint]:
     if uses > 1:
         text = say(f"The model uses it {uses} times, always with the same weights, which count once.")
         yield Hint("shared", text, {"uses": uses})
+
+
+def centred_by(place: Place) -> Any:
+    """The BatchNormalization behind a layer, if it is the only layer there and takes the layer's biases away again."""
+    norm = followed_by(place, BatchNormalization)
+    channels_last = norm is not None and norm.axis % len(place.outputs[0]) == len(place.outputs[0]) - 1
+    return norm if channels_last and norm.trainable else None
 
 
 def is_linear(layer: Any) -> bool:

@@ -34,7 +34,7 @@ def recurrent(place: Place) -> Iterator[Hint]:
                 "have one size. Where new sequences begin, call reset_state()."
             ),
         )
-    if len(x) == 3 and x[1] == 1 and x[2] is not None and x[2] > 1:
+    if len(x) == 3 and x[1] == 1 and x[2] is not None and x[2] > 1 and not layer.stateful:
         text = say(
             f"With a single time step there is nothing to remember. A series of as many values ({x[2]}) that is read one by "
             f"one has the shape {(x[2], x[1])}."
@@ -105,7 +105,17 @@ def _return_sequences(layer: Any, place: Place) -> Hint:
     y, steps = place.outputs[0], place.inputs[0][1]
     other = (y[0], *y[2:]) if layer.return_sequences else (y[0], steps, *y[1:])
     figures = {"shape": y, "otherwise": other}
-    if layer.return_sequences:
+    if layer.go_backwards and layer.return_sequences:
+        text = say(
+            f"return_sequences=True: the h of every time step leaves the layer, the last one first, {y}. With False it would "
+            f"be that of the first step alone, where reading ends, {other}."
+        )
+    elif layer.go_backwards:
+        text = say(
+            f"return_sequences=False: the h of the first time step alone leaves the layer, where reading ends, {y}. With True "
+            f"it would be that of every step, {other}, as another recurrent layer behind this one needs it."
+        )
+    elif layer.return_sequences:
         text = say(
             f"return_sequences=True: the h of every time step leaves the layer, {y}. With False it would be that of the "
             f"last step alone, {other}."
@@ -124,8 +134,14 @@ def bidirectional(place: Place) -> Iterator[Hint]:
     layer: Any = place.layer
     inner, outer = layer.forward_layer, layer.backward_layer
     one, other = inner.count_params(), outer.count_params()
-    text = say(
-        f"A second layer with weights of its own reads from the last step to the first: {one:,} + {other:,} parameters."
+    text = (
+        say(
+            f"A second layer with weights of its own reads from the last step to the first: {one:,} + {other:,} parameters."
+        )
+        if outer.go_backwards
+        else say(
+            f"A second layer with weights of its own reads from the first step to the last: {one:,} + {other:,} parameters."
+        )
     )
     yield Hint("directions", text, {"forward": one, "backward": other})
     first, second = (_main(part, place) for part in (inner, outer))

@@ -67,6 +67,8 @@ def batch_normalization(place: Place) -> Iterator[Hint]:
     names = ", ".join(v.name for v in layer.weights)
     text = say(f"Each channel ({channels}) has numbers of its own ({arrays}): {names}.")
     yield Hint("parameters", text, {"channels": channels, "arrays": arrays})
+    if not layer.trainable:
+        return
     yield Hint(
         "inference",
         say(

@@ -5,14 +5,13 @@ from collections.abc import Iterator
 from typing import Any
 
 from minidl.inspect.explanation.facts import Hint
-from minidl.inspect.explanation.hints.kinds import biased, by, followed_by, hints_for, is_linear
+from minidl.inspect.explanation.hints.kinds import biased, by, centred_by, hints_for, is_linear
 from minidl.inspect.explanation.places import Place
 from minidl.layers.convolutional.base import Convolution, Sliding
 from minidl.layers.convolutional.conv2d_transpose import Conv2DTranspose
 from minidl.layers.convolutional.depthwise_conv2d import DepthwiseConv2D
 from minidl.layers.convolutional.separable import SeparableConvolution
 from minidl.layers.convolutional.windows import output_length
-from minidl.layers.normalization.batch_normalization import BatchNormalization
 from minidl.layers.pooling.base import GlobalPooling, Pooling
 from minidl.messages import say
 from minidl.symbolic import Shape
@@ -42,7 +41,7 @@ def convolution(place: Place) -> Iterator[Hint]:
             ),
         )
         yield from _stacked(place)
-    norm = followed_by(place, BatchNormalization)
+    norm = centred_by(place)
     if norm is not None and layer.bias is not None and is_linear(layer):
         n = layer.bias.size
         text = say(
