@@ -14,6 +14,7 @@ from minidl.graph import Applied, taken_down, walk
 from minidl.inspect.comparing.report import Difference
 from minidl.layers.base import Layer
 from minidl.layers.context import CallContext
+from minidl.messages import say
 from minidl.models.aside import copied
 from minidl.models.model import Model
 from minidl.tensor import Tensor
@@ -21,9 +22,7 @@ from minidl.utils.nested import flatten, mapped
 
 __all__ = ["Run", "differences", "readied", "run"]
 
-_SEED = (
-    20_261_121  # of the gradient that is sent back: not one that x was drawn with, or it would be x itself
-)
+_SEED = 20_261_121  # of the gradient that is sent back: not one that x may have been drawn with
 _ENOUGH = 0.2  # seconds of repetitions
 _MOST, _LEAST = 100, 5  # repetitions
 
@@ -45,6 +44,10 @@ def readied(layer: Layer, x: Any) -> tuple[Layer, Any]:
     else:
         twin = copy.deepcopy(layer)
     inputs = mapped(lambda part: _leaf(part, twin), twin._as_tensors(x))
+    if any(not part.ndim for part in flatten(inputs)):
+        raise ValueError(
+            say(f"compare expects x as {layer.name} takes it, with a batch axis, got one number.")
+        )
     with CallContext():
         twin(inputs)
     return twin, inputs

@@ -121,6 +121,10 @@ class _Curve(NamedTuple):
 
 def _curves(target: Any, x: Any, y: Any) -> list[_Curve]:
     several = target.items() if isinstance(target, Mapping) else [("", target)]
+    if not several:
+        raise ValueError(
+            say("plot_time_gradients expects models, traces or layers of traces by name, got an empty dict.")
+        )
     found: list[_Curve] = []
     layers = 0
     for name, one in several:
