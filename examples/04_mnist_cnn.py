@@ -133,4 +133,10 @@ for panel, i in zip(panels.ravel(), wrong, strict=False):
 figure.savefig(options.output / "mnist_cnn_mistakes.png", dpi=120)
 # What each layer makes of the first test digit: maps of features, smaller and smaller.
 plot_feature_maps(model, x_test[0]).savefig(options.output / "mnist_cnn_maps.png", dpi=120)
+print(
+    f"""
+The answer: 3 x 3 filters look for strokes, pooling keeps where they were
+strongest, a second round looks for combinations of those, and two dense layers
+weigh what was found. That reads {accuracy:.1%} of {len(y_test):,} digits right."""
+)
 print(f"pictures: mnist_cnn_curves.png, mnist_cnn_mistakes.png, mnist_cnn_maps.png in {options.output}")

@@ -223,4 +223,11 @@ for panel, (name, (_, accuracy, read)) in zip(panels[0], results.items(), strict
     panel.set_xticks(range(6), classes, rotation=45, ha="right")
     panel.set_yticks(range(6), classes)
 figure.savefig(options.output / "har_confusion.png", dpi=120)
+best = max(results, key=lambda name: results[name][1])
+print(
+    f"""
+The answer: a convolution finds short movements in the signals, an LSTM follows
+their order. The network "{best}" names the right one of six activities
+for {results[best][1]:.1%} of the windows, of people it has never seen."""
+)
 print(f"pictures: {options.output}/har_curves.png, {options.output}/har_confusion.png")

@@ -290,4 +290,10 @@ panels[2].set_axisbelow(True)
 for panel in panels:
     panel.grid(alpha=0.3)
 figure.savefig(options.output / "ensemble.png", dpi=120)
+print(
+    """
+The answer: layers are called on what other layers give, and concatenate puts
+two branches side by side. Each output has a loss of its own; the sum of both
+sends gradients back through the joint part into both inputs' branches."""
+)
 print(f"\npictures: {options.output}/ensemble_model.svg, {options.output}/ensemble.png")

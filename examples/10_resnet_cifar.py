@@ -46,7 +46,7 @@ parser.add_argument(
     "--data", help="an .npz file with x_train, y_train, x_test, y_test instead of all of CIFAR-10"
 )
 parser.add_argument("--synthetic", action="store_true", help="use made-up images")
-parser.add_argument("--images", type=int, default=10000, help="train on so many images at most")
+parser.add_argument("--images", type=int, default=8000, help="train on so many images at most")
 parser.add_argument("--epochs", type=int, default=5)
 parser.add_argument("--blocks", type=int, default=1, help="n, of each stage: 6n + 2 layers")
 parser.add_argument("--filters", type=int, default=16, help="of the first stage")
@@ -354,4 +354,11 @@ for panel, photo, p, label in zip(panels.ravel(), photos, probabilities, y_test,
     words = f"{names[said]} {p[said]:.0%}" + ("" if said == label else f"\n(is: {names[label]})")
     panel.set_title(words, fontsize=8, color="#009E73" if said == label else "#D55E00")
 figure.savefig(options.output / "resnet_images.png", dpi=120)
+ends = {shortcut: values[-tenth:].mean() for shortcut, values in losses.items()}
+print(
+    f"""
+The answer: a block that adds F(x) to x only has to learn what is still missing,
+and the gradient has a way past every block. Of two networks of {layers} layers the
+one with shortcuts has come to a loss of {ends[True]:.2f}, the other one to {ends[False]:.2f}."""
+)
 print(f"\npictures: {options.output}/resnet_curves.png, {options.output}/resnet_images.png")

@@ -292,6 +292,7 @@ def test_every_question_has_an_answer_that_is_run():
 
 def test_the_answers_to_the_questions_are_right(tmp_path):
     flags = ("-o", "ELLIPSIS", "-o", "NORMALIZE_WHITESPACE")
+    assert f"`MINIDL_LANG=en python -m doctest\n{' '.join(flags)} examples/README.md`" in MAP
     done = started(tmp_path, "-m", "doctest", *flags, str(EXAMPLES / "README.md"))
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-1000:]
 

@@ -547,6 +547,19 @@ def test_anything_with_trainable_weights_counts_as_a_layer() -> None:
     assert thing.w.data is array
 
 
+@pytest.mark.parametrize("layer", [layers.LSTM, layers.GRU, layers.SimpleRNN])
+def test_a_stateful_layer_begins_every_run_with_the_same_states(layer: Any) -> None:
+    made = layer(2, stateful=True)
+    x = np.random.default_rng(0).normal(size=(3, 4, 2)).astype("float32")
+    made(x)
+    states = made.states
+    before = [state.numpy().copy() for state in states]
+    assert gradcheck(made, x)
+    assert made.states is states
+    for state, wanted in zip(states, before, strict=True):
+        np.testing.assert_array_equal(state.numpy(), wanted)
+
+
 @pytest.mark.parametrize("training", [True, False])
 def test_batch_normalization_keeps_its_moving_averages(training: bool) -> None:
     layer = layers.BatchNormalization()

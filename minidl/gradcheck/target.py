@@ -120,11 +120,10 @@ def _prepared(target: Any, inputs: Sequence[Any], training: bool) -> Iterator[Ta
         with no_grad(), random.training_step(0):
             target(*arguments, training=False)
     constants = [_constant(x) for x in inputs[1:]] if is_loss else []
-    with _weights_in_float64(target) as states:
+    with _weights_in_float64(target) as begin:
 
         def run() -> Any:
-            for state, value in states:  # statistics and recurrent states begin every run as they were
-                state.data[...] = value
+            begin()
             if is_loss:
                 return _loss(target, arguments[0], constants, training)
             return target(*arguments, training=training)
@@ -144,23 +143,39 @@ def _loss(model: Any, x: Any, constants: Sequence[Any], training: bool) -> Tenso
 
 
 @contextmanager
-def _weights_in_float64(root: Any) -> Iterator[list[tuple[Any, Array]]]:
-    """Every weight on a float64 copy, every layer computing in float64; gives the states to reset."""
+def _weights_in_float64(root: Any) -> Iterator[Callable[[], None]]:
+    """Every weight on a float64 copy, every layer computing in float64.
+
+    What it gives is to be called before every run: statistics and recurrent states begin it as they were.
+    """
     weights = list(root.weights if hasattr(root, "weights") else root.trainable_weights)
     layers = [layer for layer in _layers_in(root) if hasattr(layer, "dtype")]
+    recurrent = [layer for layer in layers if getattr(layer, "stateful", False)]
     arrays, types = [v.data for v in weights], [layer.dtype for layer in layers]
+    kept = [layer.states for layer in recurrent]
     try:
         for v in weights:
             v.data = np.array(v.numpy(), dtype=np.float64 if v.data.dtype.kind == "f" else None, order="C")
         for layer in layers:
             layer.dtype = "float64"
         trained = {id(v) for v in root.trainable_weights}
-        yield [(v, v.data.copy()) for v in weights if id(v) not in trained]
+        statistics = [(v, v.data.copy()) for v in weights if id(v) not in trained]
+        states = [layer.get_state() for layer in recurrent]
+
+        def begin() -> None:
+            for v, value in statistics:
+                v.data[...] = value
+            for layer, state in zip(recurrent, states, strict=True):
+                layer.set_state(state)
+
+        yield begin
     finally:
         for v, array in zip(weights, arrays, strict=True):
             v.data = array
         for layer, dtype in zip(layers, types, strict=True):
             layer.dtype = dtype
+        for layer, own in zip(recurrent, kept, strict=True):
+            vars(layer)["states"] = own
 
 
 def _layers_in(root: Any) -> list[Any]:

@@ -39,7 +39,11 @@ def _line(error: Exception) -> str:
     """What went wrong, on one line."""
     if isinstance(error, OSError) and error.strerror and error.filename:
         return f"{error.filename}: {error.strerror}"
-    return " ".join(str(error).split())
+    line = " ".join(str(error).split())
+    if "custom_objects" in line:
+        call = "write_report(load_model('model.keras', custom_objects={...}), 'report.html')"
+        line += " " + say(f"From Python: {call}.")
+    return line
 
 
 def _parser() -> argparse.ArgumentParser:

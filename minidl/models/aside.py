@@ -8,6 +8,7 @@ from typing import TypeVar
 
 import numpy as np
 
+from minidl.devices import device
 from minidl.models.model import Model
 from minidl.models.placing import home_of, take_home
 from minidl.random.streams import set_apart
@@ -42,5 +43,6 @@ def copied(model: Any_Model) -> Any_Model:
     for v in twin.weights:
         v.grad = None
     if home_of(twin) != "cpu":
-        take_home(twin)
+        with device("cpu"):
+            take_home(twin)
     return twin

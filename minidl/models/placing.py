@@ -36,7 +36,7 @@ def brought(inputs: Any, name: str) -> Any:
 def take_home(model: Any) -> None:
     """Move a model from a GPU to the host: weights, the state of its optimizer, its metrics and its recurrent layers."""
     optimizer = model.optimizer
-    slots = [v.numpy() for v in optimizer.variables] if optimizer is not None else []
+    slots = [v.numpy().copy() for v in optimizer.variables] if optimizer is not None else []
     for variable in [*model.weights, *(v for metric in model.metrics for v in metric.variables)]:
         variable.data, variable.grad, variable._grad_home = variable.numpy(), None, None
     if optimizer is not None and optimizer.built:

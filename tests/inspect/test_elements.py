@@ -15,6 +15,7 @@ from minidl.inspect.traced import trace
 from minidl.inspect.traced.elements import calculation
 from minidl.inspect.traced.elements.telling import teller_of
 from minidl.models import Sequential
+from minidl.primitives.reductions import var
 from minidl.tensor import Function
 
 OFTEN = settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
@@ -134,6 +135,13 @@ def test_a_long_row_is_cut_and_still_enough(layer):
     assert set(printed.cut.values()) == {100 - 32, 50 - 32}
     assert all(len(line) <= 80 for line in str(told).split("\n") if "·" not in line)
     check_printed(told)
+
+
+@pytest.mark.parametrize("ddof", [0, 1, 2])
+def test_variance_divides_by_n_minus_ddof(ddof):
+    x = np.array([[1.0, 4.0, 2.0, 7.0]])
+    tape = recorded(lambda x: var(x, axis=1, ddof=ddof), Tensor(x))
+    assert calculation(tape[-1], (0,)).value == pytest.approx(x.var(ddof=ddof), rel=1e-12)
 
 
 def test_convolution_as_in_a_textbook():

@@ -68,6 +68,18 @@ def test_the_gradient_of_a_kernel_as_in_a_textbook():
     assert float(told.recorded) == pytest.approx(by_hand, rel=1e-12)
 
 
+def test_each_group_of_filters_has_met_channels_of_its_own():
+    x, dy = normal(0, (2, 5, 6, 4), (2, 3, 4, 6))
+    layer = layers.Conv2D(6, 3, groups=2, dtype="float64")
+    (applied,) = recorded(layer, Tensor(x))
+    for f, channel in ((2, 1), (3, 3), (5, 3)):
+        told = gradient_calculation(applied, dy, 1, (1, 2, 1, f))
+        by_hand = (x[:, 1:4, 2:6, channel] * dy[..., f]).sum()
+        assert told.text.startswith(f"dw[1,2,1,{f}] = Σ x[:,1:4,2:6,{channel}]·dy[...,{f}] = ")
+        assert told.value == pytest.approx(by_hand, rel=1e-12)
+        assert float(told.recorded) == pytest.approx(by_hand, rel=1e-12)
+
+
 def test_of_cells_that_tie_the_first_gets_the_gradient():
     x = np.zeros((1, 4, 1))
     (applied,) = recorded(layers.MaxPooling1D(3, 1, dtype="float64"), Tensor(x))

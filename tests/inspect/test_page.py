@@ -16,10 +16,12 @@ from pictured import EVERY_GRAPH, parsed
 import minidl
 from minidl import layers
 from minidl.callbacks import CSVLogger
+from minidl.inspect import markup
 from minidl.inspect.__main__ import main
 from minidl.inspect.logs import logs_of, read_log
 from minidl.inspect.page import weights, write_report
 from minidl.inspect.page.charts import curves, histogram, ticks
+from minidl.inspect.page.training import history_section
 from minidl.inspect.page.weights import spread_of
 
 
@@ -106,6 +108,12 @@ def test_names_from_anywhere_are_text(tmp_path):
     assert HOSTILE in page.data
 
 
+def test_every_cell_of_a_table_in_a_notebook_is_text():
+    page = Html(markup.part(markup.table([HOSTILE, "b"], [("row", HOSTILE), (HOSTILE, "cell")])))
+    assert page.all("img") == []
+    assert page.data.count(HOSTILE) == 3
+
+
 @EVERY_GRAPH
 def test_every_kind_of_model(build, tmp_path):
     model = build(minidl)
@@ -183,6 +191,14 @@ def test_a_histogram_counts(values, part):
         assert height == pytest.approx(max(1, spread.counts[i] / spread.counts.max() * 60), rel=1e-2)
 
 
+def test_which_weights_are_trained():
+    model = network()
+    model.layers[-1].trainable = False
+    said = re.findall(r"is (?:not )?trained", weights.weights_section(model))
+    assert said == ["is trained" if weight.trainable else "is not trained" for weight in model.weights]
+    assert len(set(said)) == 2
+
+
 def test_values_that_are_no_numbers_are_counted_apart():
     spread = spread_of(np.array([[np.nan, 1.0], [np.inf, 1.0]], np.float32))
     assert (spread.low, spread.high, spread.others, spread.counts.sum()) == (1.0, 1.0, 2, 2)
@@ -220,6 +236,17 @@ def test_curves_go_through_their_points():
     assert b[1] < c[1] < a[1]  # up is small
     assert (a[1] - c[1]) == pytest.approx((a[1] - b[1]) / 2, abs=0.2)
     assert 'circle class="second"' in picture  # a point alone is a dot
+
+
+def test_the_key_names_each_curve_by_its_own_style():
+    html = history_section(logs_of("test", {"loss": [3.0, 2.0, 1.0], "val_loss": [1.0, 2.0, 3.0]}))
+    assert re.findall(r'class="(\w+)" aria-hidden="true">(\S+)</span> (\w+)', html) == [
+        ("first", "──", "loss"), ("second", "╌╌", "val_loss"),
+    ]  # fmt: skip
+    picture = html[html.index("<svg") : html.index("</svg>") + len("</svg>")]
+    for style, falls in (("first", True), ("second", False)):
+        ((begin, *_, end),) = points(picture, style)
+        assert (end[1] > begin[1]) == falls  # down is large
 
 
 def test_curves_break_where_a_value_is_no_number():

@@ -66,6 +66,14 @@ def test_several_channels_are_rows():
             np.testing.assert_array_equal(next(drawn), layer.kernel.numpy()[:, :, c, f])
 
 
+def test_channels_of_a_transposed_convolution_are_rows():
+    layer = built(layers.Conv2DTranspose(4, 3), 8, 8, 2)
+    drawn = iter(cells(plot_filters(layer)))
+    for c in range(2):
+        for f in range(4):
+            np.testing.assert_array_equal(next(drawn), layer.kernel.numpy()[:, :, f, c])
+
+
 @pytest.mark.parametrize(
     ("layer", "shape", "weight"),
     [

@@ -163,6 +163,7 @@ def test_a_step_by_hand():
     assert dense.std == pytest.approx(z.std(), rel=1e-5)
     assert (dense.min, dense.max) == pytest.approx((z.min(), z.max()), rel=1e-6)
     assert dense.gradient_norm == pytest.approx(np.sqrt(((2 * (z - y) / 6) ** 2).sum()), rel=1e-5)
+    assert dense.gradient_rms == pytest.approx(np.sqrt(((2 * (z - y) / 6) ** 2).mean()), rel=1e-5)
     assert {op.layer for op in loss} == {"loss"}
     assert loss[0].inputs == ("#0", "y")
     assert step.loss == pytest.approx(((z - y) ** 2).mean(), rel=1e-5)
@@ -299,10 +300,30 @@ def test_elements():
         assert found.value == pytest.approx(float(op.output[index]), rel=1e-5, abs=1e-6)
     dense = step["dense"]
     assert dense.element(1, 2).value == pytest.approx(float(dense.output[1, 2]), rel=1e-5)
-    assert dense.element(1, 2).text == dense.ops[-1].element(1, 2).text
+    assert dense.ops[0].element(1, 2).formula.text() in dense.element(1, 2).text
     idle = trace(L.Identity(), x)["identity"]
     with pytest.raises(ValueError, match="identity hands on its input"):
         idle.element(0, 0)
+
+
+SEVERAL_OPS = [
+    (L.Dense(5, activation="relu"), (2, 4), (1, 3), "max(z[1,3], 0)", "z[1,3] = Σ x[1,:]·w[:,3] + b[3]"),
+    (L.Dense(5, activation="softmax"), (2, 4), (1, 3), "exp(z[1,3]", "z is what #0 Dense made: trace[0].element(1, 3)"),
+    (L.Conv2D(3, 2, activation="tanh"), (2, 4, 4, 2), (1, 1, 2, 1), "tanh(z[", "z[1,1,2,1] = Σ x[1,1:3,2:4,:]·w[...,1] + b[1]"),
+    (L.DepthwiseConv2D(2, activation="relu"), (2, 4, 4, 2), (1, 1, 2, 1), "max(z[", "Σ x[1,1:3,2:4,1]·w[...,1,0]"),
+    (L.SeparableConv1D(3, 2), (2, 4, 2), (1, 1, 2), "Σ z[1,1:2,:]·w", "trace[0].element(...)"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("layer", "shape", "index", "begins", "says"), SEVERAL_OPS, ids=lambda v: getattr(v, "name", "")
+)
+def test_an_element_of_a_layer_tells_what_its_activation_was_given(layer, shape, index, begins, says):
+    step = trace(layer, rng.normal(size=shape).astype("float32"))[layer.name]
+    found = step.element(*index)
+    assert f" = {begins}" in found.text.splitlines()[0]
+    assert says in str(found)
+    assert found.value == pytest.approx(float(step.output[index]), rel=1e-6, abs=1e-6)
 
 
 def test_elements_of_gradients():

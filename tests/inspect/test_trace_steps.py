@@ -191,6 +191,10 @@ def test_masked_steps_hand_on():
         np.testing.assert_array_equal(steps[3].states[name][0], steps[1].states[name][0])
         np.testing.assert_allclose(steps[2].gradients["h"][0], steps[3].gradients["h"][0])
     assert not steps[3].dx[0].any()
+    for t in (2, 3):  # the loss reads h alone, and no h is made from c in a masked step
+        assert not steps[t].gradients["c"][0].any()
+        assert steps[t].gradients["h"][0].any()
+    assert steps[1].gradients["c"][0].any()
     assert "It counts for 1 of 2 samples" in str(steps[3])
 
 

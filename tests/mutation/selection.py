@@ -15,6 +15,7 @@ _PLAIN, _KERNELS = "tests/kernels/test_plain_python.py", "tests/kernels"
 _ANY_LAYER = ["tests/layers/test_masks.py", "tests/layers/test_refusals.py", "tests/layers/test_base.py"]
 _SUMS = "tests/numbers/test_accumulators.py"
 _FIT = "tests/models/test_training.py"
+_INSPECT = "tests/inspect"
 _TRAINING = "data or replay or resuming or multi_output or reuse or learning"
 _RECURRENT = "lstm or gru or rnn or bidirectional or distributed"
 _WINDOWS = "conv or pool or pad or crop or upsampling or bilinear"
@@ -74,7 +75,14 @@ RESPONSIBLE: list[tuple[str, list[str]]] = [
     (r"minidl/datasets/", ["tests/datasets"]),
     (r"minidl/preprocessing/", ["tests/preprocessing"]),
     (r"minidl/utils/", ["tests/utils", "tests/preprocessing", _FIT]),
-    (r"minidl/gradcheck/", ["tests/test_gradcheck.py"]),
+    (r"minidl/gradcheck/", ["tests/test_gradcheck.py", f"{_INSPECT} -k gradcheck"]),
+    (r"minidl/inspect/(explanation|equations)/", [f"{_INSPECT} -k equations or explain"]),
+    (r"minidl/inspect/traced/elements/", [f"{_INSPECT} -k elements", f"{_INSPECT} -k trace"]),
+    (r"minidl/inspect/traced/", [f"{_INSPECT} -k trace", f"{_INSPECT} -k elements or pictures"]),
+    (r"minidl/inspect/(pictures|graph)/", [f"{_INSPECT} -k pictures or plot"]),
+    (r"minidl/inspect/comparing/", [f"{_INSPECT} -k comparing"]),
+    (r"minidl/inspect/page/", [f"{_INSPECT} -k page and not browser"]),
+    (r"minidl/inspect/", [f"{_INSPECT} -k not browser"]),
 ]  # fmt: skip
 
 

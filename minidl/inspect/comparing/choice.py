@@ -7,10 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from minidl.backend import WORTHWHILE, Pair, available, implementation, kernels_enabled, kernels_on
-from minidl.devices import on_gpu
+from minidl.devices import kept, on_gpu
 from minidl.graph import Applied
 from minidl.messages import say
 
@@ -69,7 +67,7 @@ def _reason(applied: Applied) -> tuple[bool, str]:
             f"The arrays hold {count:,} numbers together, fewer than {WORTHWHILE:,}, where little time is to be saved: the "
             "reference runs. Within kernels_on() the kernel runs all the same."
         )
-    types = ", ".join(dict.fromkeys(str(np.asarray(a).dtype) for a in applied.arrays if a is not None))
+    types = ", ".join(dict.fromkeys(str(kept(a).dtype) for a in applied.arrays if a is not None))
     return False, say(
         f"The kernel {function.kernel!r} does not take these arrays ({types}) with these options: the reference runs."
     )

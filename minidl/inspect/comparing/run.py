@@ -17,6 +17,7 @@ from minidl.layers.context import CallContext
 from minidl.messages import say
 from minidl.models.aside import copied
 from minidl.models.model import Model
+from minidl.models.placing import brought, home_of
 from minidl.tensor import Tensor
 from minidl.utils.nested import flatten, mapped
 
@@ -42,7 +43,7 @@ def readied(layer: Layer, x: Any) -> tuple[Layer, Any]:
         twin: Layer = copied(layer)
         x = mapped(lambda part: to_numpy(part) if is_array(part) else part, x)
     else:
-        twin = copy.deepcopy(layer)
+        twin, x = copy.deepcopy(layer), brought(x, home_of(layer))
     inputs = mapped(lambda part: _leaf(part, twin), twin._as_tensors(x))
     if any(not part.ndim for part in flatten(inputs)):
         raise ValueError(

@@ -57,8 +57,11 @@ def layer_normalization(layer: Any, inputs: Shapes, outputs: Shapes) -> Told:
     letters, axes = LETTERS.get(len(x), "N"), layer._axes(len(x))
     scaled, centred = layer.gamma is not None, layer.beta is not None
     sizes = tuple(x[axis] for axis in axes)
-    over = say(
-        f"Over axis {', '.join(map(str, axes))}, of each sample by itself; in training and after it alike."
+    along = ", ".join(map(str, axes))
+    over = (
+        say(f"Over axis {along}, of each sample by itself; in training and after it alike.")
+        if len(axes) == 1
+        else say(f"Over axes {along}, of each sample by itself; in training and after it alike.")
     )
     y_line = "γ·x̂" if scaled else "x̂"
     lines = [

@@ -38,6 +38,10 @@ class CountingArray(np.ndarray):
         return made if out is not None else self._counting(made)
 
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        if not hasattr(
+            function, "_implementation"
+        ):  # np.zeros(..., like=x), whose own way NumPy 2.1 does not find
+            return function(*args, **kwargs)
         if function not in _SUMS:
             return super().__array_function__(function, types, args, kwargs)
         made = function(*(_plain(a) for a in args), **kwargs)

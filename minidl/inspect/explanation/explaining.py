@@ -14,6 +14,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any, NamedTuple
 
+from minidl.devices import device
 from minidl.inspect.equations import told
 from minidl.inspect.explanation.explanation import Explanation
 from minidl.inspect.explanation.facts import LayerExplanation, Memory
@@ -66,7 +67,7 @@ def explain(target: Any, input_shape: Any = None) -> Explanation:
     >>> lstm.layers[0].output_shapes
     ((None, 32),)
     """
-    with undisturbed():
+    with undisturbed(), device("cpu"):
         subject = subject_of(target, input_shape)
         layer = subject.layer
         tree = _tree(subject)

@@ -7,6 +7,7 @@ import copy
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from minidl.inspect.homing import take_layer_home
 from minidl.layers.base import Layer
 from minidl.layers.holder import all_layers
 from minidl.messages import say
@@ -65,10 +66,12 @@ def subject_of(target: Any, input_shape: Any = None) -> Subject:
 
 
 def _twin_of(layer: Layer) -> Any:
-    """A copy of a layer with weights of its own, without the graph that it stands in."""
+    """A copy of a layer on the CPU with weights of its own, without the graph that it stands in."""
     if isinstance(layer, Model):
         return copied(layer)
-    return copy.deepcopy(layer, {id(part._calls): [] for part in all_layers(layer)})
+    twin = copy.deepcopy(layer, {id(part._calls): [] for part in all_layers(layer)})
+    take_layer_home(twin)
+    return twin
 
 
 def _laid_out(target: Layer, input_shape: Any) -> Subject:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from minidl.backend import Array
+from minidl.devices import to_numpy
 from minidl.inspect.pictures.canvas import (
     AMOUNTS,
     colour_scale,
@@ -77,7 +78,7 @@ def _classes(argument: str, given: Any) -> tuple[Array, int]:
         raise TypeError(
             say("plot_confusion_matrix expects what a model predicts, not the model: pass model.predict(x).")
         )
-    array = checked_array(given, argument)
+    array: Array = to_numpy(checked_array(given, argument))
     if not np.isfinite(array).all():
         raise ValueError(say(f"plot_confusion_matrix: {argument} has NaN or infinite numbers."))
     if array.ndim == 2 and array.shape[1] > 1:

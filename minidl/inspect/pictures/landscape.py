@@ -22,13 +22,14 @@ from typing import Any
 import numpy as np
 
 from minidl.backend import Array
+from minidl.devices import device
+from minidl.inspect.homing import batch_at_home
 from minidl.inspect.pictures.canvas import AMOUNTS, cut, finished, new_figure, sizes_on, titled, words
 from minidl.layers.context import CallContext
 from minidl.messages import say
 from minidl.models.aside import copied, undisturbed
 from minidl.models.data import Batch, rows_of
 from minidl.models.model import Model
-from minidl.models.placing import moved
 from minidl.tensor import no_grad
 from minidl.utils.checks import number, shown, whole_number
 
@@ -86,9 +87,9 @@ def plot_loss_landscape(
 
 def _losses(model: Model, x: Any, y: Any, steps: Array, seed: int) -> Array:
     """The losses (B, A) at b·e and a·d from the weights."""
-    with undisturbed():
+    with undisturbed(), device("cpu"):
         twin = copied(model)
-        data = moved(twin._arrangement()(x, y), "cpu")
+        data = batch_at_home(twin._arrangement()(x, y))
         twin._prepare(lambda: data, training=False)
         weights = [v for v in twin.trainable_weights if v.ndim > 1]
         if not weights:

@@ -3,6 +3,7 @@
 from typing import Any
 
 from minidl.backend import Array
+from minidl.devices import to_device
 from minidl.inspect.pictures.chosen import named_layer
 from minidl.inspect.traced import LayerTrace, Trace, trace
 from minidl.layers.base import Layer
@@ -84,7 +85,7 @@ def first_samples(target: Any, x: Any) -> Any:
     if not isinstance(target, Model):
         array = checked_array(x, "x")
         axes = None if target.input_spec is None else target.input_spec.axes
-        return _first(array, None if axes is None else len(axes))
+        return to_device(_first(array, None if axes is None else len(axes)), home_of(target))
     arrange = target._arrangement()
     expected = arrange.expected
     if arrange.one_input and expected is not None:

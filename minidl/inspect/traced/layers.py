@@ -8,6 +8,9 @@ from typing import Any
 import numpy as np
 
 from minidl.backend import Array
+from minidl.inspect.traced.elements.calculation import calculation
+from minidl.inspect.traced.elements.calls import parameters
+from minidl.inspect.traced.elements.joined import joined, place_of
 from minidl.inspect.traced.elements.result import Calculation
 from minidl.inspect.traced.html import layer_html
 from minidl.inspect.traced.norms import norm
@@ -122,7 +125,9 @@ class LayerTrace(Measured):
         return sum(ran) if ran else None
 
     def element(self, *index: int) -> Calculation:
-        """How one number of the output was computed, by the last op of the layer. For those before, ask `ops`.
+        """How one number of the output was computed: by the last op of the layer, and by the one in front of that.
+
+        In `relu(z)` of a Dense layer, z has a line of its own. For all others ask `ops`.
 
         Raises:
             ValueError: no op of this layer made its output.
@@ -130,8 +135,24 @@ class LayerTrace(Measured):
         for op in reversed(self.ops):
             for i, array in enumerate(op.outputs):
                 if array is self.output:
-                    return op.element(*index, output=i)
+                    return self._calculated(op, index, i)
         raise ValueError(say(f"{self.name} hands on its input: there is nothing that it computes."))
+
+    def _calculated(self, op: Op, index: tuple[int, ...], output: int) -> Calculation:
+        """The calculation by `op`, and by the op of this layer that its first input came from."""
+        source = next((one for one in self.ops if op.inputs and f"#{one.number}" == op.inputs[0]), None)
+        if source is None:
+            return op.element(*index, output=output)
+        told = calculation(op.applied, index, ["z", *parameters(op.applied)[1:]], output)
+        place = place_of(told, "z")
+        whole = None if place is None else joined(told, "z", source.element(*place))
+        if whole is not None:
+            return whole
+        example = ", ".join(map(str, index)) if source.shape == op.shape else "..."
+        note = say(
+            f"z is what #{source.number} {source.name} made: trace[{source.number}].element({example}) tells how."
+        )
+        return Calculation(told.name, told.formula, told.recorded, (*told.notes, note))
 
     def gradient_element(self, weight: str, *index: int) -> Calculation:
         """How one number of dL/dweight was computed: `trace["conv2d"].gradient_element("kernel", 1, 1, 0, 2)`.

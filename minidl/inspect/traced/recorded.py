@@ -19,8 +19,9 @@ import numpy as np
 
 from minidl import random
 from minidl.backend import Array
-from minidl.devices import device, to_numpy
+from minidl.devices import device, is_array, to_numpy
 from minidl.graph import Applied, taken_down
+from minidl.inspect.homing import batch_at_home, take_layer_home
 from minidl.inspect.traced.assembled import Noted, assembled
 from minidl.inspect.traced.calls import Calls
 from minidl.inspect.traced.switched import with_gradients
@@ -104,7 +105,7 @@ def _of_model(model: Model, x: Any, y: Any, sample_weight: Any) -> Trace:
             )
         )
     twin: Any = _twin(model)
-    batch = Batch(*[mapped(_at_home, part) for part in twin._arrangement()(x, y, sample_weight)])
+    batch = batch_at_home(twin._arrangement()(x, y, sample_weight))
     _check_size(batch)
     if y is None and (twin.scores is None or _needs_targets(twin)):
         with _noted(twin, Calls(twin, [])):
@@ -119,10 +120,6 @@ def _needs_targets(model: Any) -> bool:
     """Whether its loss compares something with y; one of its own, or one of penalties alone, may not."""
     own = type(model).compute_loss is not Model.compute_loss
     return not own and any(term is not None for term in flatten(model.loss))
-
-
-def _at_home(array: Any) -> Any:
-    return None if array is None else to_numpy(array)
 
 
 def _of_layer(layer: Layer, x: Any) -> Trace:
@@ -147,18 +144,14 @@ def _twin(model: Any) -> Any:
 def _copied_layer(layer: Layer) -> Layer:
     """A copy on the CPU, without the model that the layer may be in."""
     twin = copy.deepcopy(layer, {id(layer._calls): []})
-    for v in twin.weights:
-        v.data, v.grad = v.numpy(), None
-    for part in all_layers(twin):
-        if hasattr(part, "set_state"):
-            part.set_state(part.get_state())
+    take_layer_home(twin)
     return twin
 
 
 def _is_one(part: Any) -> bool:
     """Whether a list is an array written out, and no list of arrays."""
     several = isinstance(part, dict) or (
-        isinstance(part, list | tuple) and any(isinstance(a, np.ndarray | Tensor) for a in part)
+        isinstance(part, list | tuple) and any(is_array(a) or isinstance(a, Tensor) for a in part)
     )
     return not several
 
@@ -166,7 +159,8 @@ def _is_one(part: Any) -> bool:
 def _with_gradient(x: Any) -> Tensor:
     data = np.array(to_numpy(Tensor(x).data))
     made = Tensor(data, requires_grad=data.dtype.kind == "f")
-    made.mask = x.mask if isinstance(x, Tensor) else None
+    mask = x.mask if isinstance(x, Tensor) else None
+    made.mask = None if mask is None else to_numpy(mask)
     return made
 
 

@@ -22,7 +22,7 @@ from minidl.backend import Array
 from minidl.devices import beside, is_array, on_gpu
 from minidl.layers.base import Layer
 from minidl.layers.checks import InputSpec, flag, last_size
-from minidl.layers.context import latest, update
+from minidl.layers.context import latest, mode, update
 from minidl.layers.known import layer_or_described
 from minidl.layers.masks import widened, wrong_mask
 from minidl.layers.recurrent.cell import RecurrentCell
@@ -191,7 +191,9 @@ class RNN(Layer):
         """The states to begin with: those given, those of the batch before, or the cell's first ones."""
         n = len(x)
         if given is None and self.stateful:
-            return [Tensor(latest(variable)) for variable in self._kept_states(n, x.data)]
+            kept = [latest(variable) for variable in self._kept_states(n, x.data)]
+            # Outside of a step the new states are stored at once, over those that backward still needs.
+            return [Tensor(state.copy() if mode.context is None else state) for state in kept]
         if given is None:
             first = first_states(self.cell, n, self.dtype)
             return [Tensor(beside(s.data, x.data)) for s in first] if on_gpu(x.data) else first

@@ -9,7 +9,7 @@ import numpy as np
 from minidl.inspect.traced.elements.expressions import LEAST, SHOWN, Expression, Operand, View, written
 from minidl.inspect.traced.elements.gathering import Reduction, Step, walked
 from minidl.messages import say
-from minidl.utils.columns import columns, screen_width
+from minidl.utils.columns import columns, screen_width, wrapped
 
 __all__ = ["Calculation"]
 
@@ -90,7 +90,8 @@ class Calculation:
         return written(float(value), max(LEAST, self.digits))
 
     def __str__(self) -> str:
-        return "\n".join([self.text, *self._rows(), *self._rests(), *self._end()])
+        end = [line for sentence in self._end() for line in wrapped(sentence, screen_width(), "  ")]
+        return "\n".join([self.text, *self._rows(), *self._rests(), *end])
 
     def __repr__(self) -> str:
         return str(self)
@@ -119,16 +120,15 @@ class Calculation:
             ]
 
     def _end(self) -> list[str]:
-        lines = [f"  {note}" for note in self.notes]
+        lines = list(self.notes)
         if self.recorded is None:
             return lines
         number = np.asarray(self.recorded)
-        lines.append("  " + say(f"The op gave {written(float(number), 9)} in {number.dtype}."))
+        lines.append(say(f"The op gave {written(float(number), 9)} in {number.dtype}."))
         if number.dtype.kind == "f" and abs(float(number) - self.value) > 1e-6 * max(1, abs(self.value)):
             digits = np.finfo(number.dtype).precision
             lines.append(
-                "  "
-                + say(
+                say(
                     f"{number.dtype} keeps {digits} digits of each number, and these go up to {self.size:.3g}."
                 )
             )
