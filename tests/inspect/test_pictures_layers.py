@@ -274,7 +274,13 @@ def test_the_model_is_left_alone():
         (sobel(), np.ones((5, 5)), {}, ValueError, "sobel"),
         (small(), np.ones((5, 5)), {}, ValueError, "expects|shape"),
         (small(), square(), {"layer": 7}, ValueError, "none with the index 7"),
-        (small(layers.Flatten(name="flatten")), square(), {"layer": "flatten"}, ValueError, "flatten has none"),
+        (
+            small(layers.Flatten(name="flatten")),
+            square(),
+            {"layer": "flatten"},
+            ValueError,
+            "flatten has none",
+        ),
     ],
 )
 def test_no_maps(target, x, options, kind, message):
