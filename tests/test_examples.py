@@ -304,7 +304,7 @@ def test_the_code_on_the_front_page_runs(tmp_path):
     done = started(tmp_path, "-W", "error", "-c", code)
     assert done.returncode == 0, done.stderr[-3000:]
     assert "(32 + 32 + 1)·4·32 = 8,320" in done.stdout
-    assert re.search(r"^out\[0,3\] = .*Σ", done.stdout, re.MULTILINE)
+    assert re.search(r"^out\[0,3\] = tanh\(z\[0,3\]\) = .*\n  z\[0,3\] = Σ ", done.stdout, re.MULTILINE)
 
 
 def commands():
