@@ -1,4 +1,4 @@
-"""Trying something on a copy of a model, so that the model itself, and what is random, stay as they were."""
+"""Trying something on a copy of a model or layer, so that the original, and what is random, stay as they were."""
 
 import copy
 import warnings
@@ -8,15 +8,16 @@ from typing import TypeVar
 
 import numpy as np
 
-from minidl.devices import device
+from minidl.layers.base import Layer
+from minidl.layers.holder import all_layers
 from minidl.models.model import Model
-from minidl.models.placing import home_of, take_home
+from minidl.models.placing import home_of, take_home, take_layer_home
 from minidl.random.streams import set_apart
 
 __all__ = ["copied", "undisturbed"]
 
 _SEED = 0
-Any_Model = TypeVar("Any_Model", bound=Model)
+Any_Layer = TypeVar("Any_Layer", bound=Layer)
 
 
 @contextmanager
@@ -36,13 +37,19 @@ def undisturbed() -> Iterator[None]:
         np.random.set_state(numpy_state)  # noqa: NPY002
 
 
-def copied(model: Any_Model) -> Any_Model:
-    """A copy on the CPU with weights, optimizer and states of its own; not of the data of its latest `fit`."""
-    left_out = {id(kept): None for kept in (model._run, getattr(model, "history", None)) if kept is not None}
-    twin = copy.deepcopy(model, left_out)
+def copied(layer: Any_Layer) -> Any_Layer:
+    """A copy on the CPU with weights and states of its own.
+
+    That of a model has its optimizer, but not the data of its latest `fit`; that of a layer not the graph around it.
+    """
+    if not isinstance(layer, Model):
+        twin = copy.deepcopy(layer, {id(part._calls): [] for part in all_layers(layer)})
+        take_layer_home(twin)
+        return twin
+    left_out = {id(kept): None for kept in (layer._run, getattr(layer, "history", None)) if kept is not None}
+    twin = copy.deepcopy(layer, left_out)
     for v in twin.weights:
         v.grad = None
     if home_of(twin) != "cpu":
-        with device("cpu"):
-            take_home(twin)
+        take_home(twin)
     return twin

@@ -11,13 +11,16 @@ from typing import Any
 import numpy as np
 
 from minidl.cuda import possible
-from minidl.devices import current_device, home, is_array, to_device, to_numpy
+from minidl.devices import current_device, device, home, is_array, to_device, to_numpy
 from minidl.layers.holder import all_layers
 from minidl.models.data import Batch
 from minidl.models.sources import ArraySource
 from minidl.utils.nested import flatten, mapped, packed
 
-__all__ = ["brought", "home_of", "joined", "measured", "moved", "resident", "settle", "take_home"]
+__all__ = [
+    "batch_at_home", "brought", "home_of", "joined", "measured", "moved", "resident", "settle", "take_home",
+    "take_layer_home",
+]  # fmt: skip
 
 
 def home_of(model: Any) -> str:
@@ -37,17 +40,35 @@ def take_home(model: Any) -> None:
     """Move a model from a GPU to the host: weights, the state of its optimizer, its metrics and its recurrent layers."""
     optimizer = model.optimizer
     slots = [v.numpy().copy() for v in optimizer.variables] if optimizer is not None else []
-    for variable in [*model.weights, *(v for metric in model.metrics for v in metric.variables)]:
-        variable.data, variable.grad, variable._grad_home = variable.numpy(), None, None
+    for variable in (v for metric in model.metrics for v in metric.variables):
+        _bring_home(variable)
+    take_layer_home(model)
     if optimizer is not None and optimizer.built:
-        trained = optimizer.flat.variables
-        optimizer.reset()
-        optimizer.build(trained)
-        for variable, array in zip(optimizer.variables, slots, strict=True):
-            variable.assign(array)
-    for layer in all_layers(model):
-        if hasattr(layer, "set_state"):
-            layer.set_state(layer.get_state())
+        with device("cpu"):
+            trained = optimizer.flat.variables
+            optimizer.reset()
+            optimizer.build(trained)
+            for variable, array in zip(optimizer.variables, slots, strict=True):
+                variable.assign(array)
+
+
+def take_layer_home(layer: Any) -> None:
+    """Move a layer to the host: its weights, and the states of recurrent layers. Gradients are forgotten."""
+    for variable in layer.weights:
+        _bring_home(variable)
+    with device("cpu"):
+        for part in all_layers(layer):
+            if hasattr(part, "set_state"):
+                part.set_state(part.get_state())
+
+
+def _bring_home(variable: Any) -> None:
+    variable.data, variable.grad, variable._grad_home = variable.numpy(), None, None
+
+
+def batch_at_home(batch: Batch) -> Batch:
+    """A batch whose arrays are NumPy's; those that are on the host already are not copied."""
+    return Batch(*(mapped(lambda x: None if x is None else to_numpy(x), part) for part in batch))
 
 
 def moved(batch: Batch, name: str) -> Batch:

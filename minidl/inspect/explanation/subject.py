@@ -3,16 +3,12 @@
 Nothing is done to the original: what has to be built, run or laid out is a copy.
 """
 
-import copy
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from minidl.inspect.homing import take_layer_home
 from minidl.layers.base import Layer
-from minidl.layers.holder import all_layers
 from minidl.messages import say
 from minidl.models.aside import copied
-from minidl.models.model import Model
 from minidl.symbolic import Shape, SymbolicTensor, is_shape
 from minidl.utils.checks import shown
 from minidl.utils.nested import flatten, mapped
@@ -56,22 +52,13 @@ def subject_of(target: Any, input_shape: Any = None) -> Subject:
                 )
             )
         return _laid_out(target, target.input_shape_hint)
-    twin = _twin_of(target)
+    twin = copied(target)
     if getattr(twin, "calls", None):
         return Subject(twin, twin.input, twin.output, False)
     if target._calls:
         call = target._calls[-1]
         return Subject(twin, call.args[0] if call.args else call.output, call.output, False)
     return _laid_out(target, target._built_for)
-
-
-def _twin_of(layer: Layer) -> Any:
-    """A copy of a layer on the CPU with weights of its own, without the graph that it stands in."""
-    if isinstance(layer, Model):
-        return copied(layer)
-    twin = copy.deepcopy(layer, {id(part._calls): [] for part in all_layers(layer)})
-    take_layer_home(twin)
-    return twin
 
 
 def _laid_out(target: Layer, input_shape: Any) -> Subject:
@@ -86,7 +73,7 @@ def _laid_out(target: Layer, input_shape: Any) -> Subject:
     readings = [True, False] if _begins_with_none(input_shape) else [False, True]
     failures: list[Exception] = []
     for has_batch in readings:
-        twin, inputs = _twin_of(target), mapped(_SYMBOLIC[has_batch], input_shape, is_shape)
+        twin, inputs = copied(target), mapped(_SYMBOLIC[has_batch], input_shape, is_shape)
         try:
             return Subject(twin, inputs, twin(inputs), target.built)
         except (TypeError, ValueError) as error:

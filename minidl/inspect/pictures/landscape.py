@@ -23,13 +23,13 @@ import numpy as np
 
 from minidl.backend import Array
 from minidl.devices import device
-from minidl.inspect.homing import batch_at_home
 from minidl.inspect.pictures.canvas import AMOUNTS, cut, finished, new_figure, sizes_on, titled, words
 from minidl.layers.context import CallContext
 from minidl.messages import say
 from minidl.models.aside import copied, undisturbed
 from minidl.models.data import Batch, rows_of
 from minidl.models.model import Model
+from minidl.models.placing import batch_at_home
 from minidl.tensor import no_grad
 from minidl.utils.checks import number, shown, whole_number
 

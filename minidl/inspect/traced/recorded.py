@@ -9,7 +9,6 @@ Then the optimizer makes its update on the copy. How far each weight moved is no
 the arrays on the tape are again those that the step has seen.
 """
 
-import copy
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,7 +20,6 @@ from minidl import random
 from minidl.backend import Array
 from minidl.devices import device, is_array, to_numpy
 from minidl.graph import Applied, taken_down
-from minidl.inspect.homing import batch_at_home, take_layer_home
 from minidl.inspect.traced.assembled import Noted, assembled
 from minidl.inspect.traced.calls import Calls
 from minidl.inspect.traced.switched import with_gradients
@@ -34,6 +32,7 @@ from minidl.models.aside import copied, undisturbed
 from minidl.models.data import Batch
 from minidl.models.model import Model
 from minidl.models.modes import modes_restored
+from minidl.models.placing import batch_at_home
 from minidl.models.watching import watched
 from minidl.tensor import Tensor, no_grad
 from minidl.utils.checks import shown
@@ -133,18 +132,11 @@ def _of_layer(layer: Layer, x: Any) -> Trace:
 
 def _twin(model: Any) -> Any:
     try:
-        twin = copied(model) if isinstance(model, Model) else _copied_layer(model)
+        twin = copied(model)
     except Exception as problem:  # it may hold anything: files, locks, connections
         raise TypeError(
             say(f"trace works on a copy, and {model} cannot be copied: {problem!s:.150}. Keep that outside.")
         ) from problem
-    return twin
-
-
-def _copied_layer(layer: Layer) -> Layer:
-    """A copy on the CPU, without the model that the layer may be in."""
-    twin = copy.deepcopy(layer, {id(layer._calls): []})
-    take_layer_home(twin)
     return twin
 
 
